@@ -1,0 +1,116 @@
+"""A knowledge-graph model as two functions: `score` from top to bottom, `score_vjp` from bottom to top.
+
+A triple (head, relation, tail) is three ids. Heads and tails are rows of one table, relations of another.
+"""
+
+from . import check
+from .embedding import lookup, lookup_vjp
+from .op import Op
+
+NO_MASKS = (None, None, None)
+
+
+def score(entities, relations, h, r, t, *, interaction, entity_normalizer=None, relation_normalizer=None, masks=NO_MASKS):
+    """Look up head, relation and tail, and let the interaction score them.
+
+    Parameters
+    ----------
+    entities : ndarray (N, *shape), the entity table
+    relations : ndarray (M, *shape), the relation table
+    h, r, t : integer arrays whose shapes broadcast
+        ``(B,)`` each for B triples; ``(B, 1), (B, 1), (1, N)`` to score all tails.
+    interaction : Op, see `INTERACTIONS`
+    entity_normalizer, relation_normalizer : Op, or None
+    masks : three dropout masks (or None) for the rows of h, r and t
+
+    Returns
+    -------
+    ndarray of the broadcast shape, the higher the more plausible
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from npembed.interactions import INTERACTIONS
+    >>> entities, relations = np.array([[1.0], [4.0]]), np.array([[2.0]])
+    >>> score(entities, relations, [0], [0], [1], interaction=INTERACTIONS["transe"])
+    array([-1.])
+    """
+    x = lookup(entities, h, normalizer=entity_normalizer, mask=masks[0])
+    y = lookup(relations, r, normalizer=relation_normalizer, mask=masks[1])
+    z = lookup(entities, t, normalizer=entity_normalizer, mask=masks[2])
+    return interaction.forward(x, y, z)
+
+
+def score_vjp(g, entities, relations, h, r, t, *, interaction, entity_normalizer=None, relation_normalizer=None, masks=NO_MASKS):
+    """Send the gradient of the scores back to the two tables.
+
+    The interaction splits it into three; each goes up through its lookup; an entity gathers what it gets as head and as tail.
+
+    Parameters
+    ----------
+    g : ndarray of the shape of the scores
+    entities, relations, h, r, t, interaction, entity_normalizer, relation_normalizer, masks
+        As in `score`.
+
+    Returns
+    -------
+    dentities, drelations : RowSparse
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from npembed.interactions import INTERACTIONS
+    >>> entities, relations = np.array([[1.0], [4.0]]), np.array([[2.0]])
+    >>> dentities, _ = score_vjp(np.array([1.0]), entities, relations, [0], [0], [1], interaction=INTERACTIONS["transe"])
+    >>> dentities.to_dense()
+    array([[ 1.],
+           [-1.]])
+    """
+    x = lookup(entities, h, normalizer=entity_normalizer, mask=masks[0])
+    y = lookup(relations, r, normalizer=relation_normalizer, mask=masks[1])
+    z = lookup(entities, t, normalizer=entity_normalizer, mask=masks[2])
+    dx, dy, dz = interaction.vjp(g, x, y, z)
+    dheads = lookup_vjp(dx, entities, h, normalizer=entity_normalizer, mask=masks[0])
+    dtails = lookup_vjp(dz, entities, t, normalizer=entity_normalizer, mask=masks[2])
+    return dheads + dtails, lookup_vjp(dy, relations, r, normalizer=relation_normalizer, mask=masks[1])
+
+
+OPS = {"score": Op(score, score_vjp)}
+
+
+def loss_and_gradients(entities, relations, positives, negatives, *, loss, masks=(NO_MASKS, NO_MASKS), **settings):
+    """Score true and corrupted triples, take the loss, and send its gradient back to the tables.
+
+    Parameters
+    ----------
+    entities, relations : ndarray, the tables
+    positives : int64 (B, 3)
+    negatives : int64 (B, K, 3)
+    loss : Op, see `LOSSES`
+    masks : the masks of the positives, and of the B K negatives
+    settings : interaction and normalizers, as in `score`
+
+    Returns
+    -------
+    loss : float
+    dentities, drelations : RowSparse
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from npembed.interactions import INTERACTIONS
+    >>> from npembed.losses import LOSSES
+    >>> tables, true, false = (np.eye(2), np.eye(2)[:1]), np.array([[0, 0, 1]]), np.array([[[0, 0, 0]]])
+    >>> loss, _, _ = loss_and_gradients(*tables, true, false, loss=LOSSES["margin_ranking"], interaction=INTERACTIONS["distmult"])
+    >>> float(loss)
+    2.0
+    """
+    positives = check.triples("loss_and_gradients", positives, len(entities), len(relations), "positives")
+    flat = check.triples("loss_and_gradients", negatives.reshape(-1, 3), len(entities), len(relations), "negatives")
+    true = score(entities, relations, *positives.T, masks=masks[0], **settings)[:, None]
+    false = score(entities, relations, *flat.T, masks=masks[1], **settings).reshape(negatives.shape[:2])
+    value = loss.forward(true, false)
+    dtrue, dfalse = loss.vjp(1.0, true, false)
+    dentities, drelations = score_vjp(dtrue[:, 0], entities, relations, *positives.T, masks=masks[0], **settings)
+    dentities2, drelations2 = score_vjp(dfalse.reshape(-1), entities, relations, *flat.T, masks=masks[1], **settings)
+    return value, dentities + dentities2, drelations + drelations2

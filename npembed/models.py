@@ -1,0 +1,225 @@
+"""`ERModel`: entity and relation layers and an interaction, under PyKEEN's names; each method one call down to `npembed.model`."""
+
+import math
+
+import numpy as np
+
+from . import check, model
+from .interactions import INTERACTIONS
+from .layer import Embedding, table_shape
+from .losses import LOSSES
+from .op import Op, resolve
+from .random import generator
+
+
+class ERModel:
+    """Entities, relations, and an interaction that scores triples of them.
+
+    Parameters
+    ----------
+    triples_factory : TriplesFactory
+        Says how many entities and relations there are.
+    interaction : name or Op
+        See `npembed.interactions.INTERACTIONS`.
+    interaction_kwargs : dict, such as ``{"p": 2}``
+    entity_representations_kwargs, relation_representations_kwargs : dict
+        Options of `Embedding`, without ``max_id``.
+    loss : name or Op; default margin ranking with margin 1
+    random_seed : int, generator, or None
+        An int replays PyKEEN: the same weights and dropout masks as there from this seed.
+
+    Attributes
+    ----------
+    entity_representations, relation_representations : list of one `Embedding`
+    num_entities, num_relations : int
+    rng : the generator of weights and masks
+
+    References
+    ----------
+    pykeen.models.ERModel (1.11.1).
+
+    Examples
+    --------
+    >>> from npembed.datasets import Nations
+    >>> rows = dict(embedding_dim=3, dropout=0.1)
+    >>> model = ERModel(triples_factory=Nations().training, interaction="distmult", random_seed=0,
+    ...                 entity_representations_kwargs=rows, relation_representations_kwargs=rows)
+    >>> model.score_hrt(np.array([[0, 1, 0]]).repeat(3, axis=0)).round(4).tolist()
+    [[0.4431999921798706], [-0.11860000342130661], [0.5618000030517578]]
+    """
+
+    def __init__(
+        self, *, triples_factory, interaction, interaction_kwargs=None, entity_representations_kwargs=None,
+        relation_representations_kwargs=None, loss=None, random_seed=None,
+    ):  # fmt: skip
+        self.triples_factory = triples_factory
+        self.num_entities = check.integer("ERModel", "triples_factory.num_entities", triples_factory.num_entities, minimum=1)
+        self.num_relations = check.integer("ERModel", "triples_factory.num_relations", triples_factory.num_relations, minimum=1)
+        self.interaction = _op(INTERACTIONS, interaction, interaction_kwargs, "interaction")
+        self.loss = _op(LOSSES, "margin_ranking" if loss is None else loss, None, "loss")
+        self.rng = generator(random_seed)
+        sides = {"entity": (self.num_entities, entity_representations_kwargs)}
+        sides["relation"] = (self.num_relations, relation_representations_kwargs)
+        for side, (_, options) in sides.items():
+            _check_options(side, options)
+        self._drawn = [_numbers(n, options) for n, options in sides.values()]
+        self._draw_as_torch()
+        self._draw_as_torch()
+        entity, relation = (Embedding(n, rng=self.rng, **options) for n, options in sides.values())
+        self.entity_representations, self.relation_representations = [entity], [relation]
+        if entity.shape != relation.shape or len(entity.shape) != 1 or entity.dtype != relation.dtype:
+            found = f"entities {entity.dtype} {entity.shape} and relations {relation.dtype} {relation.shape}"
+            raise ValueError(f"ERModel: {found} do not fit; allowed: rows of one axis, of one length and dtype")
+        probe = np.ones((1, *entity.shape), entity.dtype)
+        self.interaction.forward(probe, probe, probe)  # a bad option is refused here, not at the first score
+
+    def _draw_as_torch(self):
+        """Draw what torch.nn.Embedding draws before PyKEEN's initializers do: once in its constructor, once when it is reset."""
+        for size, dtype in self._drawn:
+            self.rng.normal((size,), dtype=dtype)
+
+    @property
+    def layers(self):
+        """The entity layer and the relation layer."""
+        return self.entity_representations[0], self.relation_representations[0]
+
+    def reset_parameters_(self):
+        """Draw all tables anew, and constrain them."""
+        self._draw_as_torch()
+        for layer in self.layers:
+            layer.reset_parameters()
+
+    def post_parameter_update(self):
+        """Constrain all tables; to be called after each update."""
+        for layer in self.layers:
+            layer.post_parameter_update()
+
+    def train(self, mode=True):
+        """Switch dropout on (or off) everywhere; returns the model."""
+        for layer in self.layers:
+            layer.train(mode)
+        return self
+
+    def eval(self):
+        """Switch dropout off everywhere; returns the model."""
+        return self.train(False)
+
+    def _settings(self):
+        entity, relation = self.layers
+        return {"interaction": self.interaction, "entity_normalizer": entity.normalizer, "relation_normalizer": relation.normalizer}
+
+    def _masks(self, h, r, t):
+        """Masks for the rows of heads, relations and tails, drawn in this order."""
+        entity, relation = self.layers
+        return tuple(layer.draw_mask(ids.shape + layer.shape) for layer, ids in ((entity, h), (relation, r), (entity, t)))
+
+    def _score(self, h, r, t):
+        entity, relation = self.layers
+        return model.score(entity.weight, relation.weight, h, r, t, masks=self._masks(h, r, t), **self._settings())
+
+    def score_hrt(self, hrt_batch):
+        """Score triples.
+
+        Parameters
+        ----------
+        hrt_batch : integers (B, 3), the columns head, relation, tail
+
+        Returns
+        -------
+        ndarray (B, 1)
+        """
+        hrt = check.triples("score_hrt", hrt_batch, self.num_entities, self.num_relations, "hrt_batch")
+        return self._score(*hrt.T)[:, None]
+
+    def score_t(self, hr_batch, tails=None):
+        """Score tails for given heads and relations.
+
+        Parameters
+        ----------
+        hr_batch : integers (B, 2), the columns head, relation
+        tails : integers (k,) or (B, k), or None for all entities
+
+        Returns
+        -------
+        ndarray (B, N), or (B, k)
+        """
+        h, r = self._pairs("score_t", "hr_batch", hr_batch, (self.num_entities, self.num_relations))
+        return self._score(h, r, self._candidates("score_t", "tails", tails, self.num_entities, len(h)))
+
+    def score_r(self, ht_batch, relations=None):
+        """Score relations for given heads and tails, columns of `ht_batch`; see `score_t`."""
+        h, t = self._pairs("score_r", "ht_batch", ht_batch, (self.num_entities, self.num_entities))
+        return self._score(h, self._candidates("score_r", "relations", relations, self.num_relations, len(h)), t)
+
+    def score_h(self, rt_batch, heads=None):
+        """Score heads for given relations and tails, columns of `rt_batch`; see `score_t`."""
+        r, t = self._pairs("score_h", "rt_batch", rt_batch, (self.num_relations, self.num_entities))
+        return self._score(self._candidates("score_h", "heads", heads, self.num_entities, len(r)), r, t)
+
+    @staticmethod
+    def _pairs(function, argument, batch, sizes):
+        batch = np.asarray(batch)
+        if batch.ndim != 2 or batch.shape[1] != 2:
+            raise ValueError(f"{function}: {argument} has shape {batch.shape}; allowed: (B, 2)")
+        return [check.ids(function, batch[:, [i]], n, f"{argument}[:, [{i}]]") for i, n in enumerate(sizes)]
+
+    @staticmethod
+    def _candidates(function, argument, ids, size, num_rows):
+        if ids is None:
+            return np.arange(size)
+        ids = check.ids(function, ids, size, argument)
+        if ids.ndim == 1 or (ids.ndim == 2 and len(ids) == num_rows):
+            return ids
+        raise ValueError(f"{function}: {argument} has shape {ids.shape}; allowed: (k,) for all, or ({num_rows}, k) for each its own")
+
+    def loss_and_gradients(self, positives, negatives):
+        """The loss of a batch, and its gradients with respect to the entity table and the relation table.
+
+        Parameters
+        ----------
+        positives : int64 (B, 3)
+        negatives : int64 (B, K, 3)
+
+        Returns
+        -------
+        loss : float
+        gradients : two RowSparse, in the order of `layers`
+        """
+        entity, relation = self.layers
+        masks = tuple(self._masks(*batch.reshape(-1, 3).T) for batch in (positives, negatives))
+        loss, *gradients = model.loss_and_gradients(
+            entity.weight, relation.weight, positives, negatives, loss=self.loss, masks=masks, **self._settings()
+        )
+        return loss, tuple(gradients)
+
+    def __repr__(self):
+        entity, relation = self.layers
+        return f"ERModel(num_entities={self.num_entities}, num_relations={self.num_relations}, entities={entity}, relations={relation})"
+
+
+def _op(registry, choice, options, argument):
+    options = dict(options or {})
+    if isinstance(choice, str):
+        choice = registry[resolve(registry, choice, function="ERModel", argument=argument)]
+        check.options("ERModel", f"{argument}_kwargs", options, choice.forward)
+    if not isinstance(choice, Op):
+        raise TypeError(f"ERModel: {argument} is a {type(choice).__name__}; allowed: a name ({check.names(registry)}) or an Op")
+    return choice.bind(**options)
+
+
+def _check_options(side, options):
+    name = f"{side}_representations_kwargs"
+    if not isinstance(options, dict):
+        raise TypeError(f"ERModel: {name} is a {type(options).__name__}; allowed: a dict such as dict(embedding_dim=50)")
+    for given in ("max_id", "num_embeddings", "rng"):
+        if given in options:
+            source = "random_seed" if given == "rng" else "triples_factory"
+            raise TypeError(f"ERModel: {name} holds {given!r}; allowed: options of Embedding without it, it comes from {source}")
+    check.options("ERModel", name, options, Embedding)
+
+
+def _numbers(n, options):
+    """How many real numbers a table holds, and of which dtype."""
+    dtype = check.dtype("Embedding", "dtype", options.get("dtype") or np.float32)
+    shape = table_shape(n, options.get("embedding_dim"), None, options.get("shape"))
+    return math.prod(shape) * (2 if dtype.kind == "c" else 1), np.empty(0, dtype).real.dtype

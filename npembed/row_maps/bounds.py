@@ -1,0 +1,153 @@
+"""Keep entries in an interval (`clamp`) or rows in a ball (`clamp_norm`)."""
+
+import numpy as np
+
+from .. import check
+from ..op import wide
+from .norms import conventions, ldexp, nonzero, scaled, slope
+from .normalize import over_eps, unit_vjp
+
+
+def clamp(x, *, min=None, max=None, edge="pass"):
+    """Cut each entry off at `min` and `max`: the nearest point of the box. NaN stays NaN.
+
+    Parameters
+    ----------
+    x : ndarray, real
+    min, max : float; one of them at least, ``min <= max``
+    edge
+        A convention at the kinks; only `clamp_vjp` reads it.
+
+    Returns
+    -------
+    ndarray like `x`
+
+    Raises
+    ------
+    TypeError, ValueError
+        For complex rows (the order that a bound needs does not exist), no bound, bounds that cross.
+
+    Examples
+    --------
+    >>> clamp(np.array([-2.0, 0.5, 3.0]), min=0, max=1)
+    array([0. , 0.5, 1. ])
+    """
+    low, high = _bounds("clamp", x, min, max, edge)
+    return np.clip(x, low, high)
+
+
+def clamp_vjp(g, x, *, min=None, max=None, edge="pass"):
+    """Pass `g` where the entry was inside, stop it where it was cut off: ``dx = g [min <= x <= max]``.
+
+    Exactly at a bound the slope is 0 from one side and 1 from the other: ``edge="pass"`` takes 1 (torch 2.13), "stop" 0 (newer
+    torch, HIPS autograd), "half" 1/2 (JAX). A NaN entry gets 0.
+
+    Parameters
+    ----------
+    g : ndarray like `x`
+    x, min, max
+        As in `clamp`.
+    edge : "pass", "stop" or "half"
+
+    Examples
+    --------
+    >>> clamp_vjp(np.array([5.0, 5.0, 5.0]), np.array([-2.0, 0.5, 1.0]), min=0, max=1)
+    array([0., 5., 5.])
+    """
+    low, high = _bounds("clamp_vjp", x, min, max, edge)
+    check.like("clamp_vjp", "g", g, x.shape, x.dtype, "x")
+    inside = (x > low) & (x < high)
+    at_bound = (x == low) | (x == high)
+    return g * (inside + {"pass": 1.0, "stop": 0.0, "half": 0.5}[edge] * at_bound).astype(x.dtype)
+
+
+def _bounds(function, x, low, high, edge):
+    check.array(function, "x", x)
+    if np.iscomplexobj(x):
+        raise TypeError(f"{function}: x has dtype {x.dtype}; allowed: real rows, since complex numbers have no order")
+    check.choice(function, "edge", edge, ("pass", "stop", "half"))
+    if low is None and high is None:
+        raise ValueError(f"{function}: min and max are both missing; allowed: at least one bound")
+    low = -np.inf if low is None else check.real(function, "min", low, finite=False)
+    high = np.inf if high is None else check.real(function, "max", high, finite=False)
+    if low > high:
+        raise ValueError(f"{function}: min = {low:g} exceeds max = {high:g}; allowed: min <= max")
+    return x.dtype.type(low), x.dtype.type(high)
+
+
+def clamp_norm(x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="project", ties="split", slope_at_zero=0.0):
+    """Bring rows that are too long to length `maxnorm`: ``x`` where ``|x|_p < maxnorm``, else ``maxnorm x / max(|x|_p, eps)``.
+
+    The nearest point of the ball for p = 2. (PyKEEN's default `dim` is None: one norm for the whole table.)
+
+    Parameters
+    ----------
+    x : ndarray (..., d), real or complex
+    maxnorm : float >= 0
+    p : float in [1, inf], or "fro" for 2
+    dim : int, tuple of int, or None for all axes
+    eps : float >= 0, default the dtype's machine epsilon
+        Matters only where ``maxnorm <= |x| < eps``; with 0 such rows too end exactly on the ball.
+    axis
+        Another name for `dim`.
+    edge, ties, slope_at_zero
+        Conventions at the kinks; only `clamp_norm_vjp` reads them.
+
+    Returns
+    -------
+    ndarray like `x`
+
+    Examples
+    --------
+    >>> clamp_norm(np.array([[3.0, 4.0], [0.3, 0.4]]), maxnorm=1)
+    array([[0.6, 0.8],
+           [0.3, 0.4]])
+    """
+    w, maxnorm, eps, _, _, (xs, length, e), inside = _ball("clamp_norm", x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero)
+    short = ldexp(length, e) < eps
+    outside = np.where(short, over_eps(w, short, eps), xs / nonzero(length)) * maxnorm
+    return np.where(inside, w, outside).astype(x.dtype)
+
+
+def clamp_norm_vjp(g, x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="project", ties="split", slope_at_zero=0.0):
+    """Pass `g` for rows inside the ball; for the others it is `normalize_vjp` times `maxnorm`.
+
+    ``dx = g`` where ``n = |x|_p < maxnorm``, else ``maxnorm (g - s <g, u>) / n``, with ``u = x / n``, ``s = dn/dx``;
+    ``maxnorm g / eps`` where ``n < eps``. On the sphere itself ``edge="project"`` takes the second (as the forward does), "pass"
+    the first.
+
+    Parameters
+    ----------
+    g : ndarray like `x`
+    x, maxnorm, p, dim, eps, axis
+        As in `clamp_norm`.
+    edge : "project" or "pass"
+    ties, slope_at_zero
+        See `norm_vjp`.
+
+    Examples
+    --------
+    >>> clamp_norm_vjp(np.array([[0.0, 5.0]]), np.array([[3.0, 4.0]]), maxnorm=10)
+    array([[0., 5.]])
+    """
+    checked = _ball("clamp_norm_vjp", x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero)
+    _, maxnorm, eps, p, dims, (xs, length, e), inside = checked
+    check.like("clamp_norm_vjp", "g", g, x.shape, x.dtype, "x")
+    n = ldexp(length, e)
+    if edge == "pass":
+        inside = inside | (n == maxnorm)
+    outside = maxnorm * unit_vjp(wide(g), xs, length, e, slope(xs, length, p, dims, ties, slope_at_zero), dims)
+    outside = np.where(n < eps, maxnorm * over_eps(wide(g), n < eps, eps), outside)
+    return np.where(inside, wide(g), outside).astype(x.dtype)
+
+
+def _ball(function, x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero):
+    check.array(function, "x", x)
+    maxnorm = check.real(function, "maxnorm", maxnorm, minimum=0)
+    p = check.order(function, p)
+    eps = float(np.finfo(x.dtype).eps) if eps is None else check.real(function, "eps", eps, minimum=0)
+    check.choice(function, "edge", edge, ("project", "pass"))
+    conventions(function, ties, slope_at_zero)
+    dims = check.dims(function, dim, axis, x.ndim)
+    xs, length, e = scaled(x, p, dims)
+    return wide(x), maxnorm, eps, p, dims, (xs, length, e), ldexp(length, e) < maxnorm

@@ -1,0 +1,100 @@
+"""From what a user writes (a name and options, a callable, an Op) to one map that a layer applies."""
+
+import inspect
+
+import numpy as np
+
+from .. import check
+from ..op import Op, resolve
+
+
+def choose(registry, choice, options, *, shape, dtype, compat, function, argument):
+    """The map of a layer whose rows have `shape`: an Op for a normalizer, a function for a constrainer, or None.
+
+    A named map works along the last axis of a row unless `options` says otherwise; ``dim`` counts the axes of a table
+    ``(N, *shape)``. In a normalizer no axis may be that of the ids, or a row would depend on the others that are looked up with it.
+    ``compat="pykeen"`` takes PyKEEN's axes instead (see `pykeen_dim`), in the array that it sees.
+
+    Parameters
+    ----------
+    registry : NORMALIZERS or CONSTRAINERS
+    choice : name, callable, Op or pair of callables, or None
+    options : dict, or None
+    shape, dtype : of the rows
+    compat : None or "pykeen"
+    function, argument : for error messages
+    """
+    options = dict(options or {})
+    pair = argument == "normalizer"
+    if choice is None:
+        if options:
+            raise ValueError(f"{function}: {argument}_kwargs = {options} has no {argument} to go to; allowed: a {argument} too")
+        return None
+    if isinstance(choice, str):
+        return _named(registry, choice, options, shape, np.dtype(dtype), compat, function, argument)
+    if pair and isinstance(choice, tuple) and len(choice) == 2 and all(map(callable, choice)):
+        return Op(*choice).bind(**options)
+    if pair and callable(choice):
+        raise TypeError(f"{function}: normalizer is a callable without a gradient; allowed: a name, or a pair (function, vjp)")
+    if callable(choice):
+        return Op(choice, choice).bind(**options).forward
+    allowed = "a name, or a pair (function, vjp)" if pair else "a name or a callable"
+    raise TypeError(f"{function}: {argument} is a {type(choice).__name__}; allowed: {allowed}")
+
+
+def _named(registry, choice, options, shape, dtype, compat, function, argument):
+    name = resolve(registry, choice, function=function, argument=argument)
+    entry = registry[name]
+    forward = entry.forward if isinstance(entry, Op) else entry
+    known = inspect.signature(forward).parameters
+    check.options(function, f"{argument}_kwargs", options, forward)
+    if compat == "pykeen" and "dim" not in options and "axis" not in options:
+        made = _as_pykeen(entry, name, options)
+    else:
+        if "dim" in known:
+            options["dim"] = _dim(options, shape, function, argument)
+            options.pop("axis", None)
+        made = entry.bind(**options) if isinstance(entry, Op) else Op(entry, entry).bind(**options).forward
+    probe = np.ones((1, *shape), dtype)
+    (made.forward if isinstance(made, Op) else made)(probe)  # a bad option is refused here, not at the first lookup
+    return made
+
+
+def _dim(options, shape, function, argument):
+    """`dim` counted from the last axis, so that it means the same for any shape of the ids."""
+    name = "axis" if "axis" in options else "dim"
+    ndim = 1 + len(shape)
+    dims = check.axes(function, f"{argument}_kwargs[{name!r}]", options.get(name, -1), ndim)
+    if argument == "normalizer" and 0 in dims:
+        given = f"{argument}_kwargs[{name!r}] = {options[name]}" if name in options else f"shape = {shape}"
+        raise ValueError(f"{function}: {given} makes a row depend on the others looked up with it; allowed: an axis of the row")
+    return tuple(dim - ndim for dim in dims)
+
+
+def _as_pykeen(entry, name, options):
+    def bound(f, at):
+        return lambda *args: f(*args, **pykeen_dim(name, args[at].ndim), **options)
+
+    return Op(bound(entry.forward, 0), bound(entry.vjp, 1)) if isinstance(entry, Op) else bound(entry, 0)
+
+
+def pykeen_dim(name, ndim):
+    """The axis along which PyKEEN 1.11.1 applies the map `name`, if no `dim` is given, to an array with `ndim` axes.
+
+    The functions behind it have other defaults than the last axis, so that PyKEEN's result depends on the shape of the index
+    array, and its ``clamp_norm`` takes one norm of the whole table. ``compat="pykeen"`` reproduces this.
+
+    Returns
+    -------
+    dict, ``{"dim": ...}``; empty for maps that have no axis
+
+    Examples
+    --------
+    >>> pykeen_dim("normalize", 3), pykeen_dim("clamp_norm", 2), pykeen_dim("clamp", 2)
+    ({'dim': 1}, {'dim': None}, {})
+    """
+    if name == "normalize":
+        return {"dim": 1}
+    if name == "softmax":
+        return {"dim": 0 if ndim in (0, 1, 3) else 1}
+    return {"dim": None} if name == "clamp_norm" else {}

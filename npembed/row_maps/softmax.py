@@ -1,0 +1,61 @@
+"""Turn each row into weights that sum to one."""
+
+import numpy as np
+
+from .. import check
+from ..op import wide
+
+
+def softmax(x, *, dim=-1, axis=...):
+    """Turn each row into positive weights: ``s_i = exp(x_i - max x) / sum_j exp(x_j - max x)``.
+
+    Parameters
+    ----------
+    x : ndarray (..., d), real
+    dim : int, tuple of int, or None for all axes
+        What is one row; by default the last axis. (torch's implicit axis depends on the number of axes.)
+    axis
+        Another name for `dim`.
+
+    Returns
+    -------
+    ndarray like `x`
+
+    Raises
+    ------
+    TypeError
+        For complex rows, for which no weights are defined.
+
+    Examples
+    --------
+    >>> softmax(np.log(np.array([[1.0, 3.0]])))
+    array([[0.25, 0.75]])
+    """
+    s, _ = _weights("softmax", x, dim, axis)
+    return s.astype(x.dtype)
+
+
+def softmax_vjp(g, x, *, dim=-1, axis=...):
+    """Subtract the weighted mean of `g`, then weigh: ``dx = s (g - sum s g)``.
+
+    From ``ds_i = s_i (dx_i - sum_j s_j dx_j)``, a symmetric map, which is its own transpose.
+
+    Examples
+    --------
+    >>> softmax_vjp(np.array([[4.0, 0.0]]), np.log(np.array([[1.0, 3.0]])))
+    array([[ 0.75, -0.75]])
+    """
+    s, dims = _weights("softmax_vjp", x, dim, axis)
+    check.like("softmax_vjp", "g", g, x.shape, x.dtype, "x")
+    g = wide(g)
+    return (s * (g - (s * g).sum(axis=dims, keepdims=True))).astype(x.dtype)
+
+
+def _weights(function, x, dim, axis):
+    check.array(function, "x", x)
+    if np.iscomplexobj(x):
+        raise TypeError(f"{function}: x has dtype {x.dtype}; allowed: real rows, since weights are real")
+    dims = check.dims(function, dim, axis, x.ndim)
+    w = wide(x)
+    w = np.exp(w - w.max(axis=dims, keepdims=True, initial=-np.inf))
+    return w / w.sum(axis=dims, keepdims=True), dims

@@ -1,0 +1,237 @@
+"""Look rows of a table up, and send gradients back to them.
+
+Forward is a copy of rows; backward is a scatter-add. An id that was looked up k times gets the sum of its k gradients, added one
+after the other in batch order, so that the result is the same to the bit on every machine, for any number of threads.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import check, kernels
+from .op import Op
+
+
+def _matrix(array):
+    """`array` as the kernels want it: two axes, C order, aligned, writable. Copies only what is not so already."""
+    width = int(np.prod(array.shape[1:], dtype=np.int64))
+    return np.require(array.reshape(len(array), width), requirements="CAW")
+
+
+def gather(table, ids, *, backend="cpu"):
+    """Copy rows out of a table: ``out[i] = table[ids[i]]``.
+
+    An id may be asked for any number of times. Nothing wraps around: -1 is an error, not the last row.
+
+    Parameters
+    ----------
+    table : ndarray (N, *shape), float32, float64, complex64 or complex128
+    ids : integers of any shape, each in ``0..N-1``
+    backend : "cpu" (Numba), "cuda" or "python"
+        The machine that does the work; the result is the same to the bit.
+
+    Returns
+    -------
+    ndarray (*ids.shape, *shape) of the table's dtype
+
+    Raises
+    ------
+    IndexError, TypeError
+        For an id outside the table, with its value and position; for ids or tables of another type.
+
+    Examples
+    --------
+    >>> gather(np.array([[1.0, 2.0], [3.0, 4.0]]), [[1, 1, 0]])
+    array([[[3., 4.],
+            [3., 4.],
+            [1., 2.]]])
+    """
+    check.table("gather", table)
+    check.choice("gather", "backend", backend, kernels.BACKENDS)
+    ids = check.ids("gather", ids, len(table))
+    return take(table, ids, backend)
+
+
+def take(table, ids, backend="cpu"):
+    """`gather` for ids that are known to be int64 and in range."""
+    flags = table.flags
+    if not (flags.c_contiguous and flags.aligned and flags.writeable):
+        return np.take(table, ids, axis=0)  # a copy too, equal to the bit; a kernel would need all of the table laid out anew
+    flat = table.reshape(len(table), -1) if table.size else table.reshape(len(table), 0)
+    out = np.empty((ids.size, flat.shape[1]), table.dtype)
+    kernels.gather(out, flat, ids.reshape(-1), backend)
+    return out.reshape(ids.shape + table.shape[1:])
+
+
+def gather_vjp(g, table, ids, *, backend="cpu"):
+    """Add each row of `g` to the row that it was copied from.
+
+    With the one-hot matrix P, ``P[i, ids[i]] = 1``, `gather` is ``P @ table``; its transpose gives ``dtable = P.T @ g``, that is
+    ``dtable[n] = sum of g[i] over all i with ids[i] == n``, in batch order. A row that occurs nowhere has no entry.
+
+    Parameters
+    ----------
+    g : ndarray (*ids.shape, *shape) of the table's dtype
+    table : ndarray (N, *shape); only its shape and dtype matter
+    ids : integers of any shape, each in ``0..N-1``
+    backend : "cpu" (Numba), "cuda" or "python"
+
+    Returns
+    -------
+    RowSparse of N rows
+        ``to_dense()`` equals ``np.add.at`` on zeros to the bit.
+
+    Raises
+    ------
+    ValueError, TypeError, IndexError
+        For a `g` of another shape or dtype, and as in `gather`.
+
+    References
+    ----------
+    Baydin et al., Automatic differentiation in machine learning: a survey, JMLR 18 (2018), section 3.2 (reverse mode).
+
+    Examples
+    --------
+    >>> gather_vjp(np.array([[1.0], [10.0], [100.0]]), np.zeros((5, 1)), [3, 1, 3])
+    RowSparse(rows=[1, 3], values=float64 (2, 1), num_rows=5)
+    """
+    check.table("gather_vjp", table)
+    check.choice("gather_vjp", "backend", backend, kernels.BACKENDS)
+    ids = check.ids("gather_vjp", ids, len(table))
+    check.like("gather_vjp", "g", g, ids.shape + table.shape[1:], table.dtype, "the rows looked up")
+    rows, starts, order = kernels.segments(ids.reshape(-1))
+    values = np.zeros((len(rows), *table.shape[1:]), table.dtype)
+    flat = g.reshape(ids.size, *table.shape[1:])
+    kernels.segment_add(_matrix(values), np.arange(len(rows)), starts, order, _matrix(flat), backend)
+    return RowSparse(rows, values, len(table))
+
+
+GATHER = Op(gather, gather_vjp)
+
+
+def segment_add_(out, ids, values, *, backend="cpu"):
+    """Add each row of `values` onto row ``ids[i]`` of `out`, in place and in batch order: exactly ``np.add.at(out, ids, values)``.
+
+    Parameters
+    ----------
+    out : ndarray (N, *shape), C-contiguous, writable
+    ids : integers of any shape, each in ``0..N-1``
+    values : ndarray (*ids.shape, *shape) of `out`'s dtype, not overlapping it
+    backend : "cpu" (Numba), "cuda" or "python"
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        Before anything is written.
+
+    Examples
+    --------
+    >>> table = np.array([[1.0], [2.0]])
+    >>> segment_add_(table, [1, 1], np.array([[10.0], [100.0]]))
+    >>> table
+    array([[  1.],
+           [112.]])
+    """
+    check.table("segment_add_", out, "out")
+    check.choice("segment_add_", "backend", backend, kernels.BACKENDS)
+    ids = check.ids("segment_add_", ids, len(out))
+    check.like("segment_add_", "values", values, ids.shape + out.shape[1:], out.dtype, "the rows of out")
+    check.writable("segment_add_", "out", out, ("values", values), ("ids", ids))
+    rows, starts, order = kernels.segments(ids.reshape(-1))
+    flat = values.reshape(ids.size, *out.shape[1:])
+    kernels.segment_add(_matrix(out), rows, starts, order, _matrix(flat), backend)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RowSparse:
+    """The gradient of a table: the rows that were touched, each once, and what is to be added to each.
+
+    Parameters
+    ----------
+    rows : int64 (n,), strictly increasing, each in ``0..num_rows-1``
+    values : ndarray (n, *shape)
+    num_rows : int, N of the table
+
+    Examples
+    --------
+    >>> gradient = RowSparse(np.array([0, 2]), np.array([[1.0], [2.0]]), num_rows=3)
+    >>> (2 * gradient + gradient).to_dense()
+    array([[3.],
+           [0.],
+           [6.]])
+    """
+
+    rows: np.ndarray
+    values: np.ndarray
+    num_rows: int
+
+    __array_ufunc__ = None  # so that np.float32(2) * gradient reaches __rmul__
+
+    def __post_init__(self):
+        check.integer("RowSparse", "num_rows", self.num_rows, minimum=0)
+        rows = check.ids("RowSparse", self.rows, self.num_rows, "rows")
+        check.table("RowSparse", self.values, "values")
+        if rows.ndim != 1 or len(rows) != len(self.values):
+            raise ValueError(
+                f"RowSparse: rows has shape {rows.shape} and values {self.values.shape}; allowed: one row number for each value"
+            )
+        falls = np.flatnonzero(rows[1:] <= rows[:-1])
+        if falls.size:
+            i = int(falls[0]) + 1
+            raise ValueError(f"RowSparse: rows[{i}] = {rows[i]} follows {rows[i - 1]}; allowed: strictly increasing rows")
+        object.__setattr__(self, "rows", rows)
+
+    @property
+    def shape(self):
+        """The shape of the table, ``(N, *shape)``."""
+        return (self.num_rows, *self.values.shape[1:])
+
+    @property
+    def dtype(self):
+        """The dtype of the values, and of the table."""
+        return self.values.dtype
+
+    def to_dense(self):
+        """The same gradient as an array ``(N, *shape)``, zero where no row was touched."""
+        dense = np.zeros(self.shape, self.dtype)
+        dense[self.rows] = self.values
+        return dense
+
+    def to_scipy(self):
+        """The same gradient as a ``scipy.sparse.csr_array`` (N, D), for tables of vectors."""
+        from scipy import sparse
+
+        if self.values.ndim != 2:
+            raise ValueError(f"RowSparse.to_scipy: shape is {self.shape}; allowed: two axes, a table (N, D)")
+        width = self.values.shape[1]
+        columns = np.tile(np.arange(width), len(self.rows))
+        starts = np.zeros(self.num_rows + 1, np.int64)
+        starts[self.rows + 1] = width
+        return sparse.csr_array((self.values.reshape(-1), columns, np.cumsum(starts)), shape=self.shape, copy=True)
+
+    def __add__(self, other):
+        """The sum: where both have a row, ``self + other``; one alone is kept as it is."""
+        if not isinstance(other, RowSparse):
+            return NotImplemented
+        if other.shape != self.shape or other.dtype != self.dtype:
+            raise ValueError(
+                f"RowSparse: {self.dtype} {self.shape} + {other.dtype} {other.shape} is not defined; allowed: gradients of one table"
+            )
+        rows = np.union1d(self.rows, other.rows)
+        values = np.zeros((len(rows), *self.shape[1:]), self.dtype)
+        values[np.searchsorted(rows, self.rows)] = self.values
+        values[np.searchsorted(rows, other.rows)] += other.values
+        return RowSparse(rows, values, self.num_rows)
+
+    def __mul__(self, scale):
+        """Every value times a number, in the dtype of the values."""
+        if not np.isscalar(scale) or isinstance(scale, (str, bytes)):
+            return NotImplemented
+        if np.iscomplexobj(scale) and not np.iscomplexobj(self.values):
+            raise TypeError(f"RowSparse: {scale!r} * {self.dtype} is not defined; allowed: a real number for real values")
+        return RowSparse(self.rows, self.values * self.dtype.type(scale), self.num_rows)
+
+    __rmul__ = __mul__
+
+    def __repr__(self):
+        return f"RowSparse(rows={self.rows.tolist()}, values={self.dtype} {self.values.shape}, num_rows={self.num_rows})"

@@ -1,0 +1,118 @@
+"""A training loop of a few lines: shuffle, corrupt, differentiate, step, constrain."""
+
+import contextlib
+import signal
+import threading
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from . import check
+from .optimizers import sgd_
+from .random import generator
+from .samplers import basic
+
+
+class Epoch(NamedTuple):
+    """What `fit` says after each epoch: its number from 1 on, the mean of its batch losses, and how many seconds it took."""
+
+    number: int
+    loss: float
+    seconds: float
+
+
+def update_(model, gradients, lr):
+    """One step of gradient descent on each table that is trainable, then the constrainers.
+
+    Parameters
+    ----------
+    model : ERModel
+    gradients : RowSparse for each of ``model.layers``
+    lr : float >= 0
+    """
+    for layer, gradient in zip(model.layers, gradients, strict=True):
+        if layer.trainable:
+            sgd_(layer.weight, gradient, lr=lr)
+    model.post_parameter_update()
+
+
+def fit(model, triples, *, epochs, lr, batch_size=256, num_negatives=1, rng=None, update=update_):
+    """Train a model on triples, and say after each epoch how it went.
+
+    Each epoch goes once through the triples in a new order; each batch is corrupted by the basic negative sampler. An interrupt
+    (Ctrl-C) takes effect between two batches, so that the tables are never left half-written.
+
+    Parameters
+    ----------
+    model : ERModel
+    triples : int64 (n, 3)
+    epochs : int >= 0
+    lr : float >= 0, the learning rate
+    batch_size : int >= 1; the last batch may be smaller
+    num_negatives : int >= 1, for each true triple
+    rng : int, generator, or None for the model's own
+    update : function of (model, gradients, lr) that changes the tables
+
+    Yields
+    ------
+    Epoch
+
+    Raises
+    ------
+    FloatingPointError
+        On a loss that is not finite, with epoch and batch.
+
+    Examples
+    --------
+    >>> from npembed.datasets import Nations
+    >>> from npembed.models import ERModel
+    >>> nations, rows = Nations().training, dict(embedding_dim=8)
+    >>> model = ERModel(triples_factory=nations, interaction="transe", entity_representations_kwargs=rows,
+    ...                 relation_representations_kwargs=rows, random_seed=0)
+    >>> [round(float(epoch.loss), 1) for epoch in fit(model, nations.mapped_triples, epochs=2, lr=0.1)]
+    [2.5, 2.6]
+    """
+    triples = check.triples("fit", triples, model.num_entities, model.num_relations)
+    check.integer("fit", "epochs", epochs, minimum=0)
+    check.integer("fit", "batch_size", batch_size, minimum=1)
+    check.integer("fit", "num_negatives", num_negatives, minimum=1)
+    check.real("fit", "lr", lr, minimum=0)
+    if not len(triples):
+        raise ValueError("fit: triples has shape (0, 3); allowed: at least one triple")
+    return _epochs(model, triples, epochs, lr, batch_size, num_negatives, model.rng if rng is None else generator(rng), update)
+
+
+def _epochs(model, triples, epochs, lr, batch_size, num_negatives, rng, update):
+    model.train()
+    for number in range(1, epochs + 1):
+        began, losses = time.perf_counter(), []
+        order = rng.randperm(len(triples))
+        for start in range(0, len(order), batch_size):
+            positives = triples[order[start : start + batch_size]]
+            with interrupts_deferred():
+                negatives = basic(
+                    rng, positives, num_entities=model.num_entities, num_relations=model.num_relations, num_negatives=num_negatives
+                )
+                loss, gradients = model.loss_and_gradients(positives, negatives)
+                if not np.isfinite(loss):
+                    raise FloatingPointError(f"fit: loss = {loss} in epoch {number}, batch {len(losses)}; allowed: a finite loss")
+                update(model, gradients, lr)
+            losses.append(float(loss))
+        yield Epoch(number, float(np.mean(losses)), time.perf_counter() - began)
+
+
+@contextlib.contextmanager
+def interrupts_deferred():
+    """Hold Ctrl-C back until the block has ended; then raise KeyboardInterrupt. Only the main thread ever sees one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    seen = []
+    before = signal.signal(signal.SIGINT, lambda *_: seen.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if seen:
+        raise KeyboardInterrupt
