@@ -83,13 +83,12 @@ def real(function, argument, value, minimum=None, maximum=None, *, above=None, f
 
 def dtype(function, argument, value):
     """`value` as the dtype of a table: float32, float64, complex64 or complex128."""
-    allowed = names(TABLE_DTYPES)
     try:
         found = np.dtype(value)
     except TypeError:
-        raise TypeError(f"{function}: {argument} = {value!r} is no dtype; allowed: {allowed}") from None
+        raise TypeError(f"{function}: {argument} = {value!r} is no dtype; allowed: {names(TABLE_DTYPES)}") from None
     if found not in TABLE_DTYPES:
-        raise TypeError(f"{function}: {argument} = {found} is not supported; allowed: {allowed}")
+        raise TypeError(f"{function}: {argument} = {found} is not supported; allowed: {names(TABLE_DTYPES)}")
     return found
 
 
@@ -97,7 +96,8 @@ def array(function, argument, value, *, ndim=None):
     """`value` as an array of a table's dtype, with `ndim` axes or more."""
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{function}: {argument} is a {type(value).__name__}; allowed: a NumPy array of {names(TABLE_DTYPES)}")
-    dtype(function, f"{argument}.dtype", value.dtype)
+    if value.dtype not in TABLE_DTYPES:
+        dtype(function, f"{argument}.dtype", value.dtype)
     if ndim is not None and value.ndim < ndim:
         raise ValueError(f"{function}: {argument} has shape {value.shape}; allowed: {ndim} or more axes")
     return value

@@ -22,8 +22,8 @@ class Epoch(NamedTuple):
     seconds: float
 
 
-def update_(model, gradients, lr):
-    """One step of gradient descent on each table that is trainable, then the constrainers.
+def step_(model, gradients, lr):
+    """One step of gradient descent on each table that is trainable, without the constrainers.
 
     Parameters
     ----------
@@ -34,6 +34,11 @@ def update_(model, gradients, lr):
     for layer, gradient in zip(model.layers, gradients, strict=True):
         if layer.trainable:
             sgd_(layer.weight, gradient, lr=lr)
+
+
+def update_(model, gradients, lr):
+    """`step_`, then the constrainers: what `fit` does to the tables after each batch."""
+    step_(model, gradients, lr)
     model.post_parameter_update()
 
 

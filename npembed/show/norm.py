@@ -1,0 +1,158 @@
+"""The unit norm in two places: TransE trained twice from one seed, with the norm as normalizer and as constrainer."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__, check
+from ..datasets import DATASETS
+from ..models import ERModel
+from ..op import resolve
+from ..random import TorchGenerator
+from ..trace import Recorder, angles, radial_and_tangential, summary
+from ..training import fit
+from .norm_checks import run_checks
+from .norm_words import sentences
+
+WAYS = ("normalizer", "constrainer")
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during `norm`, with what was done until then."""
+
+
+def norm(*, dataset="nations", epochs=20, lr=0.5, dim=50, seed=0, out=None, progress=None):
+    """Train TransE twice from one seed, the unit norm on entities once inside the forward pass and once after the update.
+
+    Both runs have PyKEEN's TransE defaults (p = 1, Xavier initializers, margin ranking, batches of 256, one negative each) and
+    draw the same weights, batches and negatives. First the gradients, and what is known of them, are verified.
+
+    Parameters
+    ----------
+    dataset : name, see `npembed.datasets.DATASETS`
+    epochs : int >= 1
+    lr : float >= 0, the learning rate
+    dim : int >= 2, the length of a row (on a line, a row of length one has no direction left to turn to)
+    seed : int
+    out : folder for ``norm.json`` and ``norm.png`` (the latter where matplotlib is installed), or None to write nothing
+    progress : function of an iterable and a keyword ``desc`` that yields its items (tqdm is one), or None
+
+    Returns
+    -------
+    dict
+        ``settings``; ``checks``, a list of ``name, value, limit, ok, note``; ``ways``: for each of the two, per epoch ``loss`` and
+        what `npembed.trace.summary` says; ``arrow``, one row and its gradient for the figure; ``sentences``; ``files``.
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        Before training: for bad settings, and for a folder that cannot be written.
+
+    Examples
+    --------
+    >>> result = norm(epochs=1, dim=4)
+    >>> all(check["ok"] for check in result["checks"])
+    True
+    """
+    dataset = resolve(DATASETS, dataset, function="show norm", argument="dataset")
+    check.integer("show norm", "epochs", epochs, minimum=1)
+    check.integer("show norm", "dim", dim, minimum=2)
+    check.integer("show norm", "seed", seed)
+    check.real("show norm", "lr", lr, minimum=0)
+    folder = None if out is None else _writable(Path(out))
+    training = DATASETS[dataset]().training
+    models = {way: _model(training, dim, seed, {way: "normalize"}) for way in WAYS}
+    checks = run_checks(models["normalizer"], training.mapped_triples, lr=lr, rng=TorchGenerator(seed))
+    settings = {"dataset": dataset, "epochs": epochs, "lr": lr, "dim": dim, "seed": seed, "p": 1, "version": __version__}
+    result = {"settings": settings, "checks": [_plain(c) for c in checks], "ways": {}}
+    for way, model in models.items():
+        first, result["ways"][way] = _train(way, model, training.mapped_triples, epochs, lr, progress)
+        if way == "constrainer":
+            result["arrow"] = _arrow(first, list(training.entity_to_id))
+    result["sentences"] = sentences(result, _apart(*models.values()))
+    result["files"] = [] if folder is None else _write(folder, result)
+    return result
+
+
+def _plain(found):
+    """A check as JSON can hold it: a value that is not finite becomes None."""
+    return {**found._asdict(), "value": found.value if np.isfinite(found.value) else None}
+
+
+def _model(training, dim, seed, place):
+    """PyKEEN's TransE, with the norm in the given place."""
+    return ERModel(
+        triples_factory=training, interaction="transe", interaction_kwargs={"p": 1}, random_seed=seed,
+        entity_representations_kwargs={"embedding_dim": dim, "initializer": "xavier_uniform", **place},
+        relation_representations_kwargs={"embedding_dim": dim, "initializer": "xavier_uniform_norm"},
+    )  # fmt: skip
+
+
+def _train(way, model, triples, epochs, lr, progress):
+    """The first update, and one record per epoch (number 0 is the start)."""
+    norms = np.linalg.norm(model.layers[0].weight.astype(np.float64), axis=1)
+    records = [{"epoch": 0, "norm_min": float(norms.min()), "norm_max": float(norms.max())}]
+    run = fit(model, triples, epochs=epochs, lr=lr, update=(recorder := Recorder()))
+    first = None
+    try:
+        for epoch in progress(run, desc=way) if progress else run:
+            first = first or recorder.updates[0]
+            records.append({"epoch": epoch.number, "loss": epoch.loss, **summary(recorder.updates)})
+            recorder.updates.clear()
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted: {way} after {len(records) - 1} of {epochs} epochs; nothing was written") from None
+    return first, records
+
+
+def _arrow(update, labels):
+    """The row of the first update whose gradient is most evenly split into its two parts, in the plane of row and gradient."""
+    radial, tangential = radial_and_tangential(update.before, update.gradient)
+    across = np.linalg.norm(tangential, axis=1)
+    i = int(np.argmax(np.minimum(np.abs(radial), across)))
+    return {"entity": labels[int(update.rows[i])], "radial": float(radial[i]), "tangential": float(across[i])}
+
+
+def _apart(first, second):
+    """The mean angle between the directions of the two entity tables, in degrees."""
+    return float(angles(first.layers[0].weight, second.layers[0].weight).mean())
+
+
+def _writable(folder):
+    """`folder`, made if need be, after a try that a file can be written in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise OSError(f"show norm: out = {str(folder)!r} cannot be written ({reason}); allowed: a folder that can") from None
+    return folder
+
+
+def _write(folder, result):
+    """Write ``norm.png`` if matplotlib is there, and ``norm.json``; each whole or not at all."""
+    files = []
+    try:
+        from .norm_figure import draw
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+    else:
+        files.append(_replace(folder / "norm.png", lambda path: draw(result, path)))
+    text = json.dumps({**result, "files": [*files, str(folder / "norm.json")]}, indent=1, allow_nan=False) + "\n"
+    files.append(_replace(folder / "norm.json", lambda path: path.write_text(text, encoding="utf-8")))
+    return files
+
+
+def _replace(path, write):
+    """Let `write` make a temporary file beside `path`, then move it into place."""
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return str(path)

@@ -1,0 +1,124 @@
+"""Watch a training run: what each update does to the length and to the direction of the rows it touches."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .op import wide
+from .training import step_
+
+
+class Update(NamedTuple):
+    """One update of the entity table, seen row by row: all arrays are (n, D), for the n rows with a gradient.
+
+    ``before`` -> ``stepped = before - lr * gradient`` -> ``after = constrainer(stepped)``.
+    """
+
+    rows: np.ndarray
+    before: np.ndarray
+    gradient: np.ndarray
+    stepped: np.ndarray
+    after: np.ndarray
+
+
+class Recorder:
+    """Give it to `fit` as its `update`: does what `update_` does, and keeps an `Update` of the entity table for each batch.
+
+    Examples
+    --------
+    >>> from npembed.datasets import Nations
+    >>> from npembed.models import ERModel
+    >>> nations, rows = Nations().training, dict(embedding_dim=8)
+    >>> model = ERModel(triples_factory=nations, interaction="transe", random_seed=0,
+    ...                 entity_representations_kwargs=dict(rows, constrainer="normalize"), relation_representations_kwargs=rows)
+    >>> from npembed.training import fit
+    >>> recorder = Recorder()
+    >>> _ = list(fit(model, nations.mapped_triples, epochs=1, lr=0.1, update=recorder))
+    >>> len(recorder.updates)
+    7
+    """
+
+    def __init__(self):
+        self.updates = []
+
+    def __call__(self, model, gradients, lr):
+        """`update_`, watched."""
+        weight, gradient = model.layers[0].weight, gradients[0]
+        before = weight[gradient.rows]
+        step_(model, gradients, lr)
+        stepped = weight[gradient.rows]
+        model.post_parameter_update()
+        self.updates.append(Update(gradient.rows, before, gradient.values, stepped, weight[gradient.rows]))
+
+
+def radial_and_tangential(rows, gradient):
+    """Split each row of a gradient into its part along the row and its part at right angles: ``g = (g.u) u + rest``.
+
+    Parameters
+    ----------
+    rows, gradient : ndarray (n, D), real
+
+    Returns
+    -------
+    radial : float64 (n,), the signed length ``g.u`` with ``u = x / |x|``; 0 for a zero row
+    tangential : float64 (n, D)
+
+    Examples
+    --------
+    >>> radial, tangential = radial_and_tangential(np.array([[0.0, 2.0]]), np.array([[3.0, -1.0]]))
+    >>> radial, tangential
+    (array([-1.]), array([[3., 0.]]))
+    """
+    rows, gradient = wide(rows), wide(gradient)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    u = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
+    radial = (u * gradient).sum(axis=1)
+    return radial, gradient - radial[:, None] * u
+
+
+def angles(before, after):
+    """How far each row turned, in degrees.
+
+    Computed from both the sine and the cosine, so that small angles keep their digits.
+
+    Examples
+    --------
+    >>> angles(np.array([[1.0, 0.0]]), np.array([[0.0, 3.0]]))
+    array([90.])
+    """
+    radial, tangential = radial_and_tangential(before, after)
+    return np.degrees(np.arctan2(np.linalg.norm(tangential, axis=1), radial))
+
+
+def summary(updates):
+    """What happened over some updates, as plain numbers.
+
+    Returns
+    -------
+    dict
+        ``norm_min``, ``norm_max`` (rows after the last update that touched them), ``radial_share``, ``tangential_share`` (of the
+        squared length of the gradient, summed over rows; they add up to 1), ``angle`` (mean turn of a row in one update, degrees),
+        ``pulled_back`` (mean distance that the constrainer moved a row).
+
+    Examples
+    --------
+    >>> one = Update(np.array([0]), *np.array([[[1.0, 0.0]], [[3.0, 4.0]], [[0.7, -0.4]], [[0.7, -0.4]]]))
+    >>> round(summary([one])["radial_share"], 2), summary([one])["pulled_back"]
+    (0.36, 0.0)
+    """
+    last = {int(row): values for update in updates for row, values in zip(update.rows, update.after, strict=True)}
+    norms = np.linalg.norm(wide(np.array(list(last.values()))), axis=1)
+    parts = [radial_and_tangential(update.before, update.gradient) for update in updates]
+    radial = sum(float((r**2).sum()) for r, _ in parts)
+    tangential = sum(float((t**2).sum()) for _, t in parts)
+    total = radial + tangential or 1.0
+    turned = np.concatenate([angles(update.before, update.after) for update in updates])
+    pulled = np.concatenate([np.linalg.norm(wide(update.stepped) - wide(update.after), axis=1) for update in updates])
+    return {
+        "norm_min": float(norms.min()),
+        "norm_max": float(norms.max()),
+        "radial_share": radial / total,
+        "tangential_share": tangential / total,
+        "angle": float(turned.mean()),
+        "pulled_back": float(pulled.mean()),
+    }

@@ -1,0 +1,9 @@
+"""Hypothesis profiles: fixed examples by default (the same on every machine), many random ones for the nightly run."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("fixed", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("nightly", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("NPEMBED_HYPOTHESIS", "fixed"))
