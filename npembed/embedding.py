@@ -158,4 +158,6 @@ def post_step_(table, constrainer=None):
     check.writable("post_step_", "table", table)
     copy = table.copy()
     result = constrainer(copy)
-    table[...] = check.like("post_step_", "constrainer(table)", copy if result is None else result, table.shape, table.dtype, "table")
+    table[...] = check.like(
+        "post_step_", "constrainer(table)", copy if result is None else result, table.shape, table.dtype, "table"
+    )

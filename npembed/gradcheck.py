@@ -78,7 +78,9 @@ def check_vjp(op, *args, rng=0, kinks="raise", entries=None, **options):
     found = op.vjp(g if out.ndim else g[()], *args, **options)
     found = found if isinstance(found, tuple) else (found,)
     if len(found) != len(where):
-        raise GradientError(f"check_vjp: {_name(op.vjp)} returns {len(found)} gradients for {len(where)} differentiable arguments")
+        raise GradientError(
+            f"check_vjp: {_name(op.vjp)} returns {len(found)} gradients for {len(where)} differentiable arguments"
+        )
 
     def total(changed, i):
         terms = np.conj(g) * op.forward(*args[:i], changed, *args[i + 1 :], **options)
@@ -160,7 +162,11 @@ def _name(function):
 def _names(function, args):
     """The names of the positional parameters, as far as the signature tells."""
     try:
-        names = [p.name for p in inspect.signature(function).parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        names = [
+            p.name
+            for p in inspect.signature(function).parameters.values()
+            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
     except (TypeError, ValueError):
         names = []
     return names[: len(args)] + [f"argument {i}" for i in range(len(names), len(args))]

@@ -23,7 +23,9 @@ def table_shape(max_id=None, embedding_dim=None, num_embeddings=None, shape=None
     given = {"max_id": max_id, "num_embeddings": num_embeddings}
     rows = {name: check.integer("Embedding", name, n, minimum=0) for name, n in given.items() if n is not None}
     if len(set(rows.values())) > 1:
-        raise ValueError(f"Embedding: max_id = {max_id} and num_embeddings = {num_embeddings} differ; allowed: one, or both equal")
+        raise ValueError(
+            f"Embedding: max_id = {max_id} and num_embeddings = {num_embeddings} differ; allowed: one, or both equal"
+        )
     if embedding_dim is None and shape is None:
         raise ValueError("Embedding: embedding_dim and shape are both missing; allowed: one of them, the shape of a row")
     if embedding_dim is not None and shape is not None:
@@ -125,7 +127,7 @@ class Embedding:
         self._says = {"initializer": initializer, "constrainer": constrainer, "normalizer": normalizer}
         self.rng = generator(rng)
         self.training = True
-        self.zero_grad()
+        self.grad, self._pullback, self._forwards = None, None, 0
         self._weight = np.empty((self.max_id, *self.shape), self.dtype)
         self.reset_parameters()
 
@@ -140,9 +142,7 @@ class Embedding:
                [0., 1.]])
         """
         check.table("from_pretrained", array, "array")
-        return cls(
-            len(array), shape=array.shape[1:], initializer=array, trainable=trainable, **{"dtype": array.dtype, **options}
-        )
+        return cls(len(array), shape=array.shape[1:], initializer=array, trainable=trainable, **{"dtype": array.dtype, **options})
 
     @property
     def num_embeddings(self):
@@ -247,7 +247,9 @@ class Embedding:
         """
         if self._forwards != 1:
             said = "no forward in training mode" if not self._forwards else f"{self._forwards} forwards since the last backward"
-            raise RuntimeError(f"Embedding.backward: {said}; allowed: one forward for each backward, or output, pullback = vjp(indices)")
+            raise RuntimeError(
+                f"Embedding.backward: {said}; allowed: one forward for each backward, or output, pullback = vjp(indices)"
+            )
         gradient = self._pullback(grad_output)
         self._pullback, self._forwards = None, 0
         if self.trainable:
@@ -270,7 +272,11 @@ class Embedding:
 
     def __repr__(self):
         parts = [f"max_id={self.max_id}", f"shape={self.shape}", f"dtype={self.dtype}"]
-        parts += [f"{name}={getattr(v, '__name__', v)!r}" for name, v in self._says.items() if v is not None and not isinstance(v, np.ndarray)]
+        parts += [
+            f"{name}={getattr(v, '__name__', v)!r}"
+            for name, v in self._says.items()
+            if v is not None and not isinstance(v, np.ndarray)
+        ]
         parts += [f"dropout={self.dropout}"] if self.dropout is not None else []
         parts += [f"compat={self.compat!r}"] if self.compat else []
         return f"Embedding({', '.join(parts)}{'' if self.trainable else ', trainable=False'})"

@@ -73,7 +73,9 @@ def _gap(function, positive, negative, margin, edge):
     check.real(function, "margin", margin)
     check.choice(function, "edge", edge, ("stop", "pass", "half"))
     if positive.dtype != negative.dtype or positive.dtype.kind == "c":
-        raise TypeError(f"{function}: negative has dtype {negative.dtype}; allowed: real scores of {positive.dtype}, as positive has")
+        raise TypeError(
+            f"{function}: negative has dtype {negative.dtype}; allowed: real scores of {positive.dtype}, as positive has"
+        )
     try:
         gap = wide(negative) - wide(positive) + margin
     except ValueError:

@@ -106,7 +106,11 @@ class ERModel:
 
     def _settings(self):
         entity, relation = self.layers
-        return {"interaction": self.interaction, "entity_normalizer": entity.normalizer, "relation_normalizer": relation.normalizer}
+        return {
+            "interaction": self.interaction,
+            "entity_normalizer": entity.normalizer,
+            "relation_normalizer": relation.normalizer,
+        }
 
     def _masks(self, h, r, t):
         """Masks for the rows of heads, relations and tails, drawn in this order."""
@@ -170,7 +174,9 @@ class ERModel:
         ids = check.ids(function, ids, size, argument)
         if ids.ndim == 1 or (ids.ndim == 2 and len(ids) == num_rows):
             return ids
-        raise ValueError(f"{function}: {argument} has shape {ids.shape}; allowed: (k,) for all, or ({num_rows}, k) for each its own")
+        raise ValueError(
+            f"{function}: {argument} has shape {ids.shape}; allowed: (k,) for all, or ({num_rows}, k) for each its own"
+        )
 
     def loss_and_gradients(self, positives, negatives):
         """The loss of a batch, and its gradients with respect to the entity table and the relation table.

@@ -9,7 +9,8 @@ finds an entry the way PyKEEN's resolvers do.
 """
 
 import functools
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 

@@ -44,6 +44,6 @@ def sgd_(table, gradient, *, lr):
             raise ValueError(f"sgd_: gradient is of a {found} table; allowed: {table.dtype} {table.shape}, those of table")
         rows, values = gradient.rows, gradient.values
     else:
-        rows, values = ..., check.like("sgd_", "gradient", gradient, table.shape, table.dtype, "table")
+        rows, values = np.arange(len(table)), check.like("sgd_", "gradient", gradient, table.shape, table.dtype, "table")
     check.writable("sgd_", "table", table, ("gradient", values))
     table[rows] = wide(table[rows]) - wide(np.asarray(lr)) * wide(values)

@@ -15,7 +15,7 @@ from .op import Op
 def _matrix(array):
     """`array` as the kernels want it: two axes, C order, aligned, writable. Copies only what is not so already."""
     width = int(np.prod(array.shape[1:], dtype=np.int64))
-    return np.require(array.reshape(len(array), width), requirements="CAW")
+    return np.require(array.reshape(len(array), width), requirements=["C", "A", "W"])
 
 
 def gather(table, ids, *, backend="cpu"):

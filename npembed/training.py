@@ -91,13 +91,18 @@ def fit(model, triples, *, epochs, lr, batch_size=256, num_negatives=1, rng=None
 def _epochs(model, triples, epochs, lr, batch_size, num_negatives, rng, update):
     model.train()
     for number in range(1, epochs + 1):
-        began, losses = time.perf_counter(), []
+        began = time.perf_counter()
+        losses: list[float] = []
         order = rng.randperm(len(triples))
         for start in range(0, len(order), batch_size):
             positives = triples[order[start : start + batch_size]]
             with interrupts_deferred():
                 negatives = basic(
-                    rng, positives, num_entities=model.num_entities, num_relations=model.num_relations, num_negatives=num_negatives
+                    rng,
+                    positives,
+                    num_entities=model.num_entities,
+                    num_relations=model.num_relations,
+                    num_negatives=num_negatives,
                 )
                 loss, gradients = model.loss_and_gradients(positives, negatives)
                 if not np.isfinite(loss):

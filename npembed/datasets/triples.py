@@ -61,7 +61,9 @@ def read_labels(path):
         for number, line in enumerate(lines, start=1):
             parts = line.rstrip("\r\n").split("\t")
             if len(parts) != 3 or not all(parts):
-                raise ValueError(f"read_labels: {path}:{number} holds {len(parts)} columns; allowed: head, relation, tail, none empty")
+                raise ValueError(
+                    f"read_labels: {path}:{number} holds {len(parts)} columns; allowed: head, relation, tail, none empty"
+                )
             labels.append(tuple(parts))
     return labels
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from .. import check
 from ..op import wide
-from .norms import conventions, ldexp, nonzero, scaled, slope
 from .normalize import over_eps, unit_vjp
+from .norms import conventions, ldexp, nonzero, scaled, slope
 
 
 def clamp(x, *, min=None, max=None, edge="pass"):

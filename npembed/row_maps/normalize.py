@@ -45,7 +45,7 @@ def normalize(x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide", ties=
     array([[0.6, 0.8],
            [0. , 0. ]])
     """
-    w, _, (xs, length, e), _, small = _checked("normalize", x, p, dim, eps, axis, zero_row, ties, slope_at_zero)
+    w, _, (xs, length, _), _, small = _checked("normalize", x, p, dim, eps, axis, zero_row, ties, slope_at_zero)
     return np.where(small, over_eps(w, small, eps), xs / nonzero(length)).astype(x.dtype)
 
 

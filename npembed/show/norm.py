@@ -67,11 +67,10 @@ def norm(*, dataset="nations", epochs=20, lr=0.5, dim=50, seed=0, out=None, prog
     models = {way: _model(training, dim, seed, {way: "normalize"}) for way in WAYS}
     checks = run_checks(models["normalizer"], training.mapped_triples, lr=lr, rng=TorchGenerator(seed))
     settings = {"dataset": dataset, "epochs": epochs, "lr": lr, "dim": dim, "seed": seed, "p": 1, "version": __version__}
-    result = {"settings": settings, "checks": [_plain(c) for c in checks], "ways": {}}
-    for way, model in models.items():
-        first, result["ways"][way] = _train(way, model, training.mapped_triples, epochs, lr, progress)
-        if way == "constrainer":
-            result["arrow"] = _arrow(first, list(training.entity_to_id))
+    runs = {way: _train(way, model, training.mapped_triples, epochs, lr, progress) for way, model in models.items()}
+    result = {"settings": settings, "checks": [_plain(c) for c in checks]}
+    result["ways"] = {way: records for way, (_, records) in runs.items()}
+    result["arrow"] = _arrow(runs["constrainer"][0], list(training.entity_to_id))
     result["sentences"] = sentences(result, _apart(*models.values()))
     result["files"] = [] if folder is None else _write(folder, result)
     return result

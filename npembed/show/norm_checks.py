@@ -70,7 +70,9 @@ def run_checks(model, triples, *, lr, rng):
     growth = after - (x**2).sum(axis=1) - lr**2 * (g**2).sum(axis=1)
     checks.append(_check("normalizer: |x'|^2 = |x|^2 + lr^2 |g|^2", _largest(growth, after + lr * scale), 1e-13))
     longer = gradients(3 * entities, relations, inside)[0].values
-    checks.append(_check("normalizer: three times the row, a third of the gradient", _largest(3 * longer - g, scale[:, None]), 1e-13))
+    checks.append(
+        _check("normalizer: three times the row, a third of the gradient", _largest(3 * longer - g, scale[:, None]), 1e-13)
+    )
 
     _, tangential = radial_and_tangential(unit[rows], g_unit)
     g_norm_one = gradients(unit, relations, inside)[0].values

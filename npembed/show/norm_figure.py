@@ -76,7 +76,14 @@ def _plane(axes, way, arrow):
 def _arrow(axes, start, end, color, *, style="-"):
     """An arrow from start to end, unless it has no length to speak of."""
     if np.hypot(*np.subtract(end, start)) > 0.01:
-        look = {"arrowstyle": "-|>,head_width=.5,head_length=.9", "color": color, "lw": 4, "ls": style, "shrinkA": 0, "shrinkB": 0}
+        look = {
+            "arrowstyle": "-|>,head_width=.5,head_length=.9",
+            "color": color,
+            "lw": 4,
+            "ls": style,
+            "shrinkA": 0,
+            "shrinkB": 0,
+        }
         axes.annotate("", end, start, arrowprops=look)
 
 
@@ -93,7 +100,15 @@ def _norms(axes, ways):
 
 def _shares(axes, ways):
     for way, records in ways.items():
-        axes.plot([r["epoch"] for r in records[1:]], [100 * r["radial_share"] for r in records[1:]], "o-", color=COLORS[way], lw=3, ms=8, label=way)
+        axes.plot(
+            [r["epoch"] for r in records[1:]],
+            [100 * r["radial_share"] for r in records[1:]],
+            "o-",
+            color=COLORS[way],
+            lw=3,
+            ms=8,
+            label=way,
+        )
     _finish(axes, "Part of the gradient along the row, which cannot turn it", "% of squared length")
     axes.set_ylim(bottom=-2)
 

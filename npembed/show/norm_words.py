@@ -73,7 +73,9 @@ def _constrainer(records, lr):
     back = f"each step left the sphere, the constrainer moved rows back by {pulled:.2g} on average, and {lengths}"
     if pulled == 0:
         back = f"with nothing to pull back, {lengths}"
-    return f"Constrainer: {mean:.0%} of the gradient lay along the row, which the constrainer undoes; {back}; {_turns(records, lr)}."
+    return (
+        f"Constrainer: {mean:.0%} of the gradient lay along the row, which the constrainer undoes; {back}; {_turns(records, lr)}."
+    )
 
 
 def _both(inside, outside, lr, apart):
