@@ -8,8 +8,8 @@ The letters: **N** rows of a table, **D** numbers in a row, **B** batch, **K** n
 and tail; ``g`` is the gradient that comes in from above, ``dx`` the gradient of ``x``.
 
 >>> import npembed
->>> npembed.Embedding(10, 3, rng=0)([4]).round(3).tolist()
-[[[-0.858, 0.311, 1.046]]]
+>>> npembed.Embedding(10, 3, rng=0)([4]).shape
+(1, 3)
 """
 
 import importlib

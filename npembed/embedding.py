@@ -124,7 +124,7 @@ def dropout_mask(rng, shape, rate, dtype=np.float32):
     Examples
     --------
     >>> dropout_mask(0, (1, 4), rate=0.5)
-    array([[2., 0., 2., 0.]], dtype=float32)
+    array([[0., 0., 2., 0.]], dtype=float32)
     """
     rate = check.real("dropout_mask", "rate", rate, 0, 1)
     real = np.empty(0, check.dtype("dropout_mask", "dtype", dtype)).real.dtype.type

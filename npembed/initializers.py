@@ -30,7 +30,7 @@ def normal(rng, shape, dtype=np.float32, *, mean=0.0, std=1.0):
     Examples
     --------
     >>> normal(0, (1, 2))
-    array([[1.5409961 , -0.2934289]], dtype=float32)
+    array([[ 1.5409961, -0.2934289]], dtype=float32)
     """
     return generator(rng).normal(shape, mean, std, dtype)
 
@@ -41,7 +41,7 @@ def uniform(rng, shape, dtype=np.float32, *, a=0.0, b=1.0):
     Examples
     --------
     >>> uniform(0, (1, 2))
-    array([[0.49625659, 0.7682218 ]], dtype=float32)
+    array([[0.4962566, 0.7682218]], dtype=float32)
     """
     return generator(rng).uniform(shape, a, b, dtype)
 
@@ -236,8 +236,8 @@ def initializer(choice, options=None):
 
     Examples
     --------
-    >>> initializer("XavierUniform_", {"gain": 0.0})(0, (1, 2), np.float64)
-    array([[0., 0.]])
+    >>> initializer("XavierUniform_", {"gain": 0.0})(0, (1, 2), np.float64) == 0
+    array([[ True,  True]])
     """
     options = dict(options or {})
     if choice is None or isinstance(choice, str):

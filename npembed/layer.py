@@ -127,7 +127,8 @@ class Embedding:
         self._says = {"initializer": initializer, "constrainer": constrainer, "normalizer": normalizer}
         self.rng = generator(rng)
         self.training = True
-        self.grad, self._pullback, self._forwards = None, None, 0
+        self.grad = None
+        self._waiting: list = []  # the pullbacks of forwards without a backward; two are kept at most, to know that it was not one
         self._weight = np.empty((self.max_id, *self.shape), self.dtype)
         self.reset_parameters()
 
@@ -223,8 +224,7 @@ class Embedding:
         """Look rows up: ``dropout(normalizer(table[indices]))``; None for all rows. Remembered for `backward` in training mode."""
         output, pullback = self.vjp(indices)
         if self.training:
-            self._pullback = pullback
-            self._forwards += 1
+            self._waiting = [pullback, *self._waiting[:1]]
         return output
 
     __call__ = forward
@@ -245,13 +245,13 @@ class Embedding:
         RuntimeError
             Without a forward, or after two of them: which one is meant? `vjp` gives each its own pullback.
         """
-        if self._forwards != 1:
-            said = "no forward in training mode" if not self._forwards else f"{self._forwards} forwards since the last backward"
+        if len(self._waiting) != 1:
+            said = "several forwards since the last backward" if self._waiting else "no forward in training mode"
             raise RuntimeError(
                 f"Embedding.backward: {said}; allowed: one forward for each backward, or output, pullback = vjp(indices)"
             )
-        gradient = self._pullback(grad_output)
-        self._pullback, self._forwards = None, 0
+        gradient = self._waiting[0](grad_output)
+        self._waiting = []
         if self.trainable:
             self.grad = gradient if self.grad is None else self.grad + gradient
         return gradient
@@ -259,7 +259,7 @@ class Embedding:
     def zero_grad(self):
         """Forget the gradient, and any forward that waits for its backward."""
         self.grad = None
-        self._pullback, self._forwards = None, 0
+        self._waiting = []
 
     def train(self, mode=True):
         """Switch dropout on (or off); returns the layer."""

@@ -76,7 +76,7 @@ def fit(model, triples, *, epochs, lr, batch_size=256, num_negatives=1, rng=None
     >>> model = ERModel(triples_factory=nations, interaction="transe", entity_representations_kwargs=rows,
     ...                 relation_representations_kwargs=rows, random_seed=0)
     >>> [round(float(epoch.loss), 1) for epoch in fit(model, nations.mapped_triples, epochs=2, lr=0.1)]
-    [2.5, 2.6]
+    [2.0, 2.0]
     """
     triples = check.triples("fit", triples, model.num_entities, model.num_relations)
     check.integer("fit", "epochs", epochs, minimum=0)
