@@ -1,0 +1,85 @@
+"""The Mersenne Twister's 32-bit words, and what torch makes of one or two of them: long words and fractions."""
+
+import numpy as np
+
+from .. import check
+
+SEEDS = -(2**63), 2**64 - 1
+"""What torch.manual_seed takes; the low 32 bits are used."""
+
+STATE = ("seed", "words_drawn", "key", "position")
+"""What a state holds."""
+
+
+class WordStream:
+    """The words that follow from a seed.
+
+    Parameters
+    ----------
+    seed : int
+        -2**63 .. 2**64 - 1.
+
+    Attributes
+    ----------
+    seed : int
+    words_drawn : int
+        How many words the stream has given so far.
+
+    References
+    ----------
+    torch/include/ATen/core/MT19937RNGEngine.h;
+    Matsumoto and Nishimura, Mersenne Twister, ACM TOMACS 8(1), 1998, doi:10.1145/272991.272995.
+
+    Examples
+    --------
+    >>> WordStream(5489).words(2)  # the reference implementation's default seed
+    array([3499211612,  581869302], dtype=uint32)
+    """
+
+    def __init__(self, seed):
+        self.seed = check.integer("TorchGenerator", "seed", seed, *SEEDS)
+        self.words_drawn = 0
+        self._twister = np.random.RandomState(self.seed & 0xFFFFFFFF)
+
+    def words(self, n):
+        """The next `n` words, uint32."""
+        if n == 0:
+            return np.empty(0, np.uint32)
+        self.words_drawn += n
+        return np.frombuffer(self._twister.bytes(4 * n), "<u4")
+
+    def long_words(self, n):
+        """The next `n` pairs of words, uint64; the first of a pair is the high half."""
+        pairs = self.words(2 * n).astype(np.uint64).reshape(n, 2)
+        return (pairs[:, 0] << np.uint64(32)) | pairs[:, 1]
+
+    def fractions(self, n, dtype):
+        """`n` multiples of 2**-24 (float32, from the low bits of a word) or 2**-53 (float64, from a long word) in [0, 1)."""
+        if dtype == np.float32:
+            return (self.words(n) & np.uint32(2**24 - 1)).astype(np.float32) * np.float32(2.0**-24)
+        return (self.long_words(n) & np.uint64(2**53 - 1)) * 2.0**-53
+
+    def get_state(self):
+        """A dict of the names in `STATE`; the key is an ndarray of 624 uint32, its position 0 to 624."""
+        twister = self._twister.get_state(legacy=False)["state"]
+        values = self.seed, self.words_drawn, twister["key"], int(twister["pos"])
+        return dict(zip(STATE, values, strict=True))
+
+    def set_state(self, state):
+        """Go on from `state`; it is checked before anything changes."""
+        seed = check.integer("set_state", "state['seed']", state["seed"], *SEEDS)
+        drawn = check.integer("set_state", "state['words_drawn']", state["words_drawn"], 0)
+        position = check.integer("set_state", "state['position']", state["position"], 0, 624)
+        self._twister.set_state(("MT19937", _key(state["key"]), position, 0, 0.0))
+        self.seed, self.words_drawn = seed, drawn
+
+
+def _key(value):
+    """`value` as 624 words; a list, as JSON gives it back, is as good as an array."""
+    try:
+        found = np.array(value)
+    except ValueError:  # nested lists of different lengths
+        found = np.empty(0)
+    if found.shape != (624,) or found.dtype.kind not in "iu" or found.min() < 0 or found.max() >= 2**32:
+        raise ValueError("set_state: state['key'] is no key; allowed: 624 whole numbers, 0 to 2**32 - 1")
+    return found.astype(np.uint32)
