@@ -124,7 +124,11 @@ class Embedding:
         about = {"shape": self.shape, "dtype": self.dtype, "compat": compat, "function": "Embedding"}
         self.constrainer = choose(CONSTRAINERS, constrainer, constrainer_kwargs, argument="constrainer", **about)
         self.normalizer = choose(NORMALIZERS, normalizer, normalizer_kwargs, argument="normalizer", **about)
-        self._says = {"initializer": initializer, "constrainer": constrainer, "normalizer": normalizer}
+        self._says = {
+            "initializer": (initializer, initializer_kwargs),
+            "constrainer": (constrainer, constrainer_kwargs),
+            "normalizer": (normalizer, normalizer_kwargs),
+        }
         self.rng = generator(rng)
         self.training = True
         self.grad = None
@@ -272,11 +276,13 @@ class Embedding:
 
     def __repr__(self):
         parts = [f"max_id={self.max_id}", f"shape={self.shape}", f"dtype={self.dtype}"]
-        parts += [
-            f"{name}={getattr(v, '__name__', v)!r}"
-            for name, v in self._says.items()
-            if v is not None and not isinstance(v, np.ndarray)
-        ]
+        parts += [f"{name}={_described(*said)}" for name, said in self._says.items() if said[0] is not None]
         parts += [f"dropout={self.dropout}"] if self.dropout is not None else []
         parts += [f"compat={self.compat!r}"] if self.compat else []
         return f"Embedding({', '.join(parts)}{'' if self.trainable else ', trainable=False'})"
+
+
+def _described(choice, options):
+    """A choice of initializer, constrainer or normalizer, as `repr` shows it: ``clamp_norm(maxnorm=1.0)``."""
+    name = "array" if isinstance(choice, np.ndarray) else str(getattr(choice, "__name__", choice))
+    return name + (f"({', '.join(f'{key}={value!r}' for key, value in options.items())})" if options else "")
