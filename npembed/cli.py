@@ -25,12 +25,12 @@ def main(arguments=None):
     try:
         return options.run(options)
     except KeyboardInterrupt as stop:
-        print(f"npembed: {stop or 'interrupted'}", file=sys.stderr)
+        print(f"npembed: {str(stop) or 'interrupted; nothing was written'}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output went away, as in "npembed ... | head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except (ValueError, TypeError, LookupError, OSError) as error:
+    except (ValueError, TypeError, LookupError, ArithmeticError, OSError) as error:
         print(f"npembed: {error}", file=sys.stderr)
         return BAD_INPUT
 

@@ -83,7 +83,7 @@ def transform(rows, *, normalizer=None, mask=None):
     """
     if normalizer is not None:
         rows = normalizer.forward(rows)
-    return rows if mask is None else rows * _checked("transform", mask, rows)
+    return rows if mask is None else np.asarray(rows * _checked("transform", mask, rows))
 
 
 def transform_vjp(g, rows, *, normalizer=None, mask=None):
@@ -94,7 +94,7 @@ def transform_vjp(g, rows, *, normalizer=None, mask=None):
     """
     check.like("transform_vjp", "g", g, rows.shape, rows.dtype, "the rows looked up")
     if mask is not None:
-        g = g * _checked("transform_vjp", mask, rows)
+        g = np.asarray(g * _checked("transform_vjp", mask, rows))
     return g if normalizer is None else normalizer.vjp(g, rows)
 
 

@@ -56,7 +56,7 @@ def take(table, ids, backend="cpu"):
     """`gather` for ids that are known to be int64 and in range."""
     flags = table.flags
     if not (flags.c_contiguous and flags.aligned and flags.writeable):
-        return np.take(table, ids, axis=0)  # a copy too, equal to the bit; a kernel would need all of the table laid out anew
+        return np.asarray(np.take(table, ids, axis=0))  # a copy too, equal to the bit; a kernel would need all of the table laid out anew
     flat = table.reshape(len(table), -1) if table.size else table.reshape(len(table), 0)
     out = np.empty((ids.size, flat.shape[1]), table.dtype)
     kernels.gather(out, flat, ids.reshape(-1), backend)
@@ -138,8 +138,10 @@ def segment_add_(out, ids, values, *, backend="cpu"):
     check.like("segment_add_", "values", values, ids.shape + out.shape[1:], out.dtype, "the rows of out")
     check.writable("segment_add_", "out", out, ("values", values), ("ids", ids))
     rows, starts, order = kernels.segments(ids.reshape(-1))
-    flat = values.reshape(ids.size, *out.shape[1:])
-    kernels.segment_add(_matrix(out), rows, starts, order, _matrix(flat), backend)
+    flat, target = values.reshape(ids.size, *out.shape[1:]), _matrix(out)
+    kernels.segment_add(target, rows, starts, order, _matrix(flat), backend)
+    if not out.flags.aligned:  # then the kernel has written to an aligned copy
+        out[...] = target.reshape(out.shape)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -218,7 +220,7 @@ class RowSparse:
                 f"RowSparse: {self.dtype} {self.shape} + {other.dtype} {other.shape} is not defined; allowed: gradients of one table"
             )
         rows = np.union1d(self.rows, other.rows)
-        values = np.zeros((len(rows), *self.shape[1:]), self.dtype)
+        values = -np.zeros((len(rows), *self.shape[1:]), self.dtype)  # -0 + x is x to the bit, of a zero too
         values[np.searchsorted(rows, self.rows)] = self.values
         values[np.searchsorted(rows, other.rows)] += other.values
         return RowSparse(rows, values, self.num_rows)

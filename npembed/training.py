@@ -96,7 +96,7 @@ def _epochs(model, triples, epochs, lr, batch_size, num_negatives, rng, update):
         order = rng.randperm(len(triples))
         for start in range(0, len(order), batch_size):
             positives = triples[order[start : start + batch_size]]
-            with interrupts_deferred():
+            with interrupts_deferred(), np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is refused below
                 negatives = basic(
                     rng,
                     positives,
@@ -114,8 +114,8 @@ def _epochs(model, triples, epochs, lr, batch_size, num_negatives, rng, update):
 
 @contextlib.contextmanager
 def interrupts_deferred():
-    """Hold Ctrl-C back until the block has ended; then raise KeyboardInterrupt. Only the main thread ever sees one."""
-    if threading.current_thread() is not threading.main_thread():
+    """Hold Ctrl-C back until the block has ended; then let it act. Only the main thread ever sees one."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
         yield
         return
     seen = []
@@ -125,4 +125,4 @@ def interrupts_deferred():
     finally:
         signal.signal(signal.SIGINT, before)
     if seen:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)  # to whoever handled it before: Python raises KeyboardInterrupt, unless told otherwise

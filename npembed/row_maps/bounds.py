@@ -33,7 +33,7 @@ def clamp(x, *, min=None, max=None, edge="pass"):
     array([0. , 0.5, 1. ])
     """
     low, high = _bounds("clamp", x, min, max, edge)
-    return np.clip(x, low, high)
+    return np.asarray(np.clip(x, low, high))
 
 
 def clamp_vjp(g, x, *, min=None, max=None, edge="pass"):
@@ -58,7 +58,7 @@ def clamp_vjp(g, x, *, min=None, max=None, edge="pass"):
     check.like("clamp_vjp", "g", g, x.shape, x.dtype, "x")
     inside = (x > low) & (x < high)
     at_bound = (x == low) | (x == high)
-    return g * (inside + {"pass": 1.0, "stop": 0.0, "half": 0.5}[edge] * at_bound).astype(x.dtype)
+    return np.asarray(g * (inside + {"pass": 1.0, "stop": 0.0, "half": 0.5}[edge] * at_bound), x.dtype)
 
 
 def _bounds(function, x, low, high, edge):

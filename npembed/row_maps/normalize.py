@@ -177,4 +177,4 @@ def _moduli(function, x):
 
 def _as(z, x):
     """Complex `z` in the dtype of `x`, as pairs where that is real."""
-    return z.astype(x.dtype) if np.iscomplexobj(x) else z.view(np.float64).astype(x.dtype)
+    return np.asarray(z if np.iscomplexobj(x) else z.view(np.float64), x.dtype)

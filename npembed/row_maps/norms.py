@@ -88,7 +88,7 @@ def norm(x, *, p=2.0, dim=-1, ties="split", slope_at_zero=0.0):
     """
     _, dims, parts = _checked("norm", x, p, dim, ties, slope_at_zero)
     _, length, e = parts
-    return np.squeeze(ldexp(length, e), axis=dims).astype(x.real.dtype)
+    return np.asarray(np.squeeze(ldexp(length, e), axis=dims), x.real.dtype)
 
 
 def norm_vjp(g, x, *, p=2.0, dim=-1, ties="split", slope_at_zero=0.0):
@@ -124,7 +124,7 @@ def norm_vjp(g, x, *, p=2.0, dim=-1, ties="split", slope_at_zero=0.0):
     p, dims, (xs, length, _) = _checked("norm_vjp", x, p, dim, ties, slope_at_zero)
     expected = tuple(n for i, n in enumerate(x.shape) if i not in dims)
     check.like("norm_vjp", "g", g, expected, x.real.dtype, "norm(x)")
-    return (wide(np.expand_dims(g, dims)) * slope(xs, length, p, dims, ties, slope_at_zero)).astype(x.dtype)
+    return np.asarray(wide(np.expand_dims(g, dims)) * slope(xs, length, p, dims, ties, slope_at_zero), x.dtype)
 
 
 def _checked(function, x, p, dim, ties, slope_at_zero):

@@ -32,7 +32,7 @@ def softmax(x, *, dim=-1, axis=...):
     array([[0.25, 0.75]])
     """
     s, _ = _weights("softmax", x, dim, axis)
-    return s.astype(x.dtype)
+    return np.asarray(s, x.dtype)
 
 
 def softmax_vjp(g, x, *, dim=-1, axis=...):
@@ -48,7 +48,7 @@ def softmax_vjp(g, x, *, dim=-1, axis=...):
     s, dims = _weights("softmax_vjp", x, dim, axis)
     check.like("softmax_vjp", "g", g, x.shape, x.dtype, "x")
     g = wide(g)
-    return (s * (g - (s * g).sum(axis=dims, keepdims=True))).astype(x.dtype)
+    return np.asarray(s * (g - (s * g).sum(axis=dims, keepdims=True)), x.dtype)
 
 
 def _weights(function, x, dim, axis):

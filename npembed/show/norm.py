@@ -34,7 +34,7 @@ def norm(*, dataset="nations", epochs=20, lr=0.5, dim=50, seed=0, out=None, prog
     ----------
     dataset : name, see `npembed.datasets.DATASETS`
     epochs : int >= 1
-    lr : float >= 0, the learning rate
+    lr : float, 0 to 1e30, the learning rate
     dim : int >= 2, the length of a row (on a line, a row of length one has no direction left to turn to)
     seed : int
     out : folder for ``norm.json`` and ``norm.png`` (the latter where matplotlib is installed), or None to write nothing
@@ -61,11 +61,12 @@ def norm(*, dataset="nations", epochs=20, lr=0.5, dim=50, seed=0, out=None, prog
     check.integer("show norm", "epochs", epochs, minimum=1)
     check.integer("show norm", "dim", dim, minimum=2)
     check.integer("show norm", "seed", seed)
-    check.real("show norm", "lr", lr, minimum=0)
+    check.real("show norm", "lr", lr, minimum=0, maximum=1e30)  # beyond it float32 ends
+    rng = TorchGenerator(seed)
     folder = None if out is None else _writable(Path(out))
     training = DATASETS[dataset]().training
     models = {way: _model(training, dim, seed, {way: "normalize"}) for way in WAYS}
-    checks = run_checks(models["normalizer"], training.mapped_triples, lr=lr, rng=TorchGenerator(seed))
+    checks = run_checks(models["normalizer"], training.mapped_triples, lr=lr, rng=rng)
     settings = {"dataset": dataset, "epochs": epochs, "lr": lr, "dim": dim, "seed": seed, "p": 1, "version": __version__}
     runs = {way: _train(way, model, training.mapped_triples, epochs, lr, progress) for way, model in models.items()}
     result = {"settings": settings, "checks": [_plain(c) for c in checks]}

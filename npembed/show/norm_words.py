@@ -71,7 +71,7 @@ def _constrainer(records, lr):
     if f"{last['norm_min']:.4g}" != f"{last['norm_max']:.4g}":
         lengths = f"rows ended at lengths {last['norm_min']:.4g} to {last['norm_max']:.4g}"
     back = f"each step left the sphere, the constrainer moved rows back by {pulled:.2g} on average, and {lengths}"
-    if pulled == 0:
+    if pulled < 1e-7:  # less than a rounding of float32
         back = f"with nothing to pull back, {lengths}"
     return (
         f"Constrainer: {mean:.0%} of the gradient lay along the row, which the constrainer undoes; {back}; {_turns(records, lr)}."
