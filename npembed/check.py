@@ -222,9 +222,9 @@ def rows(function, **arrays):
 
 
 def options(function, argument, given, target):
-    """Check that the keyword arguments `given` are ones that `target` takes, and that it misses none."""
+    """Check that `given` are options of `target` (keyword-only parameters of a function, all of a class), and that none is missing."""
     parameters = inspect.signature(target).parameters
-    known = {name: p for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY or p.default is not p.empty}
+    known = {name: p for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY or inspect.isclass(target)}
     for name in given:
         if name not in known:
             raise unknown(function, argument, name, list(known) or ["none"])

@@ -8,6 +8,7 @@ row of a matrix; ask for ``dim=-1`` where rows have several axes.
 
 import inspect
 import math
+from functools import partial
 
 import numpy as np
 
@@ -218,7 +219,7 @@ INITIALIZERS = {
 """By name; `init_phases` is ``"init_phases"`` or ``"InitPhases"``, and so on."""
 
 
-def initializer(choice, options=None):
+def initializer(choice, options=None, *, function="initializer"):
     """What is to fill a table, as one function ``f(rng, shape, dtype)`` for real and complex tables.
 
     Parameters
@@ -228,6 +229,7 @@ def initializer(choice, options=None):
         complex table) and returns it filled, or another one, or fills it and returns None. Any other is called with
         ``(rng, shape, dtype)``, the shape and dtype of the table.
     options : dict, keyword arguments for it
+    function : who asks, for error messages
 
     Raises
     ------
@@ -241,22 +243,18 @@ def initializer(choice, options=None):
     """
     options = dict(options or {})
     if choice is None or isinstance(choice, str):
-        key = resolve(INITIALIZERS, "normal" if choice is None else choice, function="initializer", argument="initializer")
-        function = INITIALIZERS[key]
-        check.options(function.__name__, "initializer_kwargs", options, function)
-        if key == "pretrained":
-            choice = np.asarray(options["tensor"])
-        else:
-            return lambda rng, shape, dtype: _pairs(function, rng, shape, dtype, options)
+        key = resolve(INITIALIZERS, "normal" if choice is None else choice, function=function, argument="initializer")
+        check.options(function, "initializer_kwargs", options, INITIALIZERS[key])
+        if key != "pretrained":
+            return partial(_drawn, INITIALIZERS[key], options)
+        choice = np.asarray(options.pop("tensor"))
     if isinstance(choice, np.ndarray):
-        array = choice.copy()  # a later change of the caller's array must not reach the table
-        return lambda rng, shape, dtype: pretrained(rng, shape, dtype, tensor=array)
+        if options:
+            raise check.unknown(function, "initializer_kwargs", next(iter(options)), ["none"])
+        return partial(pretrained, tensor=choice.copy())  # a later change of the caller's array must not reach the table
     if not callable(choice):
-        allowed = "a name, an array or a callable"
-        raise TypeError(f"initializer: initializer is a {type(choice).__name__}; allowed: {allowed}")
-    if _positional(choice) == 1:
-        return lambda rng, shape, dtype: _filled(choice, shape, dtype, options)
-    return lambda rng, shape, dtype: _result(choice(rng, shape, dtype, **options), shape, dtype)
+        raise TypeError(f"{function}: initializer is a {type(choice).__name__}; allowed: a name, an array or a callable")
+    return partial(_filled if _positional(choice) == 1 else _called, choice, options)
 
 
 def _real(shape, dtype):
@@ -267,9 +265,15 @@ def _real(shape, dtype):
     return tuple(shape), dtype
 
 
-def _pairs(function, rng, shape, dtype, options):
+def _drawn(function, options, rng, shape, dtype):
+    """A named initializer, its real pairs seen as complex numbers where the table is complex."""
     drawn = function(rng, *_real(shape, dtype), **options)
     return np.ascontiguousarray(drawn).view(dtype).reshape(shape)
+
+
+def _called(function, options, rng, shape, dtype):
+    """A callable of ``(rng, shape, dtype)``."""
+    return _result(function(rng, shape, dtype, **options), shape, dtype)
 
 
 def _positional(function):
@@ -285,8 +289,8 @@ def _positional(function):
     return len(required) or sum(p.kind in kinds for p in parameters)
 
 
-def _filled(function, shape, dtype, options):
-    """PyKEEN's contract: an array in, an array out."""
+def _filled(function, options, rng, shape, dtype):
+    """PyKEEN's contract: an array in, an array out; `rng` is not used."""
     real_shape, real_dtype = _real(shape, dtype)
     x = np.zeros(real_shape, real_dtype)
     result = function(x, **options)

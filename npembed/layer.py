@@ -120,7 +120,7 @@ class Embedding:
         self.compat = check.choice("Embedding", "compat", compat, (None, "pykeen"))
         self.dropout = None if dropout is None else check.real("Embedding", "dropout", dropout, 0, 1)
         self._trainable = check.choice("Embedding", "trainable", trainable, (True, False))
-        self._initializer = choose_initializer(initializer, initializer_kwargs)
+        self._initializer = choose_initializer(initializer, initializer_kwargs, function="Embedding")
         about = {"shape": self.shape, "dtype": self.dtype, "compat": compat, "function": "Embedding"}
         self.constrainer = choose(CONSTRAINERS, constrainer, constrainer_kwargs, argument="constrainer", **about)
         self.normalizer = choose(NORMALIZERS, normalizer, normalizer_kwargs, argument="normalizer", **about)
@@ -213,7 +213,7 @@ class Embedding:
         >>> pullback(output).to_dense().tolist()
         [[2.0, 2.0], [0.0, 0.0], [0.0, 0.0]]
         """
-        ids = np.arange(self.max_id) if indices is None else check.ids("Embedding", indices, self.max_id, "indices")
+        ids = np.arange(self.max_id) if indices is None else check.ids("Embedding", indices, self.max_id, "indices").copy()
         rows = gather(self._weight, ids)
         mask = self.draw_mask(rows.shape)
 

@@ -56,7 +56,9 @@ def take(table, ids, backend="cpu"):
     """`gather` for ids that are known to be int64 and in range."""
     flags = table.flags
     if not (flags.c_contiguous and flags.aligned and flags.writeable):
-        return np.asarray(np.take(table, ids, axis=0))  # a copy too, equal to the bit; a kernel would need all of the table laid out anew
+        return np.asarray(
+            np.take(table, ids, axis=0)
+        )  # a copy too, equal to the bit; a kernel would need all of the table laid out anew
     flat = table.reshape(len(table), -1) if table.size else table.reshape(len(table), 0)
     out = np.empty((ids.size, flat.shape[1]), table.dtype)
     kernels.gather(out, flat, ids.reshape(-1), backend)

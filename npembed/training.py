@@ -96,7 +96,10 @@ def _epochs(model, triples, epochs, lr, batch_size, num_negatives, rng, update):
         order = rng.randperm(len(triples))
         for start in range(0, len(order), batch_size):
             positives = triples[order[start : start + batch_size]]
-            with interrupts_deferred(), np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is refused below
+            with (
+                interrupts_deferred(),
+                np.errstate(over="ignore", invalid="ignore"),
+            ):  # a loss that is not finite is refused below
                 negatives = basic(
                     rng,
                     positives,

@@ -1,6 +1,7 @@
 """From what a user writes (a name and options, a callable, an Op) to one map that a layer applies."""
 
 import inspect
+from functools import partial
 
 import numpy as np
 
@@ -46,18 +47,16 @@ def _named(registry, choice, options, shape, dtype, compat, function, argument):
     name = resolve(registry, choice, function=function, argument=argument)
     entry = registry[name]
     forward = entry.forward if isinstance(entry, Op) else entry
-    known = inspect.signature(forward).parameters
     check.options(function, f"{argument}_kwargs", options, forward)
-    if compat == "pykeen" and "dim" not in options and "axis" not in options:
-        made = _as_pykeen(entry, name, options)
+    if compat == "pykeen":
+        made = Op(*(partial(_as_pykeen, f, name, options) for f in (entry if isinstance(entry, Op) else (entry, entry))))
     else:
-        if "dim" in known:
+        if "dim" in inspect.signature(forward).parameters:
             options["dim"] = _dim(options, shape, function, argument)
             options.pop("axis", None)
-        made = entry.bind(**options) if isinstance(entry, Op) else Op(entry, entry).bind(**options).forward
-    probe = np.ones((1, *shape), dtype)
-    (made.forward if isinstance(made, Op) else made)(probe)  # a bad option is refused here, not at the first lookup
-    return made
+        made = (entry if isinstance(entry, Op) else Op(entry, entry)).bind(**options)
+    made.forward(np.ones((1, *shape), dtype))  # a bad option is refused here, not at the first lookup
+    return made if isinstance(entry, Op) else made.forward
 
 
 def _dim(options, shape, function, argument):
@@ -71,11 +70,10 @@ def _dim(options, shape, function, argument):
     return tuple(dim - ndim for dim in dims)
 
 
-def _as_pykeen(entry, name, options):
-    def bound(f, at):
-        return lambda *args: f(*args, **pykeen_dim(name, args[at].ndim), **options)
-
-    return Op(bound(entry.forward, 0), bound(entry.vjp, 1)) if isinstance(entry, Op) else bound(entry, 0)
+def _as_pykeen(f, name, options, *args):
+    """Apply a map along the axis that PyKEEN would, counted in the very array that it sees: the last of `args`."""
+    named = "dim" in options or "axis" in options
+    return f(*args, **({} if named else pykeen_dim(name, args[-1].ndim)), **options)
 
 
 def pykeen_dim(name, ndim):
