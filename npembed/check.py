@@ -128,22 +128,40 @@ def ids(function, value, num_rows, argument="ids"):
 
 def triples(function, value, num_entities, num_relations=None, argument="triples"):
     """`value` as int64 (n, 3): columns head, relation, tail, each id in range (relations unchecked where their number is None)."""
+    relations = np.iinfo(np.int64).max if num_relations is None else num_relations
+    return columns(function, value, argument, head=num_entities, relation=relations, tail=num_entities)
+
+
+def columns(function, value, argument, **sizes):
+    """`value` as int64 (n, k): k named columns of ids, each below the size of its own."""
     value = _whole(function, argument, value)
-    if value.ndim != 2 or value.shape[1] != 3:
-        raise ValueError(f"{function}: {argument} has shape {value.shape}; allowed: (n, 3), the columns head, relation, tail")
-    sizes = np.array([num_entities, np.iinfo(np.int64).max if num_relations is None else num_relations, num_entities])
-    what = ("entities", "relations", "entities")
-    _inside(function, argument, value, sizes, lambda c: f"the {sizes[c[1]]} {what[c[1]]}; valid ids are 0..{sizes[c[1]] - 1}")
+    if value.ndim != 2 or value.shape[1] != len(sizes):
+        raise ValueError(
+            f"{function}: {argument} has shape {value.shape}; allowed: (n, {len(sizes)}), the columns {', '.join(sizes)}"
+        )
+    names, limits = list(sizes), np.array(list(sizes.values()))
+
+    def table(where):
+        size = limits[where[1]]
+        return f"the {size} {'relations' if names[where[1]] == 'relation' else 'entities'}; valid ids are 0..{size - 1}"
+
+    _inside(function, argument, value, limits, table)
     return np.ascontiguousarray(value, dtype=np.int64)
 
 
 def _whole(function, argument, value):
     """`value` as an array of an integer dtype that ids may have."""
-    given, value = value, np.asarray(value)
+    given = value
+    try:
+        value = np.asarray(value)
+    except ValueError:
+        raise ValueError(
+            f"{function}: {argument} = {given!r} is ragged; allowed: an array of integers, or nested lists of one shape"
+        ) from None
     if value.size == 0 and not isinstance(given, np.ndarray):
         return value.astype(np.int64)
     if value.dtype not in ID_DTYPES:
-        first = f"{argument}{position([0] * value.ndim)} = {value.flat[0]!r}" if value.size else argument
+        first = f"{argument}{position([0] * value.ndim)} = {value.flat[0:1].tolist()[0]!r}" if value.size else argument
         raise TypeError(f"{function}: {first} has dtype {value.dtype}; allowed: int8 to int64 and uint8 to uint32")
     return value
 

@@ -75,7 +75,7 @@ def check_vjp(op, *args, rng=0, kinks="raise", entries=None, **options):
             raise TypeError(f"check_vjp: {names[i]} has dtype {args[i].dtype}; allowed: float64 or complex128, to difference")
     out = np.asarray(op.forward(*args, **options))
     g = _cotangent(rng, out)
-    found = op.vjp(g if out.ndim else g[()], *args, **options)
+    found = op.vjp(g, *args, **options)
     found = found if isinstance(found, tuple) else (found,)
     if len(found) != len(where):
         raise GradientError(
@@ -152,7 +152,7 @@ def _cotangent(rng, out):
         sign = 2.0 * rng.bernoulli(0.5, out.shape) - 1.0
         return sign * rng.uniform(out.shape, 0.5, 1.5, np.float64)
 
-    return draw() + 1j * draw() if np.iscomplexobj(out) else draw()
+    return np.asarray(draw() + 1j * draw() if np.iscomplexobj(out) else draw())
 
 
 def _name(function):

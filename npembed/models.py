@@ -53,6 +53,9 @@ class ERModel:
         self, *, triples_factory, interaction, interaction_kwargs=None, entity_representations_kwargs=None,
         relation_representations_kwargs=None, loss=None, random_seed=None,
     ):  # fmt: skip
+        if not (hasattr(triples_factory, "num_entities") and hasattr(triples_factory, "num_relations")):
+            found = type(triples_factory).__name__
+            raise TypeError(f"ERModel: triples_factory is a {found}; allowed: a TriplesFactory, such as Nations().training")
         self.triples_factory = triples_factory
         self.num_entities = check.integer("ERModel", "triples_factory.num_entities", triples_factory.num_entities, minimum=1)
         self.num_relations = check.integer("ERModel", "triples_factory.num_relations", triples_factory.num_relations, minimum=1)
@@ -148,25 +151,18 @@ class ERModel:
         -------
         ndarray (B, N), or (B, k)
         """
-        h, r = self._pairs("score_t", "hr_batch", hr_batch, (self.num_entities, self.num_relations))
-        return self._score(h, r, self._candidates("score_t", "tails", tails, self.num_entities, len(h)))
+        hr = check.columns("score_t", hr_batch, "hr_batch", head=self.num_entities, relation=self.num_relations)
+        return self._score(hr[:, :1], hr[:, 1:], self._candidates("score_t", "tails", tails, self.num_entities, len(hr)))
 
     def score_r(self, ht_batch, relations=None):
         """Score relations for given heads and tails, columns of `ht_batch`; see `score_t`."""
-        h, t = self._pairs("score_r", "ht_batch", ht_batch, (self.num_entities, self.num_entities))
-        return self._score(h, self._candidates("score_r", "relations", relations, self.num_relations, len(h)), t)
+        ht = check.columns("score_r", ht_batch, "ht_batch", head=self.num_entities, tail=self.num_entities)
+        return self._score(ht[:, :1], self._candidates("score_r", "relations", relations, self.num_relations, len(ht)), ht[:, 1:])
 
     def score_h(self, rt_batch, heads=None):
         """Score heads for given relations and tails, columns of `rt_batch`; see `score_t`."""
-        r, t = self._pairs("score_h", "rt_batch", rt_batch, (self.num_relations, self.num_entities))
-        return self._score(self._candidates("score_h", "heads", heads, self.num_entities, len(r)), r, t)
-
-    @staticmethod
-    def _pairs(function, argument, batch, sizes):
-        batch = np.asarray(batch)
-        if batch.ndim != 2 or batch.shape[1] != 2:
-            raise ValueError(f"{function}: {argument} has shape {batch.shape}; allowed: (B, 2)")
-        return [check.ids(function, batch[:, [i]], n, f"{argument}[:, [{i}]]") for i, n in enumerate(sizes)]
+        rt = check.columns("score_h", rt_batch, "rt_batch", relation=self.num_relations, tail=self.num_entities)
+        return self._score(self._candidates("score_h", "heads", heads, self.num_entities, len(rt)), rt[:, :1], rt[:, 1:])
 
     @staticmethod
     def _candidates(function, argument, ids, size, num_rows):

@@ -109,7 +109,7 @@ def _epochs(model, triples, epochs, lr, batch_size, num_negatives, rng, update):
                 )
                 loss, gradients = model.loss_and_gradients(positives, negatives)
                 if not np.isfinite(loss):
-                    raise FloatingPointError(f"fit: loss = {loss} in epoch {number}, batch {len(losses)}; allowed: a finite loss")
+                    raise FloatingPointError(f"fit: loss = {loss} in epoch {number}, batch {len(losses) + 1}; allowed: a finite loss")
                 update(model, gradients, lr)
             losses.append(float(loss))
         yield Epoch(number, float(np.mean(losses)), time.perf_counter() - began)

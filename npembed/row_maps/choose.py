@@ -63,9 +63,13 @@ def _dim(options, shape, function, argument):
     """`dim` counted from the last axis, so that it means the same for any shape of the ids."""
     name = "axis" if "axis" in options else "dim"
     ndim = 1 + len(shape)
+    if not shape and name not in options:
+        raise ValueError(
+            f"{function}: shape = () has no axis for the {argument} to work along; allowed: rows of one axis or more"
+        )
     dims = check.axes(function, f"{argument}_kwargs[{name!r}]", options.get(name, -1), ndim)
     if argument == "normalizer" and 0 in dims:
-        given = f"{argument}_kwargs[{name!r}] = {options[name]}" if name in options else f"shape = {shape}"
+        given = f"{argument}_kwargs[{name!r}] = {options[name]}"
         raise ValueError(f"{function}: {given} makes a row depend on the others looked up with it; allowed: an axis of the row")
     return tuple(dim - ndim for dim in dims)
 
