@@ -274,6 +274,10 @@ class Embedding:
         """Switch dropout off; returns the layer."""
         return self.train(False)
 
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._weight.flags.writeable = self._trainable  # which NumPy does not keep in a copy or a pickle
+
     def __repr__(self):
         parts = [f"max_id={self.max_id}", f"shape={self.shape}", f"dtype={self.dtype}"]
         parts += [f"{name}={_described(*said)}" for name, said in self._says.items() if said[0] is not None]

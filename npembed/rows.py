@@ -229,7 +229,7 @@ class RowSparse:
 
     def __mul__(self, scale):
         """Every value times a number, in the dtype of the values."""
-        if not np.isscalar(scale) or isinstance(scale, (str, bytes)):
+        if np.ndim(scale) or np.asarray(scale).dtype.kind not in "iufc":
             return NotImplemented
         if np.iscomplexobj(scale) and not np.iscomplexobj(self.values):
             raise TypeError(f"RowSparse: {scale!r} * {self.dtype} is not defined; allowed: a real number for real values")

@@ -39,7 +39,7 @@ def transe(h, r, t, *, p=1, power_norm=False, slope_at_zero=0.0):
     >>> transe(h, r, t), transe(h, r, t, p=2), transe(h, r, t, p=2, power_norm=True)
     (array(-7.), array(-5.), array(-25.))
     """
-    x, p, dtype = _rest("transe", h, r, t, p, power_norm)
+    x, p, dtype = _rest("transe", h, r, t, p, power_norm, slope_at_zero)
     if power_norm:
         return np.asarray(-(np.abs(x) ** p).sum(axis=-1), dtype)
     return np.asarray(-norm(x, p=p), dtype)
@@ -67,7 +67,7 @@ def transe_vjp(g, h, r, t, *, p=1, power_norm=False, slope_at_zero=0.0):
     >>> dh, dt
     (array([ 1., -1.]), array([-1.,  1.]))
     """
-    x, p, dtype = _rest("transe_vjp", h, r, t, p, power_norm)
+    x, p, dtype = _rest("transe_vjp", h, r, t, p, power_norm, slope_at_zero)
     check.like("transe_vjp", "g", g, x.shape[:-1], dtype, "the score")
     g = wide(g)
     if power_norm:
@@ -81,10 +81,11 @@ def transe_vjp(g, h, r, t, *, p=1, power_norm=False, slope_at_zero=0.0):
     return tuple(unbroadcast(sign * d, a.shape).astype(a.dtype) for sign, a in ((-1, h), (-1, r), (1, t)))
 
 
-def _rest(function, h, r, t, p, power_norm):
+def _rest(function, h, r, t, p, power_norm, slope_at_zero):
     """h + r - t, p, and the dtype of the score."""
     dtype = check.rows(function, h=h, r=r, t=t)
     p = check.order(function, p)
     if power_norm and np.isinf(p):
         raise ValueError(f"{function}: p = inf has no power; allowed: a finite p, or power_norm = False")
+    check.real(function, "slope_at_zero", slope_at_zero, -1, 1)
     return wide(h) + wide(r) - wide(t), p, np.empty(0, dtype).real.dtype

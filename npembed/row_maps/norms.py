@@ -56,7 +56,7 @@ def slope(xs, norm, p, dims, ties="split", slope_at_zero=0.0):
         return np.where(size == 0, slope_at_zero * (norm > 0), direction)
     if p != np.inf:
         return direction * (size / nonzero(norm)) ** (p - 1)
-    top = (size == norm) & (norm > 0)
+    top = size == norm
     if ties == "first":
         if len(dims) != 1:
             raise ValueError(f"norm: ties = 'first' is not defined over {len(dims)} axes; allowed: one axis, or ties = 'split'")

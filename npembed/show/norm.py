@@ -138,7 +138,7 @@ def _write(folder, result):
     try:
         from .norm_figure import draw
     except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
+        if str(error.name).split(".")[0] != "matplotlib":
             raise
     else:
         files.append(_replace(folder / "norm.png", lambda path: draw(result, path)))

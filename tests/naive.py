@@ -1,0 +1,171 @@
+"""Oracles: what the package computes, once more, as slow loops that share no code with it.
+
+Whatever rounds is computed with mpmath, to 80 digits, on the stored floats.
+"""
+
+import mpmath
+import numpy as np
+
+mp = mpmath.mp.clone()
+mp.dps = 80
+
+
+def gather(table, ids):
+    """``table[ids]``, one row at a time."""
+    out = np.zeros(ids.shape + table.shape[1:], table.dtype)
+    for i in np.ndindex(ids.shape):
+        out[i] = table[int(ids[i])]
+    return out
+
+
+def scatter_add(table, ids, values):
+    """A copy of `table` with each row of `values` added to row ``ids[i]``, in batch order."""
+    out = table.copy()
+    for i in np.ndindex(ids.shape):
+        out[int(ids[i])] = out[int(ids[i])] + values[i]
+    return out
+
+
+def one_hot(ids, n):
+    """The matrix P with ``P @ table = table[ids]``."""
+    return (ids.reshape(-1, 1) == np.arange(n)).astype(float)
+
+
+def exact(value):
+    """A float or complex number as it is stored, in mpmath."""
+    value = complex(value) if np.iscomplexobj(value) else float(value)
+    return mp.mpc(value) if isinstance(value, complex) else mp.mpf(value)
+
+
+def along(f, x, dim=-1, *more):
+    """``f(row, ...)``, a list for a list, applied to each row of `x` (and of the arrays in `more`): an array of mpmath numbers."""
+    axes = list(range(x.ndim)) if dim is None else [a % x.ndim for a in (dim if isinstance(dim, tuple) else (dim,))]
+    kept = [a for a in range(x.ndim) if a not in axes]
+    out = np.empty(x.shape, object)
+    for i in np.ndindex(*(x.shape[a] for a in kept)):
+        where = [slice(None)] * x.ndim
+        for a, k in zip(kept, i, strict=True):
+            where[a] = k
+        where = tuple(where)
+        rows = [[exact(v) for v in np.ravel(a[where])] for a in (x, *more)]
+        shape = x[where].shape
+        block = np.empty(shape, object)
+        for k, v in zip(np.ndindex(*shape), f(*rows), strict=True):
+            block[k] = v
+        out[where] = block
+    return out
+
+
+def norm(row, p=2):
+    """``(sum |v|^p)^(1/p)``, or the largest ``|v|``."""
+    sizes = [abs(v) for v in row]
+    if p == float("inf"):
+        return max(sizes, default=mp.mpf(0))
+    if not any(sizes):
+        return mp.mpf(0)
+    return sum((s ** mp.mpf(p) for s in sizes), mp.mpf(0)) ** (1 / mp.mpf(p))
+
+
+def normalize(row, p=2, eps=1e-12):
+    n = norm(row, p)
+    n = n if n >= exact(eps) else exact(eps)
+    return [v / n for v in row]
+
+
+def clamp_norm(row, maxnorm, p=2, eps=2.0**-52):
+    n = norm(row, p)
+    if n < exact(maxnorm):
+        return row
+    n = n if n >= exact(eps) else exact(eps)
+    return [v / n * exact(maxnorm) for v in row]
+
+
+def complex_normalize(row, eps=2.0**-52):
+    return [normalize([v], 2, eps)[0] for v in row]
+
+
+def softmax(row):
+    weights = [mp.exp(v) for v in row]
+    return [w / sum(weights) for w in weights]
+
+
+def vjp(f, g, row):
+    """The gradient of ``Re sum conj(g) f(row)``, by differences of `f` so fine that they are right to some 45 digits."""
+    scale = max((abs(v) for v in row), default=0) or mp.mpf(1)
+    h = scale * mp.mpf(10) ** -25
+
+    def total(moved):
+        return sum((mp.re(mp.conj(a) * b) for a, b in zip(g, f(moved), strict=True)), mp.mpf(0))
+
+    def slope(k, step):
+        up, down = list(row), list(row)
+        up[k] += step
+        down[k] -= step
+        return (total(up) - total(down)) / (2 * h)
+
+    is_complex = any(isinstance(v, mp.mpc) for v in row)
+    return [slope(k, h) + (1j * slope(k, 1j * h) if is_complex else 0) for k in range(len(row))]
+
+
+def distances(actual, expected):
+    """``|actual - expected|`` in float64, entry by entry, the difference taken in mpmath."""
+    out = np.empty(expected.shape)
+    for i in np.ndindex(expected.shape):
+        out[i] = float(abs(exact(actual[i]) - expected[i]))
+    return out
+
+
+def sizes(expected):
+    """``|expected|`` in float64."""
+    return np.array([float(abs(v)) for v in expected.ravel()]).reshape(expected.shape)
+
+
+def same_bits(actual, expected):
+    """Whether two arrays agree in dtype, shape and every bit."""
+    return actual.dtype == expected.dtype and actual.shape == expected.shape and actual.tobytes() == expected.tobytes()
+
+
+# ---- arrays to try things on
+
+
+def rows(rng, shape, dtype=np.float64):
+    """Random numbers of either sign, none near zero, no two alike: magnitudes in [.5, 2)."""
+
+    def draw():
+        return rng.uniform(0.5, 2.0, shape) * rng.choice([-1.0, 1.0], shape)
+
+    return np.asarray(draw() + 1j * draw() if np.dtype(dtype).kind == "c" else draw(), dtype)
+
+
+def uneven(rng, shape, dtype=np.float64):
+    """Random numbers of very different size, so that the order of additions shows in the last bits."""
+    return np.asarray(rows(rng, shape, dtype) * 10.0 ** rng.integers(-4, 5, shape), dtype)
+
+
+LAYOUTS = ("C", "Fortran", "strided", "reversed", "read-only", "memmap", "unaligned")
+
+
+def laid_out(array, layout, folder):
+    """The same numbers in another memory layout."""
+    if layout == "Fortran":
+        return np.asfortranarray(array)
+    if layout == "strided":
+        wide = np.zeros((2 * len(array), *array.shape[1:]), array.dtype)
+        wide[::2] = array
+        return wide[::2]
+    if layout == "reversed":
+        return np.ascontiguousarray(array[::-1])[::-1]
+    if layout == "read-only":
+        array = array.copy()
+        array.flags.writeable = False
+        return array
+    if layout == "memmap" and array.size:
+        path = folder / "table.npy"
+        np.save(path, array)
+        return np.load(path, mmap_mode="r")
+    if layout == "unaligned":
+        buffer = bytearray(1 + array.nbytes)
+        out = np.frombuffer(buffer, array.dtype, array.size, offset=1).reshape(array.shape)
+        out[...] = array
+        return out
+    return array.copy()

@@ -1,0 +1,590 @@
+"""A registry is the test matrix: every entry is documented, shown by an example, and its gradient checked; nothing stays outside."""
+
+import ast
+import importlib
+import math
+import pathlib
+
+import naive
+import numpy as np
+import pytest
+
+import npembed
+from npembed import one_page
+from npembed.gradcheck import check_vjp
+from npembed.interactions import INTERACTIONS
+from npembed.losses import LOSSES
+from npembed.model import loss_and_gradients, score, score_vjp
+from npembed.op import Op
+from npembed.row_maps import NORMALIZERS
+
+PACKAGE = pathlib.Path(npembed.__file__).parent
+ORDERS = [1, 1.5, 2, 3, math.inf]
+
+
+# ---- what there is
+
+
+def module_names():
+    """Every module of the package but the kernels, of which `kernels` and its tests keep the list, and the command line's."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        if "kernels" not in parts and "__main__" not in parts:
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def registries():
+    """Every Op and every dictionary of Ops or functions that a module holds under a name in capitals: (its name, key, entry)."""
+    seen, found = [], []
+    for module in map(importlib.import_module, module_names()):
+        for name, value in vars(module).items():
+            if not name.isupper() or name.startswith("_") or any(value is s for s in seen):
+                continue
+            entries = {"": value} if isinstance(value, Op) else value
+            if isinstance(entries, dict) and entries and all(isinstance(e, Op) or callable(e) for e in entries.values()):
+                seen.append(value)
+                found += [(name, key, entry) for key, entry in entries.items()]
+    return found
+
+
+ENTRIES = registries()
+OPS = {entry.forward.__name__: entry for _, _, entry in ENTRIES if isinstance(entry, Op)}
+
+
+def named(entries):
+    return [f"{name}-{key}" for name, key, _ in entries]
+
+
+# ---- what each op is checked at: (arguments, options), away from kinks unless said
+
+
+def shaped(rng, *cases, dtypes=(float, complex)):
+    for dtype in dtypes:
+        for shape, dim in cases:
+            yield naive.rows(rng, shape, dtype), dim
+
+
+def gather_cases(rng):
+    for dtype in (float, complex):
+        for shape, ids in (((5, 3), [0, 4, 4, 2, 4]), ((5,), [[4, 0], [0, 0]]), ((4, 2, 3), 3), ((5, 2), []), ((3, 0), [0, 2])):
+            yield (naive.rows(rng, shape, dtype), np.array(ids, int)), {}
+            yield (naive.rows(rng, shape, dtype), np.array(ids, int)), {"backend": "python"}
+
+
+def norm_cases(rng):
+    for x, dim in shaped(rng, ((4, 3), -1), ((3,), 0), ((2, 3, 4), (0, 2)), ((3, 2), None), ((2, 1), -1), ((0, 3), -1)):
+        for p in ORDERS:
+            yield (x,), {"p": p, "dim": dim}
+    yield (naive.rows(rng, (2, 3)) * 1e-3,), {"ties": "first", "p": math.inf}
+
+
+def normalize_cases(rng):
+    yield from norm_cases(rng)
+    for dtype in (float, complex):
+        x = naive.rows(rng, (3, 4), dtype)
+        for p in ORDERS:
+            yield (x,), {"p": p, "eps": 20.0}  # all rows short
+            yield (x,), {"p": p, "eps": 0}
+        mixed = x * np.array([[1.0], [0.01], [2.0]])
+        yield (mixed,), {"eps": 0.5, "axis": 1, "zero_row": "stop"}
+        yield (mixed * np.array([[1.0], [0.0], [1.0]]),), {"eps": 0.5}  # the zero row, where eps makes it smooth
+        yield (x * 1e-3,), {"axis": (0, 1)}
+
+
+def complex_normalize_cases(rng):
+    for x, _ in shaped(rng, ((4, 3), -1), ((3,), 0), ((2, 1, 2), 0), ((0, 3), 0), dtypes=(complex,)):
+        yield (x,), {}
+        yield (x.view(float),), {}
+        yield (x * 2.0**-60,), {}  # every modulus below eps
+        yield (x * 100.0,), {}
+
+
+def clamp_cases(rng):
+    for shape in ((4, 5), (6,), (2, 3, 2), (0, 2)):
+        for options in ({"min": -1.0, "max": 0.75}, {"max": 1.1}, {"min": -0.9}, {"min": 5, "max": 6}):
+            for edge in ("pass", "stop", "half"):
+                yield (naive.rows(rng, shape),), {**options, "edge": edge}
+
+
+def clamp_norm_cases(rng):
+    for (x,), options in norm_cases(rng):
+        length = np.linalg.norm(np.abs(x).ravel(), options["p"]) if x.size else 1.0
+        for share in (0.3, 0.6, 2.0):
+            yield (x,), {**options, "maxnorm": share * length}
+    x = naive.rows(rng, (3, 4)) * np.array([[1.0], [0.01], [2.0]])
+    for edge in ("project", "pass"):
+        yield (x,), {"maxnorm": 0.01, "eps": 0.5, "edge": edge}  # the middle row is short, but outside
+        yield (x,), {"maxnorm": 3.0, "axis": None, "edge": edge}
+    yield (x,), {"maxnorm": 0}
+    yield (x,), {"maxnorm": 1.0, "eps": 0, "p": "fro"}
+
+
+def softmax_cases(rng):
+    for x, dim in shaped(
+        rng, ((4, 3), -1), ((3,), 0), ((2, 3, 4), (0, 2)), ((3, 2), None), ((2, 1), -1), ((0, 3), -1), dtypes=(float,)
+    ):
+        yield (x,), {"dim": dim}
+        yield (3 * x + 100,), {"axis": dim}
+
+
+BROADCASTS = [
+    ((5, 3),) * 3,
+    ((3,),) * 3,
+    ((2, 1, 3), (2, 1, 3), (1, 4, 3)),
+    ((3, 4), (1, 4), (4,)),
+    ((0, 3),) * 3,
+    ((1, 2), (3, 1, 2), (2,)),
+]
+
+
+def transe_cases(rng):
+    for dtype in (float, complex):
+        for shapes in BROADCASTS:
+            args = tuple(naive.rows(rng, shape, dtype) for shape in shapes)
+            for p in ORDERS:
+                yield args, {"p": p}
+                if p != math.inf:
+                    yield args, {"p": p, "power_norm": True}
+    yield args, {"p": 1, "slope_at_zero": 0.5}
+
+
+def distmult_cases(rng):
+    for shapes in BROADCASTS:
+        yield tuple(naive.rows(rng, shape) for shape in shapes), {}
+
+
+def margin_ranking_cases(rng):
+    for shapes in (((4, 1), (4, 3)), ((4, 1), (4, 1)), ((3,), (3,)), ((2, 3, 1), (2, 3, 5)), ((1, 1), (4, 2)), ((4, 3), (4, 1))):
+        for margin in (1.0, 0.25, -0.5, 10.0, 0.0):
+            for edge in ("stop", "pass", "half"):
+                yield tuple(naive.rows(rng, shape) for shape in shapes), {"margin": margin, "edge": edge}
+
+
+def lookup_cases(rng):
+    for dtype in (float, complex):
+        for shape, ids in (
+            ((5, 4), [0, 4, 4, 2]),
+            ((5, 4), [[4, 0], [0, 0]]),
+            ((4, 2, 2), 3),
+            ((5, 2), []),
+            ((4,), 2),
+            ((4,), [3, 0, 3]),
+        ):
+            table, ids = naive.rows(rng, shape, dtype), np.array(ids, int)
+            mask = rng.choice([0.0, 2.0, 1.25], ids.shape + shape[1:])
+            for normalizer in [None, *(op for name, op in bound(dtype) if len(shape) > 1 and ids.size)]:
+                yield (table, ids), {"normalizer": normalizer}
+                yield (table, ids), {"normalizer": normalizer, "mask": mask}
+
+
+def transform_cases(rng):
+    for (table, ids), options in lookup_cases(rng):
+        yield (np.asarray(table[ids]),), options
+
+
+def score_cases(rng):
+    ids = ([0, 4, 4, 1], [1, 0, 1, 1], [4, 4, 0, 2])
+    spread = (np.array([[0], [4]]), np.array([[1], [0]]), np.array([[0, 1, 4, 4, 2]]))
+    for name, options, dtype in interactions():
+        interaction = INTERACTIONS[name].bind(**options)
+        normalizers = [None, *(op for _, op in bound(dtype))]
+        for h, r, t in (ids, spread, ([], [], [])):
+            tables = naive.rows(rng, (5, 4), dtype), naive.rows(rng, (2, 4), dtype)
+            masks = tuple(rng.choice([0.0, 2.0, 1.25], (*np.shape(a), 4)) for a in (h, r, t))
+            for i, normalizer in enumerate(normalizers if np.size(h) else [None]):
+                both = {"entity_normalizer": normalizer, "relation_normalizer": normalizers[(i + 1) % len(normalizers)]}
+                yield (*tables, h, r, t), {"interaction": interaction, **both, "masks": masks}
+            yield (*tables, h, r, t), {"interaction": interaction}
+
+
+def interactions():
+    """Every interaction with the options that change it."""
+    options = {"transe": [{"p": p, "power_norm": power} for power in (False, True) for p in (1, 2, 3)] + [{"p": math.inf}]}
+    for name in INTERACTIONS:
+        for kwargs in options.get(name, [{}]):
+            yield name, kwargs, float
+    for kwargs in ({"p": 1}, {"p": 2}, {"p": 2, "power_norm": True}):
+        yield "transe", kwargs, complex
+
+
+def bound(dtype):
+    """Every normalizer that takes rows of `dtype`, with its options, by name."""
+    options = {"clamp": {"min": -1.1, "max": 0.9}, "clamp_norm": {"maxnorm": 2.6}}
+    for name, op in NORMALIZERS.items():
+        if dtype is float or name not in ("clamp", "softmax"):
+            yield name, op.bind(**options.get(name, {}))
+
+
+RECIPES = {
+    "gather": gather_cases,
+    "norm": norm_cases,
+    "normalize": normalize_cases,
+    "complex_normalize": complex_normalize_cases,
+    "clamp": clamp_cases,
+    "clamp_norm": clamp_norm_cases,
+    "softmax": softmax_cases,
+    "transe": transe_cases,
+    "distmult": distmult_cases,
+    "margin_ranking": margin_ranking_cases,
+    "lookup": lookup_cases,
+    "transform": transform_cases,
+    "score": score_cases,
+}
+
+
+def one_page_cases(rng):
+    for shape in ((4, 3), (5,), (2, 3, 2)):
+        yield (naive.rows(rng, shape),), {}
+
+
+CHECKED_HERE = {"npembed.one_page.normalize_vjp": (Op(one_page.normalize, one_page.normalize_vjp), one_page_cases)}
+"""The page that stands by itself is in no registry."""
+
+
+# ---- the tests
+
+
+def test_the_registries_are_found():
+    """Whatever is added later: these must be among them, or the walk is broken."""
+    found = {name for name, _, _ in ENTRIES}
+    assert found >= {"CONSTRAINERS", "GATHER", "INITIALIZERS", "INTERACTIONS", "LOSSES", "NORM", "NORMALIZERS", "OPS", "SAMPLERS"}
+    assert OPS.keys() >= {"lookup", "transform", "score"}  # there are two dictionaries named OPS
+
+
+def test_every_op_has_a_recipe_and_every_recipe_an_op():
+    assert sorted(RECIPES) == sorted(OPS)
+    assert len(OPS) == len({id(op.forward) for op in OPS.values()})
+
+
+@pytest.mark.parametrize(("registry", "key", "entry"), ENTRIES, ids=named(ENTRIES))
+def test_every_entry_is_documented_by_an_example(registry, key, entry):
+    for function in entry if isinstance(entry, Op) else [entry]:
+        text = function.__doc__ or ""
+        assert text.strip(), f"{function.__name__} has no docstring"
+        assert ">>> " in text, f"{function.__name__} has no example"
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_an_op_ties_a_function_to_its_own_vjp(name):
+    assert OPS[name].vjp.__name__ == f"{name}_vjp"
+    assert OPS[name].vjp.__module__ == OPS[name].forward.__module__
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_gradient(name):
+    """Against differences of the forward pass, at every case of the recipe, none of which is at a kink."""
+    assert check_gradients(name) >= 90
+
+
+def check_gradients(name, entries=None):
+    """Check the op at every case of its recipe; how many entries of gradients that were."""
+    checked = 0
+    for i, (args, options) in enumerate(RECIPES[name](np.random.default_rng(20))):
+        checked += check_vjp(OPS[name], *args, rng=i, entries=entries, **options).checked
+    return checked
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_single_precision(name):
+    """Outputs and gradients have the dtype of the arguments and, to rounding, the values of double precision."""
+    for args, options in RECIPES[name](np.random.default_rng(24)):
+        if "mask" in options or "masks" in options:
+            continue  # a mask has the dtype of the rows
+        if name == "complex_normalize" and np.abs(args[0]).max(initial=0) < 1e-6:
+            continue  # shorter than one eps, longer than the other
+        short = [a.astype(single(a)) if is_float(a) else a for a in args]
+        same = [a.astype(np.result_type(a.dtype, np.float64)) if is_float(a) else a for a in short]
+        out, expected = OPS[name].forward(*short, **options), OPS[name].forward(*same, **options)
+        assert out.dtype == single(expected)
+        np.testing.assert_allclose(out, expected, rtol=1e-6)
+        g = np.asarray(naive.rows(np.random.default_rng(25), out.shape, out.dtype))
+        wide = g.astype(expected.dtype)
+        for x, d, e in zip(
+            filter(is_float, short), *(tuples(OPS[name].vjp(*a, **options)) for a in ((g, *short), (wide, *same))), strict=True
+        ):
+            assert d.dtype == x.dtype
+            assert d.shape == x.shape
+            np.testing.assert_allclose(d, e, rtol=1e-5, atol=1e-5 * np.abs(e).max(initial=0))
+
+
+def single(a):
+    return np.complex64 if a.dtype.kind == "c" else np.float32
+
+
+def is_float(a):
+    return isinstance(a, np.ndarray) and a.dtype.kind in "fc"
+
+
+def tuples(gradients):
+    """Gradients as a tuple of dense arrays."""
+    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+    return tuple(d.to_dense() if hasattr(d, "to_dense") else d for d in gradients)
+
+
+# ---- literal numbers for interactions and losses: options, kinks and the conventions that have names
+
+H, R, T = np.array([1.0, 2.0]), np.array([1.0, 0.0]), np.array([5.0, -2.0])  # H + R - T = [-3, 4]
+T0 = np.array([2.0, -2.0])  # H + R - T0 = [0, 4]
+TRUE, FALSE = np.array([[1.0]]), np.array([[0.0, 0.5, -3.0]])  # with margin 1 the gaps are 0, 0.5, -3
+TWO = np.array(2.0)
+
+
+def three(d):
+    """The gradients of h, r and t of TransE."""
+    return d, d, [-v for v in d]
+
+
+LITERALS = [
+    ("transe", (H, R, T), {}, -7.0),
+    ("transe", (H, R, T), {"p": 2}, -5.0),
+    ("transe", (H, R, T), {"p": math.inf}, -4.0),
+    ("transe", (H, R, T), {"power_norm": True}, -7.0),
+    ("transe", (H, R, T), {"p": 2, "power_norm": True}, -25.0),
+    ("transe", (H, R, T), {"p": 3, "power_norm": True}, -91.0),
+    ("transe_vjp", (TWO, H, R, T), {}, three([2.0, -2.0])),
+    ("transe_vjp", (TWO, H, R, T), {"p": 2}, three([1.2, -1.6])),
+    ("transe_vjp", (TWO, H, R, T), {"p": math.inf}, three([0.0, -2.0])),
+    ("transe_vjp", (TWO, H, R, T), {"power_norm": True}, three([2.0, -2.0])),
+    ("transe_vjp", (TWO, H, R, T), {"p": 2, "power_norm": True}, three([12.0, -16.0])),
+    ("transe_vjp", (TWO, H, R, T), {"p": 3, "power_norm": True}, three([54.0, -96.0])),
+    *(("transe_vjp", (TWO, H, R, T0), {"power_norm": power}, three([0.0, -2.0])) for power in (False, True)),
+    *(("transe_vjp", (TWO, H, R, T0), {"power_norm": p, "slope_at_zero": 0.5}, three([-1.0, -2.0])) for p in (False, True)),
+    ("transe_vjp", (TWO, H, R, T0), {"p": 2, "power_norm": True, "slope_at_zero": 0.5}, three([0.0, -16.0])),
+    ("transe_vjp", (TWO, H, R, H + R), {"slope_at_zero": 0.5}, three([0.0, 0.0])),  # the norm at zero: no gradient
+    ("transe_vjp", (TWO, H, R, H + R), {"power_norm": True, "slope_at_zero": 0.5}, three([-1.0, -1.0])),
+    *(
+        ("transe_vjp", (TWO, H, R, H + R), {"p": p, "power_norm": w}, three([0.0, 0.0]))
+        for p in (1, 1.5, 2, 3)
+        for w in (False, True)
+    ),
+    ("transe_vjp", (TWO, H + 0j, R * 1j, T - 1j), {"p": 2, "power_norm": True}, three([16.0 - 8j, -16.0 - 4j])),
+    ("distmult", (H, np.array([1.0, 10.0]), T), {}, -35.0),
+    ("distmult_vjp", (TWO, H, np.array([1.0, 10.0]), T), {}, ([10.0, -40.0], [10.0, -8.0], [2.0, 40.0])),
+    ("margin_ranking", (TRUE, FALSE), {}, 0.5 / 3),
+    ("margin_ranking", (TRUE, FALSE), {"margin": 4.0}, (3 + 3.5) / 3),
+    ("margin_ranking_vjp", (6.0, TRUE, FALSE), {}, ([[-2.0]], [[0.0, 2.0, 0.0]])),
+    ("margin_ranking_vjp", (6.0, TRUE, FALSE), {"edge": "stop"}, ([[-2.0]], [[0.0, 2.0, 0.0]])),
+    ("margin_ranking_vjp", (6.0, TRUE, FALSE), {"edge": "pass"}, ([[-4.0]], [[2.0, 2.0, 0.0]])),
+    ("margin_ranking_vjp", (6.0, TRUE, FALSE), {"edge": "half"}, ([[-3.0]], [[1.0, 2.0, 0.0]])),
+    ("margin_ranking_vjp", (6.0, TRUE, FALSE), {"margin": 4.0}, ([[-4.0]], [[2.0, 2.0, 0.0]])),
+    ("margin_ranking_vjp", (6.0, TRUE[0], FALSE), {}, ([-2.0], [[0.0, 2.0, 0.0]])),
+]
+PAIRS = {f.__name__: f for op in OPS.values() for f in op}
+
+
+def check_literal(name, args, options, expected):
+    """The function gives `expected`, to a few roundings, and exactly where it is zero."""
+    actual = PAIRS[name](*args, **options)
+    assert isinstance(actual, tuple) == isinstance(expected, tuple)
+    for a, e in zip(*((x if isinstance(x, tuple) else (x,)) for x in (actual, expected)), strict=True):
+        np.testing.assert_allclose(a, e, rtol=1e-15, atol=0)
+        assert np.shape(a) == np.shape(e)
+
+
+@pytest.mark.parametrize("case", LITERALS, ids=lambda case: f"{case[0]}-{case[2]}")
+def test_literal_numbers(case):
+    check_literal(*case)
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "options", "error", "said"),
+    [
+        ("transe", (H, R, T), {"p": 0.5}, ValueError, "transe: p = 0.5 is out of range"),
+        (
+            "transe",
+            (H, R, T),
+            {"p": math.inf, "power_norm": True},
+            ValueError,
+            "transe: p = inf has no power; allowed: a finite p",
+        ),
+        ("transe", (H, R, T), {"slope_at_zero": 2}, ValueError, "transe: slope_at_zero = 2 is out of range"),
+        ("transe_vjp", (TWO, H, R, T), {"slope_at_zero": 2, "power_norm": True}, ValueError, "transe_vjp: slope_at_zero = 2"),
+        ("transe", (H, R, np.ones(3)), {}, ValueError, "transe: t has rows of 3 numbers; allowed: 2, as h has"),
+        ("transe", (H, R.astype("f4"), T), {}, TypeError, "transe: r has dtype float32; allowed: float64, the dtype of h"),
+        ("transe", (np.ones((2, 2)), np.ones((3, 2)), T), {}, ValueError, "transe: h (2, 2), r (3, 2), t (2,) do not broadcast"),
+        ("transe", (np.array(1.0),) * 3, {}, ValueError, "transe: h has shape ()"),
+        ("transe", ([1.0], R, T), {}, TypeError, "transe: h is a list"),
+        (
+            "transe_vjp",
+            (np.ones(2), H, R, T),
+            {},
+            ValueError,
+            "transe_vjp: g has shape (2,); allowed: (), the shape of the score",
+        ),
+        ("distmult", (H + 0j, R + 0j, T + 0j), {}, TypeError, "distmult: h has dtype complex128; allowed: real rows"),
+        ("distmult", (H, np.ones(3), T), {}, ValueError, "distmult: r has rows of 3 numbers"),
+        ("distmult_vjp", (np.ones(2), H, R, T), {}, ValueError, "distmult_vjp: g has shape (2,); allowed: ()"),
+        ("margin_ranking", (TRUE, FALSE), {"margin": math.nan}, ValueError, "margin_ranking: margin = nan is out of range"),
+        ("margin_ranking", (TRUE, FALSE), {"edge": "x"}, ValueError, "margin_ranking: edge = 'x' is not a choice"),
+        (
+            "margin_ranking",
+            (TRUE[:0], FALSE[:0]),
+            {},
+            ValueError,
+            "margin_ranking: negative has shape (0, 3); allowed: at least one",
+        ),
+        (
+            "margin_ranking",
+            (np.ones((2, 1)), np.ones((3, 1))),
+            {},
+            ValueError,
+            "margin_ranking: negative has shape (3, 1); allowed",
+        ),
+        ("margin_ranking", (TRUE + 0j, FALSE + 0j), {}, TypeError, "margin_ranking: negative has dtype complex128"),
+        ("margin_ranking", (TRUE, FALSE.astype("f4")), {}, TypeError, "margin_ranking: negative has dtype float32"),
+        ("margin_ranking_vjp", (1.0, TRUE, [0.0]), {}, TypeError, "margin_ranking_vjp: negative is a list"),
+        ("lookup", (np.eye(2), [2]), {}, IndexError, "gather: ids[0] = 2 is outside a table of 2 rows"),
+        ("lookup", (np.eye(2), [1]), {"mask": np.ones(2)}, ValueError, "transform: mask has shape (2,); allowed: (1, 2)"),
+        ("lookup", (np.eye(2), [1]), {"mask": np.ones((1, 2), "f4")}, TypeError, "transform: mask has dtype float32"),
+        ("lookup_vjp", (np.ones((2, 2)), np.eye(2), [1]), {}, ValueError, "transform_vjp: g has shape (2, 2); allowed: (1, 2)"),
+        ("transform_vjp", (H, H), {"mask": np.ones(3)}, ValueError, "transform_vjp: mask has shape (3,); allowed: (2,)"),
+    ],
+)
+def test_bad_input_is_refused(name, args, options, error, said):
+    with pytest.raises(error) as caught:
+        PAIRS[name](*args, **options)
+    assert str(caught.value).startswith(said)
+
+
+def functions_named_vjp():
+    """``module.function`` for every function definition ``*_vjp`` in the package's files."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name.endswith("_vjp") and node.name != "check_vjp":
+                yield f"{module}.{node.name}"
+
+
+def called_from(function, seen):
+    """The names of the package's functions that `function` calls, and those that these call."""
+    name = f"{function.__module__}.{function.__name__}"
+    if name in seen:
+        return
+    seen.add(name)
+    for word in function.__code__.co_names:
+        value = function.__globals__.get(word)
+        if hasattr(value, "__code__") and value.__module__.startswith("npembed."):
+            called_from(value, seen)
+
+
+def test_every_vjp_is_registered_or_called_by_one_that_is():
+    """A gradient that no registry leads to is one that nobody checks."""
+    reached = set()
+    for _, _, entry in ENTRIES:
+        if isinstance(entry, Op):
+            called_from(entry.vjp, reached)
+    found = list(functions_named_vjp())
+    assert len(found) >= len(OPS)
+    assert [name for name in found if name not in reached | CHECKED_HERE.keys()] == []
+
+
+@pytest.mark.parametrize("name", CHECKED_HERE)
+def test_gradient_outside_the_registries(name):
+    op, cases = CHECKED_HERE[name]
+    for i, (args, options) in enumerate(cases(np.random.default_rng(23))):
+        check_vjp(op, *args, rng=i, **options)
+
+
+# ---- the whole model: loss_and_gradients, from the tables to the loss and back
+
+POSITIVES = np.array([[0, 0, 4], [4, 1, 0], [2, 1, 2]])
+NEGATIVES = np.array([[[1, 0, 4], [0, 0, 0]], [[4, 1, 3], [2, 1, 0]], [[2, 1, 4], [4, 1, 2]]])
+
+
+def whole(rng, tables, interaction, options, normalizer, relation_normalizer, dropout):
+    """`loss_and_gradients` as an Op on the two tables, with everything else fixed; some pairs miss the margin, some do not."""
+
+    def masks(triples):
+        return tuple(rng.choice([0.0, 2.0, 1.25], (len(triples), 4)) for _ in range(3)) if dropout else (None, None, None)
+
+    settings = {
+        "interaction": INTERACTIONS[interaction].bind(**options),
+        "entity_normalizer": normalizer,
+        "relation_normalizer": relation_normalizer,
+        "masks": (masks(POSITIVES), masks(NEGATIVES.reshape(-1, 3))),
+    }
+    gaps = []
+    loss_and_gradients(*tables, POSITIVES, NEGATIVES, loss=Op(lambda *s: gaps.append(s[1] - s[0]), lambda g, *s: s), **settings)
+    gaps = np.sort(np.ravel(gaps))
+    widest = int(np.argmax(np.diff(gaps)))
+    settings["loss"] = LOSSES["margin_ranking"].bind(
+        margin=-float(gaps[widest : widest + 2].mean())
+    )  # as far from a kink as can be
+
+    def forward(entities, relations):
+        """The same loss, without the gradients."""
+        options = {name: option for name, option in settings.items() if name not in ("loss", "masks")}
+        true = score(entities, relations, *POSITIVES.T, masks=settings["masks"][0], **options)
+        false = score(entities, relations, *NEGATIVES.reshape(-1, 3).T, masks=settings["masks"][1], **options)
+        return settings["loss"].forward(true[:, None], false.reshape(3, 2))
+
+    def forward_vjp(g, entities, relations):
+        value, dentities, drelations = loss_and_gradients(entities, relations, POSITIVES, NEGATIVES, **settings)
+        assert value == forward(entities, relations)
+        return float(g) * dentities, float(g) * drelations
+
+    return Op(forward, forward_vjp)
+
+
+def whole_cases(rng, dropout):
+    """(op, tables) for every interaction and normalizer."""
+    for interaction, options, dtype in interactions():
+        normalizers = [(None, None), *bound(dtype)]
+        for i, (name, normalizer) in enumerate(normalizers):
+            for relation_name, relation_normalizer in {normalizers[0], normalizers[(i + 1) % len(normalizers)]}:
+                tables = naive.rows(rng, (5, 4), dtype), naive.rows(rng, (2, 4), dtype)
+                op = whole(rng, tables, interaction, options, normalizer, relation_normalizer, dropout)
+                yield f"{interaction} {options} {np.dtype(dtype)} {name} {relation_name}", op, tables
+
+
+@pytest.mark.parametrize("dropout", [False, True])
+def test_gradient_of_the_whole_model(dropout):
+    """Each case by itself agrees with differences; together they leave no interaction and no normalizer out."""
+    seen = []
+    for i, (label, op, tables) in enumerate(whole_cases(np.random.default_rng(21), dropout)):
+        report = check_vjp(op, *tables, rng=i, entries=8)
+        assert report.kinks == 0, label
+        assert any(d.values.any() for d in op.vjp(1.0, *tables)), f"{label}: no pair is active, so nothing was checked"
+        seen.append(label)
+    for name in INTERACTIONS:
+        for normalizer in [None, *NORMALIZERS]:
+            assert any(label.startswith(f"{name} ") and f" float64 {normalizer} " in label for label in seen)
+
+
+def test_gradient_of_the_whole_model_entry_by_entry():
+    """The same for all entries, once, with everything switched on; untouched rows have no entry."""
+    rng = np.random.default_rng(22)
+    normalizers = dict(bound(float))
+    tables = naive.rows(rng, (7, 4)), naive.rows(rng, (3, 4))
+    op = whole(rng, tables, "transe", {"p": 2}, normalizers["normalize"], normalizers["clamp_norm"], dropout=True)
+    assert check_vjp(op, *tables).checked == 40
+    dentities, drelations = op.vjp(1.0, *tables)
+    assert dentities.rows.tolist() == [0, 1, 2, 3, 4]
+    assert drelations.rows.tolist() == [0, 1]
+
+
+def test_heads_relations_and_tails_reach_the_interaction_in_this_order():
+    """TransE and DistMult cannot tell head and relation apart; this one can."""
+    asymmetric = Op(
+        lambda h, r, t: (h + 10 * r + 100 * t).sum(axis=-1),
+        lambda g, h, r, t: (g[:, None] * np.ones_like(h), 10 * g[:, None] * np.ones_like(r), 100 * g[:, None] * np.ones_like(t)),
+    )
+    args = np.array([[1.0], [2.0], [3.0]]), np.array([[4.0], [5.0]]), [0, 2], [1, 0], [1, 2]
+    assert score(*args, interaction=asymmetric).tolist() == [1 + 50 + 200, 3 + 40 + 300]
+    dentities, drelations = score_vjp(np.array([1.0, -2.0]), *args, interaction=asymmetric)
+    assert dentities.to_dense().tolist() == [[1.0], [100.0], [-2.0 - 200.0]]
+    assert drelations.to_dense().tolist() == [[-20.0], [10.0]]
+
+
+def test_the_loss_of_the_whole_model_by_hand():
+    """Four entities on a line: a loss and gradients that one can add up."""
+    entities, relations = np.array([[0.0], [1.0], [3.0], [9.0]]), np.array([[1.0]])
+    positives, negatives = np.array([[0, 0, 2]]), np.array([[[1, 0, 2], [0, 0, 3]]])
+    # scores: -|0+1-3| = -2; corrupted: -|1+1-3| = -1, -|0+1-9| = -8; gaps with margin 1: 2 and -5; loss (2 + 0) / 2
+    loss, dentities, drelations = loss_and_gradients(
+        entities, relations, positives, negatives, loss=LOSSES["margin_ranking"], interaction=INTERACTIONS["transe"]
+    )
+    assert loss == 1.0
+    # the active pair: its positive pulls (d score = -1/2), its negative pushes (+1/2); both differences are negative
+    assert dentities.to_dense().tolist() == [[-0.5], [0.5], [0.0], [0.0]]
+    assert drelations.to_dense().tolist() == [[0.0]]

@@ -1,0 +1,89 @@
+"""Every tolerance of the tests, each with its reason. Append; do not loosen."""
+
+import numpy as np
+
+# ---- row maps against mpmath, relative to the length of the result, in machine epsilons of the dtype
+
+ROW_MAP_FLOAT64 = 16.0
+"""Forward in float64: a sum of some 20 powers, a root and a quotient are off by an ulp or two each; p = 1.5 takes two `pow`."""
+
+ROW_MAP_FLOAT32 = 0.5001
+"""Forward in float32: computed in float64 and rounded once, which is half an epsilon; the rest is the float64 error."""
+
+ROW_MAP_VJP_FLOAT64 = 32.0
+"""Backward in float64, relative to ``|g| / |x|``: the forward's roundings, twice, and the inner product's. Relative to the
+result it may be more, since ``g - s <g, u>`` cancels by nature."""
+
+ROW_MAP_VJP_FLOAT32 = 1.0
+"""Backward in float32, relative to the same: rounded once, with room for a result that is somewhat longer than ``|g| / |x|``."""
+
+# ---- against torch and PyKEEN, which compute in the dtype of the table
+
+TORCH_FLOAT64 = {"rtol": 1e-12, "atol": 1e-13}
+"""Both round some ten times; torch may sum a row in another order (vectorized), and may contract a product and a sum."""
+
+TORCH_FLOAT32 = {"rtol": 2e-5, "atol": 2e-6}
+"""torch computes in float32, eps 1.2e-7: some twenty roundings, and a cancelling ``g - s <g, u>`` in the backward."""
+
+TORCH_SGD_FLOAT32 = {"rtol": 0.0, "atol": 1e-6}
+"""Three steps on numbers below 4: each rounds once, and torch on machines without a fused multiply-add twice (4 * 6e-8 each)."""
+
+TORCH_SGD_FLOAT64 = {"rtol": 0.0, "atol": 1e-15}
+"""torch rounds ``table - lr * g`` once (fused multiply-add); here product and difference are rounded one after the other."""
+
+# ---- initializers, the layer, the model
+
+UNIT_LENGTH = {np.float32: 2e-7, np.float64: 2e-15}
+"""How far a row of length one may be off: each entry is rounded once to the dtype; the test's own norm rounds some more."""
+
+SAMPLE_MOMENTS = 0.01
+"""Mean, standard deviation and shares of 200 000 numbers: more than four standard errors (1 / sqrt(200 000) = .0022)."""
+
+PYKEEN_NORMALIZED = 1e-6
+"""Rows normalized by torch, relative to the largest entry: torch sums squares in float32 (eps 1.2e-7), npembed in float64."""
+
+DIFFERENCES = 1e-6
+"""Central differences with h = 1e-6 of a float64 function near one: h^2 truncation, and eps / h = 2e-10 of rounding."""
+
+PRINTED = 0.5e-4
+"""Scores that `peers.md` gives to four decimals: half a unit in the last."""
+
+PYKEEN_SCORE = 1e-6
+"""Scores of two or three factors of order one, computed by PyKEEN in float32 (eps 1.2e-7), by npembed in float64."""
+
+SAME_SCORE = 1e-12
+"""Scores of one triple by `score_hrt`, `score_h`, `score_r`, `score_t` in float64, relative: sums in another order."""
+
+PYKEEN_GRADIENT = {"rtol": 1e-5, "atol": 1e-7}
+"""Gradients of a mean over a batch of some hundred, summed by torch in float32 and in another order than by npembed."""
+
+SAME_RUN = 1e-12
+"""Some ten SGD steps in float64 against plain loops: sums in another order, and no sign of h + r - t that flips on the way."""
+
+SAME_SUMMARY = 1e-14
+"""Norms, shares and angles of a handful of small integers: a root and an arctangent, each to an ulp or two."""
+
+PYKEEN_RUN = 1e-5
+"""Losses and tables after some twenty SGD steps in float32 on either side, where no kink makes one ulp grow (not for p = 1)."""
+
+PYKEEN_CANCELLING = {"rtol": 1e-5, "atol": 5e-6}
+"""Gradients through a norm over an axis of size one, which are zero: ``g - u <u, g>`` in float32, times one over a small entry."""
+
+# ---- evaluation, as arguments of pytest.approx
+
+METRIC = {"rel": 1e-9, "abs": 1e-12}
+"""Metrics of a few ranks against plain loops in float64, whose mean and variance over all tuples of ranks cancel some digits."""
+
+MOMENTS = {"rel": 1e-12, "abs": 1e-14}
+"""Expectation and variance of up to four ranks: some ten roundings, and a variance that is a difference of moments of order ten."""
+
+Z_OF_MANY = 1e-10
+"""Moments of 6 000 ranks, relative: the variance of a geometric mean sums 6 000 terms of 1e-8, each a difference of two of 1e-3."""
+
+PYKEEN_METRIC = {"rel": 1e-9, "abs": 1e-9}
+"""The same formulas in float64 on either side; PyKEEN subtracts two products of some hundred factors near one for the z-score
+of the geometric mean rank, and writes ``(M - E) / s`` as ``M / s - E / s``."""
+
+PYKEEN_METRIC_FLOAT32 = {"rel": 1e-6, "abs": 1e-5}
+"""PyKEEN's realistic ranks and their means are float32 (eps 1.2e-7). An adjusted metric subtracts the expectation, and a z-score
+divides the difference by a standard deviation that is some twentieth of the mean: absolute, not relative, for values near zero."""
