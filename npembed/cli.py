@@ -4,10 +4,12 @@ Exit status: 0 done, 1 a check failed, 2 bad input, 130 interrupted.
 """
 
 import argparse
+import contextlib
 import os
 import sys
 
 from . import __version__
+from .datasets import DATASETS
 
 DONE, CHECK_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -25,14 +27,27 @@ def main(arguments=None):
     try:
         return options.run(options)
     except KeyboardInterrupt as stop:
-        print(f"npembed: {str(stop) or 'interrupted; nothing was written'}", file=sys.stderr)
+        print(f"npembed: {str(stop) or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output went away, as in "npembed ... | head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except (ValueError, TypeError, LookupError, ArithmeticError, OSError) as error:
-        print(f"npembed: {error}", file=sys.stderr)
+    except (BadInputError, OSError, FloatingPointError, MemoryError) as error:
+        print(f"npembed: {str(error) or type(error).__name__}", file=sys.stderr)
         return BAD_INPUT
+
+
+class BadInputError(Exception):
+    """What the user asked for cannot be done; any other error is ours, and keeps its traceback."""
+
+
+@contextlib.contextmanager
+def refusing():
+    """Around the checks of a verb's input: what they raise is the user's to mend."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError) as error:
+        raise BadInputError(str(error)) from error
 
 
 def _parser():
@@ -48,7 +63,7 @@ def _parser():
         "the update (constrainer); verify both gradients; say and draw what happened to the rows.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    topic.add_argument("--dataset", default="nations", help="a graph: nations")
+    topic.add_argument("--dataset", default="nations", help=f"a graph: {', '.join(DATASETS)}")
     topic.add_argument("--epochs", type=int, default=20, help="passes through the triples")
     topic.add_argument("--lr", type=float, default=0.5, help="learning rate")
     topic.add_argument("--dim", type=int, default=50, help="length of a row")
@@ -59,13 +74,13 @@ def _parser():
 
 
 def _show_norm(options):
-    from .show import norm
+    from .show import check_settings, norm
     from .show.norm_words import lines
 
-    result = norm(
-        dataset=options.dataset, epochs=options.epochs, lr=options.lr, dim=options.dim, seed=options.seed, out=options.out,
-        progress=_progress(options.epochs),
-    )  # fmt: skip
+    settings = {name: getattr(options, name) for name in ("dataset", "epochs", "lr", "dim", "seed", "out")}
+    with refusing():
+        check_settings(**settings)
+    result = norm(**settings, progress=_progress(options.epochs))
     print("\n".join(lines(result)))
     print("\nwrote " + " and ".join(result["files"]))
     if len(result["files"]) == 1:

@@ -81,8 +81,10 @@ def transform(rows, *, normalizer=None, mask=None):
     >>> transform(np.array([1.0, 2.0]), mask=np.array([0.0, 2.0]))
     array([0., 4.])
     """
+    check.array("transform", "rows", rows)
     if normalizer is not None:
-        rows = normalizer.forward(rows)
+        given = check.op("transform", "normalizer", normalizer).forward(_read_only(rows))
+        rows = check.like("transform", "normalizer(rows)", given, rows.shape, rows.dtype, "rows")
     return rows if mask is None else np.asarray(rows * _checked("transform", mask, rows))
 
 
@@ -92,10 +94,21 @@ def transform_vjp(g, rows, *, normalizer=None, mask=None):
     >>> transform_vjp(np.array([1.0, 1.0]), np.array([1.0, 2.0]), mask=np.array([0.0, 2.0]))
     array([0., 2.])
     """
+    check.array("transform_vjp", "rows", rows)
     check.like("transform_vjp", "g", g, rows.shape, rows.dtype, "the rows looked up")
     if mask is not None:
         g = np.asarray(g * _checked("transform_vjp", mask, rows))
-    return g if normalizer is None else normalizer.vjp(g, rows)
+    if normalizer is None:
+        return g
+    d = check.op("transform_vjp", "normalizer", normalizer).vjp(_read_only(g), _read_only(rows))
+    return check.like("transform_vjp", "the normalizer's vjp", d, rows.shape, rows.dtype, "rows")
+
+
+def _read_only(array):
+    """A view that cannot be written through: a normalizer that works in place would change what its vjp is asked about."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _checked(function, mask, rows):
@@ -126,11 +139,12 @@ def dropout_mask(rng, shape, rate, dtype=np.float32):
     >>> dropout_mask(0, (1, 4), rate=0.5)
     array([[0., 0., 2., 0.]], dtype=float32)
     """
+    shape = check.shape("dropout_mask", "shape", shape)
     rate = check.real("dropout_mask", "rate", rate, 0, 1)
     real = np.empty(0, check.dtype("dropout_mask", "dtype", dtype)).real.dtype.type
     if rate in (0, 1):
         return np.full(shape, 1 - rate, real)
-    return generator(rng).bernoulli(1 - rate, shape) / real(1 - rate)
+    return np.asarray(generator(rng).bernoulli(1 - rate, shape) / real(1 - rate))
 
 
 def post_step_(table, constrainer=None):
@@ -155,6 +169,8 @@ def post_step_(table, constrainer=None):
     check.table("post_step_", table)
     if constrainer is None:
         return
+    if not callable(constrainer):
+        raise TypeError(f"post_step_: constrainer is a {type(constrainer).__name__}; allowed: a function of a table, or None")
     check.writable("post_step_", "table", table)
     copy = table.copy()
     result = constrainer(copy)

@@ -63,7 +63,7 @@ def margin_ranking_vjp(g, positive, negative, *, margin=1.0, edge="stop"):
     """
     gap, dtype = _gap("margin_ranking_vjp", positive, negative, margin, edge)
     active = (gap > 0) + {"stop": 0.0, "pass": 1.0, "half": 0.5}[edge] * (gap == 0)
-    d = float(g) * active / gap.size
+    d = check.real("margin_ranking_vjp", "g", g[()] if isinstance(g, np.ndarray) and g.ndim == 0 else g) * active / gap.size
     return unbroadcast(-d, positive.shape).astype(dtype), unbroadcast(d, negative.shape).astype(dtype)
 
 

@@ -35,6 +35,7 @@ def score(entities, relations, h, r, t, *, interaction, entity_normalizer=None, 
     >>> score(entities, relations, [0], [0], [1], interaction=INTERACTIONS["transe"])
     array([-1.])
     """
+    check.op("score", "interaction", interaction)
     x = lookup(entities, h, normalizer=entity_normalizer, mask=masks[0])
     y = lookup(relations, r, normalizer=relation_normalizer, mask=masks[1])
     z = lookup(entities, t, normalizer=entity_normalizer, mask=masks[2])
@@ -66,6 +67,7 @@ def score_vjp(g, entities, relations, h, r, t, *, interaction, entity_normalizer
     array([[ 1.],
            [-1.]])
     """
+    check.op("score_vjp", "interaction", interaction)
     x = lookup(entities, h, normalizer=entity_normalizer, mask=masks[0])
     y = lookup(relations, r, normalizer=relation_normalizer, mask=masks[1])
     z = lookup(entities, t, normalizer=entity_normalizer, mask=masks[2])
@@ -105,8 +107,9 @@ def loss_and_gradients(entities, relations, positives, negatives, *, loss, masks
     >>> float(loss)
     2.0
     """
-    positives = check.triples("loss_and_gradients", positives, len(entities), len(relations), "positives")
-    flat = check.triples("loss_and_gradients", negatives.reshape(-1, 3), len(entities), len(relations), "negatives")
+    check.op("loss_and_gradients", "loss", loss)
+    positives, negatives = check.batch("loss_and_gradients", positives, negatives, len(entities), len(relations))
+    flat = negatives.reshape(-1, 3)
     true = score(entities, relations, *positives.T, masks=masks[0], **settings)[:, None]
     false = score(entities, relations, *flat.T, masks=masks[1], **settings).reshape(negatives.shape[:2])
     value = loss.forward(true, false)

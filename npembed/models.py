@@ -189,6 +189,7 @@ class ERModel:
         gradients : two RowSparse, in the order of `layers`
         """
         entity, relation = self.layers
+        positives, negatives = check.batch("loss_and_gradients", positives, negatives, self.num_entities, self.num_relations)
         masks = tuple(self._masks(*batch.reshape(-1, 3).T) for batch in (positives, negatives))
         loss, *gradients = model.loss_and_gradients(
             entity.weight, relation.weight, positives, negatives, loss=self.loss, masks=masks, **self._settings()
@@ -201,7 +202,7 @@ class ERModel:
 
 
 def _op(registry, choice, options, argument):
-    options = dict(options or {})
+    options = check.keywords("ERModel", f"{argument}_kwargs", options)
     if isinstance(choice, str):
         choice = registry[resolve(registry, choice, function="ERModel", argument=argument)]
         check.options("ERModel", f"{argument}_kwargs", options, choice.forward)

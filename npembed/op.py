@@ -54,6 +54,8 @@ def plain(name):
 def resolve(registry, name, *, function, argument):
     """The key of `registry` that `name` means; case, ``_``, ``-`` and spaces do not count.
 
+    The name of PyKEEN's class is understood too: ``TransEInteraction`` for an interaction, ``MarginRankingLoss`` for a loss.
+
     Raises
     ------
     UnknownNameError
@@ -67,7 +69,7 @@ def resolve(registry, name, *, function, argument):
     if not isinstance(name, str):
         raise TypeError(f"{function}: {argument} is a {type(name).__name__}; allowed: a name ({check.names(registry)})")
     for key in registry:
-        if plain(key) == plain(name):
+        if plain(key) in (plain(name), plain(name).removesuffix(argument)):
             return key
     raise check.unknown(function, argument, name, list(registry))
 

@@ -10,8 +10,8 @@ from .rows import RowSparse
 def sgd_(table, gradient, *, lr):
     """Take one step of gradient descent: ``table[rows] -= lr * values``; rows without a gradient are not read.
 
-    `lr` is rounded to the table's dtype; product and difference are rounded once, together, as torch's fused
-    multiply-add does.
+    `lr` is rounded to the table's dtype. In float32 product and difference are rounded once, together, as torch's fused
+    multiply-add does; in float64 each is rounded.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def sgd_(table, gradient, *, lr):
            [1.]])
     """
     check.table("sgd_", table)
-    lr = table.real.dtype.type(check.real("sgd_", "lr", lr, minimum=0))
+    lr = check.fits("sgd_", "lr", check.real("sgd_", "lr", lr, minimum=0), table.real.dtype)
     if isinstance(gradient, RowSparse):
         if gradient.shape != table.shape or gradient.dtype != table.dtype:
             found = f"{gradient.dtype} {gradient.shape}"

@@ -227,15 +227,29 @@ class RowSparse:
         values[np.searchsorted(rows, other.rows)] += other.values
         return RowSparse(rows, values, self.num_rows)
 
-    def __mul__(self, scale):
-        """Every value times a number, in the dtype of the values."""
+    def _number(self, scale):
+        """`scale` in the dtype of the values, or None if it is no number."""
         if np.ndim(scale) or np.asarray(scale).dtype.kind not in "iufc":
-            return NotImplemented
+            return None
         if np.iscomplexobj(scale) and not np.iscomplexobj(self.values):
             raise TypeError(f"RowSparse: {scale!r} * {self.dtype} is not defined; allowed: a real number for real values")
-        return RowSparse(self.rows, self.values * self.dtype.type(scale), self.num_rows)
+        return check.fits("RowSparse", "scale", scale, self.dtype)
+
+    def __mul__(self, scale):
+        """Every value times a number, in the dtype of the values."""
+        number = self._number(scale)
+        return NotImplemented if number is None else RowSparse(self.rows, self.values * number, self.num_rows)
 
     __rmul__ = __mul__
+
+    def __truediv__(self, scale):
+        """Every value divided by a number, in the dtype of the values."""
+        number = self._number(scale)
+        return NotImplemented if number is None else RowSparse(self.rows, self.values / number, self.num_rows)
+
+    def __neg__(self):
+        """Every value with its sign changed."""
+        return RowSparse(self.rows, -self.values, self.num_rows)
 
     def __repr__(self):
         return f"RowSparse(rows={self.rows.tolist()}, values={self.dtype} {self.values.shape}, num_rows={self.num_rows})"

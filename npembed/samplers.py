@@ -38,6 +38,8 @@ def basic(rng, positives, *, num_entities, num_relations=None, num_negatives=1, 
     rng = generator(rng)
     sizes = {"head": num_entities, "tail": num_entities, "relation": num_relations}
     check.integer("basic", "num_negatives", num_negatives, minimum=1)
+    if isinstance(corrupt, str) or not len(corrupt):
+        raise ValueError(f"basic: corrupt = {corrupt!r} names no sides; allowed: a sequence of 'head', 'relation', 'tail'")
     for side in corrupt:
         check.choice("basic", "corrupt", side, tuple(COLUMNS))
         check.integer("basic", "num_relations" if side == "relation" else "num_entities", sizes[side], minimum=2)

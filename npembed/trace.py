@@ -98,7 +98,9 @@ def summary(updates):
     dict
         ``norm_min``, ``norm_max`` (rows after the last update that touched them), ``radial_share``, ``tangential_share`` (of the
         squared length of the gradient, summed over rows; they add up to 1), ``angle`` (mean turn of a row in one update, degrees),
-        ``pulled_back`` (mean distance that the constrainer moved a row).
+        ``angle_without_radial`` (the same, had the steps been without their part along the row), ``pulled_back`` (mean distance
+        that the constrainer moved a row), ``steps`` (rows stepped), ``shortened`` (how many of them the step, before the
+        constrainer, made shorter) and ``largest_shortening`` (by how much at most).
 
     Examples
     --------
@@ -113,12 +115,29 @@ def summary(updates):
     tangential = sum(float((t**2).sum()) for _, t in parts)
     total = radial + tangential or 1.0
     turned = np.concatenate([angles(update.before, update.after) for update in updates])
+    straight = np.concatenate([_turned_without_radial(update) for update in updates])
     pulled = np.concatenate([np.linalg.norm(wide(update.stepped) - wide(update.after), axis=1) for update in updates])
+    grown = np.concatenate([_growth(update) for update in updates])
     return {
         "norm_min": float(norms.min()),
         "norm_max": float(norms.max()),
         "radial_share": radial / total,
         "tangential_share": tangential / total,
         "angle": float(turned.mean()),
+        "angle_without_radial": float(straight.mean()),
         "pulled_back": float(pulled.mean()),
+        "steps": len(grown),
+        "shortened": int((grown < 0).sum()),
+        "largest_shortening": float(max(-grown.min(), 0.0)),
     }
+
+
+def _turned_without_radial(update):
+    """How far each row would have turned, in degrees, had the step been without its part along the row."""
+    _, tangential = radial_and_tangential(update.before, wide(update.stepped) - wide(update.before))
+    return angles(update.before, wide(update.before) + tangential)
+
+
+def _growth(update):
+    """How much longer the step made each row, before the constrainer."""
+    return np.linalg.norm(wide(update.stepped), axis=1) - np.linalg.norm(wide(update.before), axis=1)

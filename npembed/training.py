@@ -78,11 +78,16 @@ def fit(model, triples, *, epochs, lr, batch_size=256, num_negatives=1, rng=None
     >>> [round(float(epoch.loss), 1) for epoch in fit(model, nations.mapped_triples, epochs=2, lr=0.1)]
     [2.0, 2.0]
     """
+    if not callable(getattr(model, "loss_and_gradients", None)):
+        raise TypeError(f"fit: model is a {type(model).__name__}; allowed: an ERModel")
+    if not callable(update):
+        raise TypeError(f"fit: update is a {type(update).__name__}; allowed: a function of (model, gradients, lr)")
     triples = check.triples("fit", triples, model.num_entities, model.num_relations)
     check.integer("fit", "epochs", epochs, minimum=0)
     check.integer("fit", "batch_size", batch_size, minimum=1)
     check.integer("fit", "num_negatives", num_negatives, minimum=1)
-    check.real("fit", "lr", lr, minimum=0)
+    for layer in model.layers:
+        check.fits("fit", "lr", check.real("fit", "lr", lr, minimum=0), layer.weight.real.dtype)
     if not len(triples):
         raise ValueError("fit: triples has shape (0, 3); allowed: at least one triple")
     return _epochs(model, triples, epochs, lr, batch_size, num_negatives, model.rng if rng is None else generator(rng), update)
@@ -109,7 +114,9 @@ def _epochs(model, triples, epochs, lr, batch_size, num_negatives, rng, update):
                 )
                 loss, gradients = model.loss_and_gradients(positives, negatives)
                 if not np.isfinite(loss):
-                    raise FloatingPointError(f"fit: loss = {loss} in epoch {number}, batch {len(losses) + 1}; allowed: a finite loss")
+                    raise FloatingPointError(
+                        f"fit: loss = {loss} in epoch {number}, batch {len(losses) + 1}; allowed: a finite loss"
+                    )
                 update(model, gradients, lr)
             losses.append(float(loss))
         yield Epoch(number, float(np.mean(losses)), time.perf_counter() - began)

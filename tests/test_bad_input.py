@@ -405,7 +405,7 @@ CASES = [
     (
         lambda: INITIALIZERS["uniform"](0, (2,), a=1, b=0),
         ValueError,
-        "uniform: high = 0.0 is below low = 1.0; allowed: low <= high",
+        "uniform: a = 1 exceeds b = 0; allowed: a <= b",
     ),
     (
         lambda: INITIALIZERS["uniform"](0, (2, -1)),

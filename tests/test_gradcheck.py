@@ -179,6 +179,11 @@ def test_a_gradient_that_is_right_only_for_a_cotangent_of_ones_is_stopped():
         check_vjp(Op(cube, lambda g, x: 3 * x**2), pair()[0])
 
 
+def test_a_gradient_that_is_right_only_for_a_positive_cotangent_is_stopped():
+    with pytest.raises(GradientError):
+        check_vjp(Op(cube, lambda g, x: 3 * np.abs(g) * x**2), pair()[0])
+
+
 def test_overwriting_a_repeated_id_is_stopped():
     """A scatter that overwrites is right for ids that occur once, and wrong for the others."""
 
@@ -290,7 +295,7 @@ def test_entries_are_a_random_part_of_each_argument():
     x, y = naive.rows(np.random.default_rng(31), (20, 20)), naive.rows(np.random.default_rng(32), (20, 20))
     assert check_vjp(SCALE, x, y, entries=7).checked == 14
     assert check_vjp(SCALE, x, y, entries=1000).checked == 800
-    assert check_vjp(SCALE, x, y, entries=0).checked == 0
+    assert check_vjp(SCALE, x, y, entries=1).checked == 2
     assert check_vjp(CUBE, x + 1j * y, entries=7).checked == 14
     spoilt = np.zeros((20, 20))
     spoilt[13, 17] = 1.0
@@ -313,6 +318,12 @@ def test_the_same_seed_gives_the_same_report():
 def test_arguments_that_are_too_short_to_difference_are_refused(dtype):
     with pytest.raises(TypeError, match=r"check_vjp: x has dtype .*; allowed: float64 or complex128, to difference"):
         check_vjp(CUBE, np.ones(3, dtype))
+
+
+def test_entries_that_check_nothing_are_refused():
+    for entries in (0, -1):
+        with pytest.raises(ValueError, match=f"check_vjp: entries = {entries} is out of range"):
+            check_vjp(CUBE, np.ones(3), entries=entries)
 
 
 def test_bad_kinks_is_refused():

@@ -20,7 +20,7 @@ FLOORS = [
     {"rows", "row_maps"},
     {"initializers", "interactions", "losses", "samplers", "datasets"},
     {"embedding", "optimizers"},
-    {"model"},
+    {"model", "evaluation"},
     {"training", "trace"},
     {"layer"},
     {"models"},

@@ -287,6 +287,11 @@ def test_a_table_does_not_share_memory_with_what_a_callable_returned():
     assert (kept == 1).all()
     layer.reset_parameters()
     assert (layer.weight == 1).all()
+    Embedding(2, 3, initializer=lambda x: kept, constrainer=lambda table: 5 * table)
+    Embedding(2, 3, initializer=lambda rng, shape, dtype: kept, constrainer=lambda table: 5 * table)
+    assert (kept == 1).all()
+    for function in (lambda x: kept, lambda rng, shape, dtype: kept):
+        assert not np.shares_memory(initializer(function)(0, (2, 3), np.float32), kept)
 
 
 @pytest.mark.parametrize(
@@ -325,6 +330,12 @@ def test_pretrained_is_copied_at_construction_and_at_reset(given):
     one.weight[...] = -1
     one.reset_parameters()
     np.testing.assert_array_equal(one.weight, first)
+
+
+def test_pretrained_is_copied_by_the_function_too():
+    array = np.eye(3)
+    assert not np.shares_memory(INITIALIZERS["pretrained"](None, (3, 3), np.float64, tensor=array), array)
+    assert not np.shares_memory(initializer(array)(None, (3, 3), np.float64), array)
 
 
 def test_pretrained_takes_the_dtype_of_the_table():

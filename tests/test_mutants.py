@@ -183,10 +183,10 @@ EQUIVALENT = {
     "gather_vjp": [("1 -> 2", "ids.reshape(-1)", "NumPy reads any negative size as the one to be found")],
     "loss_and_gradients": [
         ("0 -> -1", "score_vjp(dtrue[:, 0], entities, ...  #1", "there is one column"),
+        ("1 -> 2", "flat = negatives.reshape(-1, 3)", "NumPy reads any negative size as the one to be found"),
         ("1 -> 2", "dfalse.reshape(-1), e...  #1", "NumPy reads any negative size as the one to be found"),
     ],
     "sgd_": [
-        ("table.real -> table", "lr =", "a learning rate with an imaginary part of zero"),
         ("wide(table[rows]) -> table[rows]", "table[rows] =", "the product is wide already"),
         ("wide(np.asarray(lr)) -> np.asarray(lr)", "table[rows] =", WIDE),
         ("wide(values) -> values", "table[rows] =", WIDE),

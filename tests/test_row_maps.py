@@ -424,7 +424,9 @@ LITERALS = [
     (norm_vjp, (np.array([10.0]), np.array([[-2.0, 0.0]])), {"p": 1, "slope_at_zero": -0.5}, [[-10.0, -5.0]]),
     (norm_vjp, (np.array([10.0]), np.array([[2.0, 0.0]])), {"p": 2, "slope_at_zero": 1.0}, [[10.0, 0.0]]),
     (norm_vjp, (np.array([10.0]), np.array([[2.0, 0.0]])), {"p": 1.5, "slope_at_zero": 1.0}, [[10.0, 0.0]]),
-    *((norm_vjp, (np.array([10.0]), ZERO), {"p": p, "slope_at_zero": 1.0}, [[0.0, 0.0]]) for p in ORDERS),
+    *((norm_vjp, (np.array([10.0]), ZERO), {"p": p}, [[0.0, 0.0]]) for p in ORDERS),
+    *((norm_vjp, (np.array([10.0]), ZERO), {"p": p, "slope_at_zero": 0.5}, [[0.0, 0.0]]) for p in ORDERS[1:]),
+    (norm_vjp, (np.array([10.0]), ZERO), {"p": 1, "slope_at_zero": 0.5}, [[5.0, 5.0]]),
     *((norm_vjp, (np.array([10.0]), ZERO.astype(complex)), {"p": p}, [[0j, 0j]]) for p in ORDERS),
     (norm_vjp, (np.array([10.0]), np.array([[3 + 4j, 0j]])), {"p": 1}, [[6 + 8j, 0j]]),
     (norm_vjp, (np.array([10.0]), np.array([[3 + 4j, 5.0]])), {"p": INF}, [[3 + 4j, 5.0]]),
@@ -483,7 +485,8 @@ LITERALS = [
 def check_literal(f, args, options, expected):
     """`f` gives `expected`, to a few roundings (and exactly where it is zero)."""
     actual, expected = f(*args, **options), np.asarray(expected)
-    assert (actual.shape == expected.shape and actual.dtype.kind == args[-1].dtype.kind) or f is norm
+    assert actual.shape == expected.shape
+    assert actual.dtype.kind == args[-1].dtype.kind
     np.testing.assert_allclose(actual, expected, rtol=4 * np.finfo(args[-1].dtype).eps, atol=0)
 
 

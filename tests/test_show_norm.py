@@ -132,6 +132,18 @@ def test_both_ways_start_from_one_seed_and_differ_in_the_place_of_the_norm(few):
     assert inside[2]["norm_min"] >= inside[1]["norm_min"] >= inside[0]["norm_min"]
 
 
+def test_each_record_is_of_its_own_epoch(few, monkeypatch):
+    lengths = []
+
+    def counted(updates):
+        lengths.append(len(updates))
+        return summary(updates)
+
+    monkeypatch.setattr(show, "summary", counted)
+    norm(epochs=3, dim=3)
+    assert lengths == [7] * 6  # 1592 triples in batches of 256
+
+
 def test_one_seed_one_result(few):
     assert norm(epochs=1, dim=4, seed=9) == norm(epochs=1, dim=4, seed=9)
     assert norm(epochs=1, dim=4, seed=9) != norm(epochs=1, dim=4, seed=10)

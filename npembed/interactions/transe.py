@@ -87,5 +87,6 @@ def _rest(function, h, r, t, p, power_norm, slope_at_zero):
     p = check.order(function, p)
     if power_norm and np.isinf(p):
         raise ValueError(f"{function}: p = inf has no power; allowed: a finite p, or power_norm = False")
+    check.choice(function, "power_norm", power_norm, (True, False))
     check.real(function, "slope_at_zero", slope_at_zero, -1, 1)
     return wide(h) + wide(r) - wide(t), p, np.empty(0, dtype).real.dtype

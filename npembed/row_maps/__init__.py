@@ -6,7 +6,6 @@ gradient; a constrainer is applied to the table after an update, and needs no vj
 
 from ..op import Op
 from .bounds import clamp, clamp_norm, clamp_norm_vjp, clamp_vjp
-from .choose import choose, pykeen_dim
 from .normalize import complex_normalize, complex_normalize_vjp, normalize, normalize_vjp
 from .norms import NORM, norm, norm_vjp
 from .softmax import softmax, softmax_vjp
@@ -30,6 +29,6 @@ CONSTRAINERS = {
 
 
 __all__ = [
-    "CONSTRAINERS", "NORM", "NORMALIZERS", "choose", "clamp", "clamp_norm", "clamp_norm_vjp", "clamp_vjp", "complex_normalize",
-    "complex_normalize_vjp", "norm", "norm_vjp", "normalize", "normalize_vjp", "pykeen_dim", "softmax", "softmax_vjp",
+    "CONSTRAINERS", "NORM", "NORMALIZERS", "clamp", "clamp_norm", "clamp_norm_vjp", "clamp_vjp", "complex_normalize",
+    "complex_normalize_vjp", "norm", "norm_vjp", "normalize", "normalize_vjp", "softmax", "softmax_vjp",
 ]  # fmt: skip

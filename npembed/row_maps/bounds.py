@@ -72,7 +72,7 @@ def _bounds(function, x, low, high, edge):
     high = np.inf if high is None else check.real(function, "max", high, finite=False)
     if low > high:
         raise ValueError(f"{function}: min = {low:g} exceeds max = {high:g}; allowed: min <= max")
-    return x.dtype.type(low), x.dtype.type(high)
+    return check.fits(function, "min", low, x.dtype), check.fits(function, "max", high, x.dtype)
 
 
 def clamp_norm(x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="project", ties="split", slope_at_zero=0.0):

@@ -53,7 +53,7 @@ def slope(xs, norm, p, dims, ties="split", slope_at_zero=0.0):
         return xs / nonzero(norm)
     direction = xs / nonzero(size)
     if p == 1:
-        return np.where(size == 0, slope_at_zero * (norm > 0), direction)
+        return np.where(size == 0, slope_at_zero, direction)
     if p != np.inf:
         return direction * (size / nonzero(norm)) ** (p - 1)
     top = size == norm
@@ -96,7 +96,7 @@ def norm_vjp(g, x, *, p=2.0, dim=-1, ties="split", slope_at_zero=0.0):
 
     ``s_i = d|x|_p / dx_i``: ``x_i / |x|`` for p = 2, ``sign(x_i)`` for p = 1, ``sign(x_i) (|x_i| / |x|_p)^(p-1)`` between,
     and for p = inf the sign at the largest entry. The norm has kinks; the conventions are the peers' unless asked otherwise:
-    zero at the zero row, `slope_at_zero` (0) at a zero entry for p = 1, `ties` shared equally for p = inf.
+    zero at the zero row (p > 1), `slope_at_zero` (0) at each zero entry for p = 1, `ties` shared equally for p = inf.
 
     Parameters
     ----------

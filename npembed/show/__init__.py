@@ -1,5 +1,5 @@
 """Experiments that show one thing each, verified before they are believed. `norm` is behind ``npembed show norm``."""
 
-from .norm import norm
+from .norm import check_settings, norm
 
-__all__ = ["norm"]
+__all__ = ["check_settings", "norm"]

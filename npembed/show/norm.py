@@ -13,10 +13,11 @@ from ..models import ERModel
 from ..op import resolve
 from ..random import TorchGenerator
 from ..trace import Recorder, angles, radial_and_tangential, summary
-from ..training import fit
+from ..training import fit, interrupts_deferred
 from .norm_checks import run_checks
 from .norm_words import sentences
 
+PICTURE, NUMBERS = "norm.png", "norm.json"
 WAYS = ("normalizer", "constrainer")
 
 
@@ -35,7 +36,7 @@ def norm(*, dataset="nations", epochs=20, lr=0.5, dim=50, seed=0, out=None, prog
     dataset : name, see `npembed.datasets.DATASETS`
     epochs : int >= 1
     lr : float, 0 to 1e30, the learning rate
-    dim : int >= 2, the length of a row (on a line, a row of length one has no direction left to turn to)
+    dim : int, 2 to a million, the length of a row (on a line, a row of length one has no direction left to turn to)
     seed : int
     out : folder for ``norm.json`` and ``norm.png`` (the latter where matplotlib is installed), or None to write nothing
     progress : function of an iterable and a keyword ``desc`` that yields its items (tqdm is one), or None
@@ -57,13 +58,9 @@ def norm(*, dataset="nations", epochs=20, lr=0.5, dim=50, seed=0, out=None, prog
     >>> all(check["ok"] for check in result["checks"])
     True
     """
-    dataset = resolve(DATASETS, dataset, function="show norm", argument="dataset")
-    check.integer("show norm", "epochs", epochs, minimum=1)
-    check.integer("show norm", "dim", dim, minimum=2)
-    check.integer("show norm", "seed", seed)
-    check.real("show norm", "lr", lr, minimum=0, maximum=1e30)  # beyond it float32 ends
+    dataset = check_settings(dataset=dataset, epochs=epochs, lr=lr, dim=dim, seed=seed, out=out)
     rng = TorchGenerator(seed)
-    folder = None if out is None else _writable(Path(out))
+    folder = None if out is None else Path(out)
     training = DATASETS[dataset]().training
     models = {way: _model(training, dim, seed, {way: "normalize"}) for way in WAYS}
     checks = run_checks(models["normalizer"], training.mapped_triples, lr=lr, rng=rng)
@@ -75,6 +72,18 @@ def norm(*, dataset="nations", epochs=20, lr=0.5, dim=50, seed=0, out=None, prog
     result["sentences"] = sentences(result, _apart(*models.values()))
     result["files"] = [] if folder is None else _write(folder, result)
     return result
+
+
+def check_settings(*, dataset, epochs, lr, dim, seed, out):
+    """Refuse what `norm` cannot do, before it does anything; makes the folder `out`. Returns the dataset's name in full."""
+    dataset = resolve(DATASETS, dataset, function="show norm", argument="dataset")
+    check.integer("show norm", "epochs", epochs, minimum=1)
+    check.integer("show norm", "dim", dim, minimum=2, maximum=1_000_000)
+    check.integer("show norm", "seed", seed, minimum=-(2**63), maximum=2**64 - 1)
+    check.real("show norm", "lr", lr, minimum=0, maximum=1e30)  # beyond it float32 ends
+    if out is not None:
+        _writable(Path(out))
+    return dataset
 
 
 def _plain(found):
@@ -121,7 +130,7 @@ def _apart(first, second):
 
 
 def _writable(folder):
-    """`folder`, made if need be, after a try that a file can be written in it."""
+    """Make `folder` if need be, and try whether files can be written in it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -129,30 +138,37 @@ def _writable(folder):
     except OSError as error:
         reason = error.strerror or error
         raise OSError(f"show norm: out = {str(folder)!r} cannot be written ({reason}); allowed: a folder that can") from None
-    return folder
+    for name in (PICTURE, NUMBERS):
+        if (folder / name).is_dir():
+            raise OSError(f"show norm: out = {str(folder)!r} holds a folder {name}; allowed: a folder without")
 
 
 def _write(folder, result):
-    """Write ``norm.png`` if matplotlib is there, and ``norm.json``; each whole or not at all."""
-    files = []
+    """Write ``norm.png`` if matplotlib is there, and ``norm.json``: both at the end, or neither. Returns what was written.
+
+    Without matplotlib a picture of an earlier run is removed: it would not show these numbers.
+    """
+    files = {}
     try:
         from .norm_figure import draw
     except ModuleNotFoundError as error:
-        if str(error.name).split(".")[0] != "matplotlib":
+        if error.name != "matplotlib":
             raise
     else:
-        files.append(_replace(folder / "norm.png", lambda path: draw(result, path)))
-    text = json.dumps({**result, "files": [*files, str(folder / "norm.json")]}, indent=1, allow_nan=False) + "\n"
-    files.append(_replace(folder / "norm.json", lambda path: path.write_text(text, encoding="utf-8")))
-    return files
-
-
-def _replace(path, write):
-    """Let `write` make a temporary file beside `path`, then move it into place."""
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+        files[PICTURE] = lambda path: draw(result, path)
+    names = [str(folder / name) for name in (*files, NUMBERS)]
+    text = json.dumps({**result, "files": names}, indent=1, allow_nan=False) + "\n"
+    files[NUMBERS] = lambda path: path.write_text(text, encoding="utf-8")
+    temporary = {name: folder / f".{os.getpid()}-{name}" for name in files}
     try:
-        write(temporary)
-        os.replace(temporary, path)
+        for name, write in files.items():
+            write(temporary[name])
+        with interrupts_deferred():
+            for name in files:
+                os.replace(temporary[name], folder / name)
+            if PICTURE not in files:
+                (folder / PICTURE).unlink(missing_ok=True)
     finally:
-        temporary.unlink(missing_ok=True)
-    return str(path)
+        for path in temporary.values():
+            path.unlink(missing_ok=True)
+    return names

@@ -25,7 +25,9 @@ def draw(result, path):
     s = result["settings"]
     title = f"One norm in two places: TransE on {s['dataset'].capitalize()}, d = {s['dim']}, learning rate {s['lr']:g}"
     figure.suptitle(title, fontsize=26, y=0.975)
-    step = f"one step of one row: {result['arrow']['entity']}, its first gradient, drawn {STEP_LENGTH:g} long"
+    drawn = STEP_LENGTH / (s["lr"] * np.hypot(result["arrow"]["tangential"], result["arrow"]["radial"]) or np.inf)
+    times = f"{drawn:.2g} times as long as it was" if drawn else "with a learning rate above 0"
+    step = f"one step of one row: {result['arrow']['entity']} and its first gradient, drawn {times}"
     figure.text(0.5, 0.885, step, fontsize=17, color="#555555", ha="center")
     _plane(figure.add_axes((0.01, 0.44, *PLANE)), "normalizer", result["arrow"])
     _plane(figure.add_axes((0.505, 0.44, *PLANE)), "constrainer", result["arrow"])
@@ -50,8 +52,8 @@ def _plane(axes, way, arrow):
         _arrow(axes, (0, 0), new, NEW)
         _arrow(axes, x, new, ACROSS)
         axes.plot(*seen, "o", ms=15, color=NEW)
-        said += [("-gradient along it: removed by the vjp", ALONG)]
-        said += [("-gradient across it: this is the step", ACROSS), (f"new row, of length {np.linalg.norm(new):.2f}", NEW)]
+        said += [("-gradient along it: the vjp removes it", ALONG)]
+        said += [("-gradient across it: the step", ACROSS), ("new row: longer", NEW)]
         said += [("(dot: what the model sees of it)", NEW)]
         title = "Normalizer: inside the forward pass"
     else:
@@ -109,7 +111,7 @@ def _shares(axes, ways):
             ms=8,
             label=way,
         )
-    _finish(axes, "Part of the gradient along the row, which cannot turn it", "% of squared length")
+    _finish(axes, "Part of the gradient along the row", "% of squared length")
     axes.set_ylim(bottom=-2)
 
 

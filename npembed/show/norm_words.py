@@ -17,7 +17,7 @@ def lines(result):
         note = f" ({c['note']})" if c["note"] else ""
         yield f"  {'ok    ' if c['ok'] else 'FAILED'} {value}  {c['limit']:.0e}  {c['name']}{note}"
     yield ""
-    yield "way          epoch    loss   row norms          gradient along / across row   turn per step   pulled back"
+    yield "way          epoch    loss   row norms          squared gradient along / across row   turn per step   pulled back"
     for way, records in result["ways"].items():
         last = len(records) - 1
         for epoch in sorted({1, (last + 1) // 2, last}):
@@ -39,49 +39,60 @@ def sentences(result, apart):
     """
     inside, outside = (result["ways"][way] for way in ("normalizer", "constrainer"))
     lr = result["settings"]["lr"]
-    return [_normalizer(inside, lr), _constrainer(outside, lr), _both(inside[-1], outside[-1], lr, apart)]
+    return [_normalizer(inside), _constrainer(outside), _both(inside[-1], lr, apart)]
 
 
-def _turns(records, lr):
-    """How the angle per step went, in words."""
-    first, last = records[1]["angle"], records[-1]["angle"]
-    if len(records) == 2:
-        return f"a step turned a row by {first:.2f} degrees on average"
-    if f"{first:.2f}" == f"{last:.2f}":
-        return f"a step turned a row by {last:.2f} degrees in the first epoch and in the last"
-    return f"a step turned a row by {first:.2f} degrees in the first epoch and by {last:.2f} in the last"
-
-
-def _normalizer(records, lr):
+def _normalizer(records):
     share = max(r["radial_share"] for r in records[1:])
-    before, after = records[0], records[-1]
-    norms = f"from {before['norm_min']:.2f}-{before['norm_max']:.2f} to {after['norm_min']:.2f}-{after['norm_max']:.2f}"
-    if after["norm_max"] <= before["norm_max"] and after["norm_min"] <= before["norm_min"]:
-        grew = f"so steps of this size left the lengths as they were ({norms})"
-    else:
-        grew = f"so no step could shorten a row and the lengths went {norms}"
-    return f"Normalizer: the gradient had no part along the row (largest share {share:.0e}), {grew}; {_turns(records, lr)}."
+    steps, shortened = (sum(r[key] for r in records[1:]) for key in ("steps", "shortened"))
+    shorter = f"{shortened} of {steps} steps shortened a row"
+    if shortened:
+        shorter += f" (by {max(r['largest_shortening'] for r in records[1:]):.0e} at most, a rounding)"
+    return (
+        f"Normalizer: no gradient along the row (share {share:.0e} at most), so {shorter}; "
+        f"lengths went from {_span(records[0])} to {_span(records[-1])}, the turn per step from {_turns(records)}."
+    )
 
 
-def _constrainer(records, lr):
-    mean = sum(r["radial_share"] for r in records[1:]) / len(records[1:])
+def _constrainer(records):
+    first, last = records[1], records[-1]
     pulled = sum(r["pulled_back"] for r in records[1:]) / len(records[1:])
-    last = records[-1]
-    lengths = f"every row ended at length {last['norm_min']:.4g}"
-    if f"{last['norm_min']:.4g}" != f"{last['norm_max']:.4g}":
-        lengths = f"rows ended at lengths {last['norm_min']:.4g} to {last['norm_max']:.4g}"
-    back = f"each step left the sphere, the constrainer moved rows back by {pulled:.2g} on average, and {lengths}"
-    if pulled < 1e-7:  # less than a rounding of float32
-        back = f"with nothing to pull back, {lengths}"
     return (
-        f"Constrainer: {mean:.0%} of the gradient lay along the row, which the constrainer undoes; {back}; {_turns(records, lr)}."
+        f"Constrainer: {first['radial_share']:.1%} of the squared gradient lay along the row in epoch 1, {last['radial_share']:.1%} in "
+        f"the last; steps with it turned rows by {_angle(last['angle'])} degrees, without it they would have by "
+        f"{_angle(last['angle_without_radial'])}; pulled back by {pulled:.2g} on average, rows ended at {_span(last)}."
     )
 
 
-def _both(inside, outside, lr, apart):
+def _both(inside, lr, apart):
     low, high = (lr / inside[key] ** 2 for key in ("norm_max", "norm_min"))
-    effective = f"{low:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g}"
+    effective = _between(low, high)
     return (
-        f"From one seed the two tables ended {apart:.1f} degrees apart per row: a normalized row of length |x| turns as if its learning "
-        f"rate were lr / |x|^2, here {effective} at the end, a constrained one as if it were lr = {lr:g}; change lr and see."
+        f"From one seed the tables ended {_angle(apart)} degrees apart per row: a normalized row of length |x| turns as if its learning rate "
+        f"were lr / |x|^2, here {effective} at the end, a constrained one as if it were lr = {lr:g}."
     )
+
+
+def _span(record):
+    """The lengths of the rows, shortest to longest."""
+    return _between(record["norm_min"], record["norm_max"])
+
+
+def _between(low, high):
+    """``low-high`` in as many digits as tell them apart, five at most."""
+    for digits in (3, 4, 5):
+        words = f"{low:.{digits}g}", f"{high:.{digits}g}"
+        if words[0] != words[1]:
+            return "-".join(words)
+    return words[0]
+
+
+def _turns(records):
+    """How the angle per step went, in degrees."""
+    first, last = records[1]["angle"], records[-1]["angle"]
+    return f"{_angle(first)} degrees in epoch 1 to {_angle(last)} in epoch {len(records) - 1}"
+
+
+def _angle(degrees):
+    """An angle in three digits; below a billionth of a degree it is the rounding of the angle itself."""
+    return f"{degrees:.3g}" if degrees > 1e-9 else "0"

@@ -25,7 +25,7 @@ def choose(registry, choice, options, *, shape, dtype, compat, function, argumen
     compat : None or "pykeen"
     function, argument : for error messages
     """
-    options = dict(options or {})
+    options = check.keywords(function, f"{argument}_kwargs", options)
     pair = argument == "normalizer"
     if choice is None:
         if options:
@@ -55,13 +55,15 @@ def _named(registry, choice, options, shape, dtype, compat, function, argument):
             options["dim"] = _dim(options, shape, function, argument)
             options.pop("axis", None)
         made = (entry if isinstance(entry, Op) else Op(entry, entry)).bind(**options)
-    made.forward(np.ones((1, *shape), dtype))  # a bad option is refused here, not at the first lookup
+        made.forward(np.ones((1, *shape), dtype))  # a bad option is refused here, not at the first lookup
     return made if isinstance(entry, Op) else made.forward
 
 
 def _dim(options, shape, function, argument):
     """`dim` counted from the last axis, so that it means the same for any shape of the ids."""
     name = "axis" if "axis" in options else "dim"
+    if "axis" in options and "dim" in options:
+        raise ValueError(f"{function}: {argument}_kwargs = {options} holds dim and axis; allowed: one of them")
     ndim = 1 + len(shape)
     if not shape and name not in options:
         raise ValueError(

@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 
-from . import check
-from .embedding import dropout_mask, post_step_, transform, transform_vjp
-from .initializers import initializer as choose_initializer
-from .random import generator
-from .row_maps import CONSTRAINERS, NORMALIZERS, choose
-from .rows import gather, gather_vjp
+from .. import check
+from ..embedding import dropout_mask, post_step_, transform, transform_vjp
+from ..initializers import initializer as choose_initializer
+from ..random import generator
+from ..row_maps import CONSTRAINERS, NORMALIZERS
+from ..rows import RowSparse, gather, gather_vjp
+from .choose import choose
 
 
 def table_shape(max_id=None, embedding_dim=None, num_embeddings=None, shape=None):
@@ -124,7 +125,7 @@ class Embedding:
         about = {"shape": self.shape, "dtype": self.dtype, "compat": compat, "function": "Embedding"}
         self.constrainer = choose(CONSTRAINERS, constrainer, constrainer_kwargs, argument="constrainer", **about)
         self.normalizer = choose(NORMALIZERS, normalizer, normalizer_kwargs, argument="normalizer", **about)
-        self._says = {
+        self._choices = {
             "initializer": (initializer, initializer_kwargs),
             "constrainer": (constrainer, constrainer_kwargs),
             "normalizer": (normalizer, normalizer_kwargs),
@@ -132,7 +133,7 @@ class Embedding:
         self.rng = generator(rng)
         self.training = True
         self.grad = None
-        self._waiting: list = []  # the pullbacks of forwards without a backward; two are kept at most, to know that it was not one
+        self._pending: list = []  # the pullbacks of forwards without a backward; two are kept at most, to know that it was not one
         self._weight = np.empty((self.max_id, *self.shape), self.dtype)
         self.reset_parameters()
 
@@ -147,6 +148,11 @@ class Embedding:
                [0., 1.]])
         """
         check.table("from_pretrained", array, "array")
+        for name in ("max_id", "num_embeddings", "embedding_dim", "shape", "initializer"):
+            if name in options:
+                raise TypeError(
+                    f"from_pretrained: {name} = {options[name]!r} is given; allowed: options without it, the array says it"
+                )
         return cls(len(array), shape=array.shape[1:], initializer=array, trainable=trainable, **{"dtype": array.dtype, **options})
 
     @property
@@ -178,8 +184,9 @@ class Embedding:
 
     @trainable.setter
     def trainable(self, value):
-        self._trainable = check.choice("Embedding", "trainable", value, (True, False))
-        self._weight.flags.writeable = value
+        self._trainable = bool(check.choice("Embedding", "trainable", value, (True, False)))
+        self._weight = self._weight.copy()  # so that no view from before can write to a frozen table
+        self._weight.flags.writeable = self._trainable
 
     def reset_parameters(self):
         """Draw the table anew and constrain it; the only call that changes a frozen table."""
@@ -228,7 +235,7 @@ class Embedding:
         """Look rows up: ``dropout(normalizer(table[indices]))``; None for all rows. Remembered for `backward` in training mode."""
         output, pullback = self.vjp(indices)
         if self.training:
-            self._waiting = [pullback, *self._waiting[:1]]
+            self._pending = [pullback, *self._pending[:1]]
         return output
 
     __call__ = forward
@@ -249,21 +256,23 @@ class Embedding:
         RuntimeError
             Without a forward, or after two of them: which one is meant? `vjp` gives each its own pullback.
         """
-        if len(self._waiting) != 1:
-            said = "several forwards since the last backward" if self._waiting else "no forward in training mode"
+        if len(self._pending) != 1:
+            said = "several forwards since the last backward" if self._pending else "no forward in training mode"
             raise RuntimeError(
-                f"Embedding.backward: {said}; allowed: one forward for each backward, or output, pullback = vjp(indices)"
+                f"Embedding.backward: {said}; allowed: one forward for each backward (zero_grad() forgets those before, eval() counts "
+                f"none), or output, pullback = vjp(indices)"
             )
-        gradient = self._waiting[0](grad_output)
-        self._waiting = []
+        gradient = self._pending[0](grad_output)
+        self._pending = []
         if self.trainable:
-            self.grad = gradient if self.grad is None else self.grad + gradient
+            before = RowSparse(np.arange(0), gradient.values[:0], self.max_id) if self.grad is None else self.grad
+            self.grad = before + gradient  # a new object: what the caller does to `gradient` stays with the caller
         return gradient
 
     def zero_grad(self):
         """Forget the gradient, and any forward that waits for its backward."""
         self.grad = None
-        self._waiting = []
+        self._pending = []
 
     def train(self, mode=True):
         """Switch dropout on (or off); returns the layer."""
@@ -280,7 +289,7 @@ class Embedding:
 
     def __repr__(self):
         parts = [f"max_id={self.max_id}", f"shape={self.shape}", f"dtype={self.dtype}"]
-        parts += [f"{name}={_described(*said)}" for name, said in self._says.items() if said[0] is not None]
+        parts += [f"{name}={_described(*said)}" for name, said in self._choices.items() if said[0] is not None]
         parts += [f"dropout={self.dropout}"] if self.dropout is not None else []
         parts += [f"compat={self.compat!r}"] if self.compat else []
         return f"Embedding({', '.join(parts)}{'' if self.trainable else ', trainable=False'})"

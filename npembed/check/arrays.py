@@ -1,95 +1,16 @@
-"""Argument checks, and every error message of the package.
-
-A message reads ``<function>: <argument> <fact>; <what is allowed>``, with the offending value and where it stands:
-``gather: ids[2, 0] = 17 is outside a table of 10 rows; valid ids are 0..9``. Everything is checked before the first write, so
-that a refused call leaves its arguments as they were, and before a kernel sees it, since kernels check nothing.
-
-Each check takes the name of the calling function first and returns the checked value, converted where that loses nothing.
-"""
-
-import difflib
-import inspect
-import math
-import numbers
+"""Checks of arrays: tables, ids, triples, outputs, axes."""
 
 import numpy as np
 
-TABLE_DTYPES = (np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.complex64), np.dtype(np.complex128))
-"""What a table may hold."""
+from .values import TABLE_DTYPES, dtype, integer, names
 
 ID_DTYPES = tuple(np.dtype(name) for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"))
 """What ids may be stored as; they are handed on as int64."""
 
 
-class UnknownNameError(KeyError):
-    """A name that no registry holds (a KeyError, as in PyKEEN, that prints its message without quotes)."""
-
-    def __str__(self):
-        return self.args[0]
-
-
-def names(allowed):
-    """``a, b or c``."""
-    allowed = [str(name) for name in allowed]
-    return allowed[0] if len(allowed) == 1 else f"{', '.join(allowed[:-1])} or {allowed[-1]}"
-
-
-def unknown(function, argument, value, allowed):
-    """The error for a name that is not among `allowed`, with the nearest one that is."""
-    near = difflib.get_close_matches(str(value).lower(), allowed, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return UnknownNameError(f"{function}: {argument} = {value!r} is unknown{hint}; known are {', '.join(allowed)}")
-
-
-def choice(function, argument, value, allowed):
-    """`value`, one of the few words in `allowed`."""
-    if not any(value is word or (isinstance(value, str) and value == word) for word in allowed):
-        raise ValueError(f"{function}: {argument} = {value!r} is not a choice; allowed: {names(map(repr, allowed))}")
-    return value
-
-
 def position(index):
     """An index as one writes it: ``[2, 0]``, or nothing for a 0-d array."""
     return str([int(i) for i in index]) if len(index) else ""
-
-
-def integer(function, argument, value, minimum=None, maximum=None):
-    """`value` as an int within ``minimum..maximum``; bool is refused."""
-    allowed = "a whole number"
-    if minimum is not None:
-        allowed += f" >= {minimum}"
-    if maximum is not None:
-        allowed += f"{' and' if minimum is not None else ''} <= {maximum}"
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{function}: {argument} = {value!r} is of type {type(value).__name__}; allowed: {allowed}")
-    if (minimum is not None and value < minimum) or (maximum is not None and value > maximum):
-        raise ValueError(f"{function}: {argument} = {value} is out of range; allowed: {allowed}")
-    return int(value)
-
-
-def real(function, argument, value, minimum=None, maximum=None, *, above=None, finite=True):
-    """`value` as a float with ``minimum <= value <= maximum`` and ``value > above``; NaN is refused."""
-    bounds = [f"{sign} {bound:g}" for sign, bound in ((">", above), (">=", minimum), ("<=", maximum)) if bound is not None]
-    allowed = " ".join([f"a {'finite ' if finite else ''}number", " and ".join(bounds)]).strip()
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{function}: {argument} = {value!r} is of type {type(value).__name__}; allowed: {allowed}")
-    number = float(value)
-    bad = math.isnan(number) or (finite and math.isinf(number))
-    bad = bad or (minimum is not None and number < minimum) or (maximum is not None and number > maximum)
-    if bad or (above is not None and number <= above):
-        raise ValueError(f"{function}: {argument} = {value!r} is out of range; allowed: {allowed}")
-    return number
-
-
-def dtype(function, argument, value):
-    """`value` as the dtype of a table: float32, float64, complex64 or complex128."""
-    try:
-        found = np.dtype(value)
-    except TypeError:
-        raise TypeError(f"{function}: {argument} = {value!r} is no dtype; allowed: {names(TABLE_DTYPES)}") from None
-    if found not in TABLE_DTYPES:
-        raise TypeError(f"{function}: {argument} = {found} is not supported; allowed: {names(TABLE_DTYPES)}")
-    return found
 
 
 def array(function, argument, value, *, ndim=None):
@@ -100,6 +21,19 @@ def array(function, argument, value, *, ndim=None):
         dtype(function, f"{argument}.dtype", value.dtype)
     if ndim is not None and value.ndim < ndim:
         raise ValueError(f"{function}: {argument} has shape {value.shape}; allowed: {ndim} or more axes")
+    return value
+
+
+def numbers_in(function, argument, value):
+    """`value` (an array, or nested lists) as an array of numbers."""
+    try:
+        value = np.asarray(value)
+    except ValueError:
+        raise ValueError(
+            f"{function}: {argument} is ragged; allowed: an array of numbers, or nested lists of one shape"
+        ) from None
+    if value.dtype.kind not in "biufc":
+        raise TypeError(f"{function}: {argument} has dtype {value.dtype}; allowed: an array of numbers")
     return value
 
 
@@ -118,11 +52,19 @@ def like(function, argument, value, shape, dtype_, whose):
     return value
 
 
+def op(function, argument, value):
+    """`value` as an Op: something with a ``forward`` and a ``vjp`` to call."""
+    if not (callable(getattr(value, "forward", None)) and callable(getattr(value, "vjp", None))):
+        raise TypeError(f"{function}: {argument} is a {type(value).__name__}; allowed: an Op(forward, vjp)")
+    return value
+
+
 def ids(function, value, num_rows, argument="ids"):
     """`value` as int64 ids of a table of `num_rows` rows: an array of integers of any shape, or nested lists of them."""
-    value = _whole(function, argument, value)
     valid = f"valid ids are 0..{num_rows - 1}" if num_rows else "it has no valid id"
-    _inside(function, argument, value, num_rows, lambda _: f"a table of {num_rows} rows; {valid}")
+    table = f"a table of {num_rows} rows; {valid}"
+    value = _whole(function, argument, value, table)
+    _inside(function, argument, value, num_rows, lambda _: table)
     return np.ascontiguousarray(value, dtype=np.int64).reshape(value.shape)
 
 
@@ -132,9 +74,20 @@ def triples(function, value, num_entities, num_relations=None, argument="triples
     return columns(function, value, argument, head=num_entities, relation=relations, tail=num_entities)
 
 
+def batch(function, positives, negatives, num_entities, num_relations):
+    """True triples as int64 (B, 3) and their corrupted ones as int64 (B, K, 3)."""
+    positives = triples(function, positives, num_entities, num_relations, "positives")
+    negatives = np.asarray(negatives)
+    if negatives.ndim != 3 or len(negatives) != len(positives) or negatives.shape[2] != 3:
+        allowed = f"({len(positives)}, K, 3), K for each of the positives"
+        raise ValueError(f"{function}: negatives has shape {negatives.shape}; allowed: {allowed}")
+    flat = triples(function, negatives.reshape(-1, 3), num_entities, num_relations, "negatives")
+    return positives, flat.reshape(negatives.shape)
+
+
 def columns(function, value, argument, **sizes):
     """`value` as int64 (n, k): k named columns of ids, each below the size of its own."""
-    value = _whole(function, argument, value)
+    value = _whole(function, argument, value, "tables of " + ", ".join(f"{size} rows ({name})" for name, size in sizes.items()))
     if value.ndim != 2 or value.shape[1] != len(sizes):
         raise ValueError(
             f"{function}: {argument} has shape {value.shape}; allowed: (n, {len(sizes)}), the columns {', '.join(sizes)}"
@@ -149,8 +102,8 @@ def columns(function, value, argument, **sizes):
     return np.ascontiguousarray(value, dtype=np.int64)
 
 
-def _whole(function, argument, value):
-    """`value` as an array of an integer dtype that ids may have."""
+def _whole(function, argument, value, table):
+    """`value` as an array of an integer dtype that ids may have; `table` says of what they are to be ids."""
     given = value
     try:
         value = np.asarray(value)
@@ -158,12 +111,27 @@ def _whole(function, argument, value):
         raise ValueError(
             f"{function}: {argument} = {given!r} is ragged; allowed: an array of integers, or nested lists of one shape"
         ) from None
-    if value.size == 0 and not isinstance(given, np.ndarray):
+    is_list = not isinstance(given, np.ndarray)
+    if value.size == 0 and is_list:
         return value.astype(np.int64)
-    if value.dtype not in ID_DTYPES:
-        first = f"{argument}{position([0] * value.ndim)} = {value.flat[0:1].tolist()[0]!r}" if value.size else argument
-        raise TypeError(f"{function}: {first} has dtype {value.dtype}; allowed: int8 to int64 and uint8 to uint32")
+    wrong = value.dtype not in ID_DTYPES
+    if is_list and not wrong and not isinstance(given, (int, np.integer)):
+        value, wrong = _unless_bool(value, given)
+    if wrong:
+        entries = value.ravel().tolist()
+        first = next((i for i, entry in enumerate(entries) if isinstance(entry, bool) or not isinstance(entry, int)), 0)
+        place = f"{argument}{position(np.unravel_index(first, value.shape))} = {entries[first]!r}" if entries else argument
+        kind = "bool" if entries and isinstance(entries[first], bool) else value.dtype
+        raise TypeError(f"{function}: {place} has dtype {kind}; allowed: int8 to int64 and uint8 to uint32, as ids of {table}")
     return value
+
+
+def _unless_bool(value, given):
+    """NumPy turns ``[0, True]`` into ``[0, 1]``; here it is an error, so that a list is refused as its array would be."""
+    objects = np.asarray(given, dtype=object)
+    if any(isinstance(entry, (bool, np.bool_)) for entry in objects.ravel()):
+        return objects, True
+    return value, False
 
 
 def _inside(function, argument, value, sizes, table):
@@ -202,23 +170,11 @@ def axes(function, argument, value, ndim):
     return found
 
 
-def shape(function, argument, value):
-    """`value` (a whole number or a sequence of them) as a tuple, the shape of one row."""
-    if isinstance(value, (str, bytes)) or not (isinstance(value, numbers.Integral) or np.iterable(value)):
-        raise TypeError(f"{function}: {argument} = {value!r} is of type {type(value).__name__}; allowed: whole numbers >= 0")
-    sizes = (value,) if isinstance(value, numbers.Integral) else tuple(value)
-    return tuple(integer(function, argument, size, minimum=0) for size in sizes)
-
-
 def dims(function, dim, axis, ndim):
     """The axes meant by `dim`, or by `axis` where that is given (not ``...``), as a tuple."""
+    if axis is not ... and dim != -1 and dim != axis:
+        raise ValueError(f"{function}: dim = {dim} and axis = {axis} are both given; allowed: one of them")
     return axes(function, "dim", dim, ndim) if axis is ... else axes(function, "axis", axis, ndim)
-
-
-def order(function, value):
-    """`value` as the p of a norm: a number in [1, inf], "inf", or "fro" for 2."""
-    value = {"inf": math.inf, "fro": 2.0}.get(value, value) if isinstance(value, str) else value
-    return real(function, "p", value, minimum=1, finite=False)
 
 
 def rows(function, **arrays):
@@ -237,15 +193,3 @@ def rows(function, **arrays):
         shapes = ", ".join(f"{name} {a.shape}" for name, a in arrays.items())
         raise ValueError(f"{function}: {shapes} do not broadcast; allowed: leading axes that are equal or 1") from None
     return x.dtype
-
-
-def options(function, argument, given, target):
-    """Check that `given` are options of `target` (keyword-only parameters of a function, all of a class), and that none is missing."""
-    parameters = inspect.signature(target).parameters
-    known = {name: p for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY or inspect.isclass(target)}
-    for name in given:
-        if name not in known:
-            raise unknown(function, argument, name, list(known) or ["none"])
-    for name, parameter in known.items():
-        if parameter.default is parameter.empty and name not in given:
-            raise TypeError(f"{function}: {name} is missing; allowed: {argument}=dict({name}=...)")

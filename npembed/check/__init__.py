@@ -1,0 +1,34 @@
+"""Argument checks, and every error message of the package.
+
+A message reads ``<function>: <argument> <fact>; <what is allowed>``, with the offending value and where it stands:
+``gather: ids[2, 0] = 17 is outside a table of 10 rows; valid ids are 0..9``. Everything is checked before the first write, so
+that a refused call leaves its arguments as they were, and before a kernel sees it, since kernels check nothing.
+
+Each check takes the name of the calling function first and returns the checked value, converted where that loses nothing.
+"""
+
+from .arrays import (
+    ID_DTYPES,
+    TABLE_DTYPES,
+    array,
+    axes,
+    batch,
+    columns,
+    dims,
+    ids,
+    like,
+    numbers_in,
+    op,
+    position,
+    rows,
+    table,
+    triples,
+    writable,
+)
+from .values import UnknownNameError, choice, dtype, fits, integer, keywords, names, options, order, real, shape, unknown
+
+__all__ = [
+    "ID_DTYPES", "TABLE_DTYPES", "UnknownNameError", "array", "axes", "batch", "choice", "columns", "dims", "dtype", "fits",
+    "ids", "integer", "keywords", "like", "names", "numbers_in", "op", "options", "order", "position", "real", "rows", "shape",
+    "table", "triples", "unknown", "writable",
+]  # fmt: skip

@@ -1,0 +1,129 @@
+"""Checks of single values: numbers, names, options, dtypes."""
+
+import difflib
+import inspect
+import math
+import numbers
+
+import numpy as np
+
+TABLE_DTYPES = (np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.complex64), np.dtype(np.complex128))
+"""What a table may hold."""
+
+
+class UnknownNameError(KeyError):
+    """A name that no registry holds (a KeyError, as in PyKEEN, that prints its message without quotes)."""
+
+    def __str__(self):
+        return self.args[0]
+
+
+def names(allowed):
+    """``a, b or c``."""
+    allowed = [str(name) for name in allowed]
+    return allowed[0] if len(allowed) == 1 else f"{', '.join(allowed[:-1])} or {allowed[-1]}"
+
+
+def unknown(function, argument, value, allowed):
+    """The error for a name that is not among `allowed`, with the nearest one that is."""
+    near = difflib.get_close_matches(str(value).lower(), allowed, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return UnknownNameError(f"{function}: {argument} = {value!r} is unknown{hint}; known are {', '.join(allowed)}")
+
+
+def choice(function, argument, value, allowed):
+    """`value`, one of the few words (or of True, False, None) in `allowed`."""
+    if not any(value is word or (isinstance(value, (str, np.bool_)) and value == word) for word in allowed):
+        raise ValueError(f"{function}: {argument} = {value!r} is not a choice; allowed: {names(map(repr, allowed))}")
+    return value
+
+
+def integer(function, argument, value, minimum=None, maximum=None):
+    """`value` as an int within ``minimum..maximum``; bool is refused."""
+    allowed = "a whole number"
+    if minimum is not None:
+        allowed += f" >= {minimum}"
+    if maximum is not None:
+        allowed += f"{' and' if minimum is not None else ''} <= {maximum}"
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{function}: {argument} = {value!r} is of type {type(value).__name__}; allowed: {allowed}")
+    if (minimum is not None and value < minimum) or (maximum is not None and value > maximum):
+        raise ValueError(f"{function}: {argument} = {value} is out of range; allowed: {allowed}")
+    return int(value)
+
+
+def real(function, argument, value, minimum=None, maximum=None, *, above=None, finite=True):
+    """`value` as a float with ``minimum <= value <= maximum`` and ``value > above``; NaN is refused."""
+    bounds = [f"{sign} {bound:g}" for sign, bound in ((">", above), (">=", minimum), ("<=", maximum)) if bound is not None]
+    allowed = " ".join([f"a {'finite ' if finite else ''}number", " and ".join(bounds)]).strip()
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{function}: {argument} = {value!r} is of type {type(value).__name__}; allowed: {allowed}")
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number with more digits than any float holds
+        number = math.inf if value > 0 else -math.inf
+    bad = math.isnan(number) or (finite and math.isinf(number))
+    bad = bad or (minimum is not None and number < minimum) or (maximum is not None and number > maximum)
+    if bad or (above is not None and number <= above):
+        raise ValueError(f"{function}: {argument} = {value!r} is out of range; allowed: {allowed}")
+    return number
+
+
+def dtype(function, argument, value):
+    """`value` as the dtype of a table: float32, float64, complex64 or complex128."""
+    try:
+        found = np.dtype(value)
+    except TypeError:
+        raise TypeError(f"{function}: {argument} = {value!r} is no dtype; allowed: {names(TABLE_DTYPES)}") from None
+    if found not in TABLE_DTYPES:
+        raise TypeError(f"{function}: {argument} = {found} is not supported; allowed: {names(TABLE_DTYPES)}")
+    return found
+
+
+def fits(function, argument, value, dtype_):
+    """The number `value` in `dtype_`, where a finite one must not overflow."""
+    largest = float(np.finfo(dtype_).max)
+    try:
+        overflows = largest < float(abs(value)) < math.inf
+    except OverflowError:  # a whole number with more digits than any float holds
+        overflows = True
+    if overflows:
+        raise ValueError(
+            f"{function}: {argument} = {value!r} is out of range; allowed: up to {largest:g}, all that {dtype_} holds"
+        )
+    return dtype_.type(value)
+
+
+def shape(function, argument, value):
+    """`value` (a whole number or a sequence of them) as a tuple, the shape of one row."""
+    if isinstance(value, (str, bytes)) or not (isinstance(value, numbers.Integral) or np.iterable(value)):
+        raise TypeError(f"{function}: {argument} = {value!r} is of type {type(value).__name__}; allowed: whole numbers >= 0")
+    sizes = (value,) if isinstance(value, numbers.Integral) else tuple(value)
+    return tuple(integer(function, argument, size, minimum=0) for size in sizes)
+
+
+def order(function, value):
+    """`value` as the p of a norm: a number in [1, inf], "inf", or "fro" for 2."""
+    value = {"inf": math.inf, "fro": 2.0}.get(value, value) if isinstance(value, str) else value
+    return real(function, "p", value, minimum=1, finite=False)
+
+
+def keywords(function, argument, value):
+    """`value` as a dict of options by name; None is an empty one."""
+    if value is not None and not (isinstance(value, dict) and all(isinstance(name, str) for name in value)):
+        raise TypeError(
+            f"{function}: {argument} = {value!r} is a {type(value).__name__}; allowed: a dict of options by name, or None"
+        )
+    return dict(value or {})
+
+
+def options(function, argument, given, target):
+    """Check that `given` are options of `target` (keyword-only parameters of a function, all of a class), and that none is missing."""
+    parameters = inspect.signature(target).parameters
+    known = {name: p for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY or inspect.isclass(target)}
+    for name in given:
+        if name not in known:
+            raise unknown(function, argument, name, list(known) or ["none"])
+    for name, parameter in known.items():
+        if parameter.default is parameter.empty and name not in given:
+            raise TypeError(f"{function}: {name} is missing; allowed: {argument}=dict({name}=...)")

@@ -1,0 +1,97 @@
+"""Labels: what may be one, what is said when one is wrong or unknown, and which ids stand for them."""
+
+import difflib
+import inspect
+import unicodedata
+import warnings
+from collections.abc import Mapping
+
+from .. import check
+
+COLUMNS = ("head", "relation", "tail")
+
+INVERSE = "_inverse"
+"""PyKEEN's mark of an inverse relation, which is sorted behind its original."""
+
+_SEPARATORS = {"\t": "TAB", "\n": "LF", "\r": "CR", "\0": "NUL"}
+
+ALLOWED = "text, not empty, without TAB, LF, CR and NUL, that UTF-8 can hold"
+
+
+def shown(text, limit=60):
+    """`text` as a message shows it: quoted, on one line, and cut where it is long."""
+    return repr(text) if len(text) <= limit else f"{text[:limit]!r}..."
+
+
+def flaw(label):
+    """What keeps `label` from being one, or None. Whatever is a label here can be written to a TSV file and read back."""
+    if not isinstance(label, str):
+        return f"is a {type(label).__name__}"
+    if not label:
+        return "is empty"
+    for separator, name in _SEPARATORS.items():
+        if separator in label:
+            return f"= {shown(label)} holds a {name}"
+    if not label.isascii() and any("\ud800" <= letter <= "\udfff" for letter in label):
+        return f"= {label!a} holds half a surrogate pair"
+    return None
+
+
+def sorted_ids(labels, *, relations=False):
+    """Ids 0, 1, 2, ... for a set of labels, in PyKEEN's order: that of the strings, a relation's inverse behind the relation."""
+    order = sorted(labels, key=lambda label: (label.removesuffix(INVERSE), label.endswith(INVERSE)) if relations else label)
+    return {label: i for i, label in enumerate(order)}
+
+
+def check_ids(function, argument, value):
+    """`value` as a mapping of labels to ids 0, 1, 2, ..., each once."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{function}: {argument} is a {type(value).__name__}; allowed: a dict of label to id")
+    for label, i in value.items():
+        if found := flaw(label):
+            raise ValueError(f"{function}: the label of {argument} for id {i!r} {found}; allowed: {ALLOWED}")
+        if type(i) is not int or not 0 <= i < len(value):  # messages take long to make, where there are many labels
+            check.integer(function, f"{argument}[{shown(label)}]", i, minimum=0, maximum=len(value) - 1)
+    if len(set(value.values())) < len(value):
+        first: dict = {}
+        label, other = next((label, first[i]) for label, i in value.items() if first.setdefault(i, label) != label)
+        found = f"{argument} gives {shown(other)} and {shown(label)} one id, {value[label]}"
+        raise ValueError(f"{function}: {found}; allowed: ids 0..{len(value) - 1}, each once")
+    return value
+
+
+def unknown_label(function, argument, label, known):
+    """The error for a label that is none of those `known` (a sequence, shown only in part), with the nearest one."""
+    by_look = {other.casefold(): other for other in known}
+    near = difflib.get_close_matches(label.casefold(), by_look, n=1)
+    hint = f" (did you mean {shown(by_look[near[0]])}?)" if near else ""
+    some = ", ".join(shown(other) for other in known[:5]) + (f", ... ({len(known)} in all)" if len(known) > 5 else "")
+    return check.UnknownNameError(f"{function}: {argument} = {shown(label)} is unknown{hint}; known are {some or 'none'}")
+
+
+def warn(message):
+    """A UserWarning that points to the line outside this package from which it was entered."""
+    frame, level = inspect.currentframe(), 1
+    while frame and frame.f_globals["__name__"].startswith("npembed."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, UserWarning, stacklevel=level)
+
+
+def warn_of_lookalikes(function, what, labels, given):
+    """Warn of labels that differ but are equal under Unicode's NFC, so that one reads as the other: ``\\xe9`` and ``e\\u0301``.
+
+    They stay apart, since a label is what the file says. `given` are the labels of a mapping that was made before; of those alone
+    no warning is due.
+    """
+    every = labels | given
+    alike: dict = {}
+    for label in every:
+        if not label.isascii() and not unicodedata.is_normalized("NFC", label):
+            form = unicodedata.normalize("NFC", label)
+            alike.setdefault(form, {form} & every).add(label)
+    groups = sorted(sorted(group) for group in alike.values() if len(group) > 1 and not group <= given)
+    if groups:
+        first = " and ".join(ascii(label) for label in groups[0])
+        more = f", as are {len(groups) - 1} more" if len(groups) > 1 else ""
+        found = f"{function}: {what} labels {first} are equal under Unicode's NFC{more}; they stay apart"
+        warn(found)
