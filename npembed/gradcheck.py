@@ -11,7 +11,6 @@ from .random import generator
 RTOL = 1e-7  # Richardson differences of a smooth float64 function are good to some 1e-10
 ROUNDING = 64.0  # how many roundings of the summed terms a difference may be off by
 KINK = 0.01  # by how much the slopes on both sides of a kink differ at least, relative to the larger
-SMOOTH = 1e-3  # by how much differences over h and h / 2 differ at most where no kink is near, relative to the gradient
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6)  # relative to the size of an argument; smaller ones get out of the reach of a near kink
 
 
@@ -150,7 +149,7 @@ def _difference(total, middle, x, k, unit, size, claimed):
         sides = sorted((2 * (up2 - middle[0]) / h, 2 * (middle[0] - down2) / h))
         apart = bend2 > (KINK * max(abs(sides[0]), abs(sides[1])) + noise) * h
         at_kink = apart and bend2 > 0.75 * bend  # where it is smooth, half the step has half the bend
-        smooth = abs((up - down) - 2 * (up2 - down2)) <= (SMOOTH * max(abs(value), abs(claimed)) + noise) * h
+        smooth = abs((up - down) - 2 * (up2 - down2)) <= (RTOL * max(abs(value), abs(claimed)) + noise) * h
         if agrees or (smooth and not apart):  # else a kink may be near: look closer
             break
     return agrees, value, sides if apart and (at_kink or not agrees) else None

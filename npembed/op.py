@@ -88,7 +88,7 @@ def unbroadcast(d, shape):
 def wide(x):
     """`x` in the precision in which row maps and interactions compute: float64 or complex128.
 
-    A float32 result is computed wide and rounded once, so it is right to half an ulp where nothing cancels.
+    A float32 result of one map is computed wide and rounded once: right to half an ulp where nothing cancels.
 
     >>> import numpy as np
     >>> wide(np.zeros(2, np.complex64)).dtype

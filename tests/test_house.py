@@ -92,9 +92,9 @@ def public_functions():
             continue
         loaded = importlib.import_module(module.name)
         for name, value in vars(loaded).items():
-            if not name.startswith("_") and getattr(value, "__module__", None) == module.name:
-                if inspect.isfunction(value) or inspect.isclass(value):
-                    yield pytest.param(value, id=f"{module.name}.{name}")
+            here = getattr(value, "__module__", None) == module.name
+            if here and not name.startswith("_") and (inspect.isfunction(value) or inspect.isclass(value)):
+                yield pytest.param(value, id=f"{module.name}.{name}")
 
 
 @pytest.mark.parametrize("thing", list(public_functions()))

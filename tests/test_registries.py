@@ -531,7 +531,7 @@ def whole_cases(rng, dropout):
     for interaction, options, dtype in interactions():
         normalizers = [(None, None), *bound(dtype)]
         for i, (name, normalizer) in enumerate(normalizers):
-            for relation_name, relation_normalizer in {normalizers[0], normalizers[(i + 1) % len(normalizers)]}:
+            for relation_name, relation_normalizer in dict([normalizers[0], normalizers[(i + 1) % len(normalizers)]]).items():
                 tables = naive.rows(rng, (5, 4), dtype), naive.rows(rng, (2, 4), dtype)
                 op = whole(rng, tables, interaction, options, normalizer, relation_normalizer, dropout)
                 yield f"{interaction} {options} {np.dtype(dtype)} {name} {relation_name}", op, tables

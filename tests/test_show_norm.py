@@ -190,7 +190,11 @@ def test_summary_by_hand():
         "radial_share": (9 + 25) / (25 + 144 + 25),
         "tangential_share": (16 + 144) / (25 + 144 + 25),
         "angle": (90 + 0 + 0) / 3,
+        "angle_without_radial": (np.degrees(np.arctan2(5, 1)) + 0 + 0) / 3,
         "pulled_back": (4 + 0 + 0) / 3,
+        "steps": 3,
+        "shortened": 0,
+        "largest_shortening": 0.0,
     }
     assert summary([first, second]) == pytest.approx(expected, rel=SAME_SUMMARY)
 
@@ -198,45 +202,43 @@ def test_summary_by_hand():
 # The words
 
 
-def record(epoch, low, high, radial=0.5, angle=1.0, pulled=0.1):
-    shares = {"radial_share": radial, "tangential_share": 1 - radial}
-    return {"epoch": epoch, "norm_min": low, "norm_max": high, "loss": 1.0, "angle": angle, "pulled_back": pulled, **shares}
+def record(epoch, low, high, radial=0.5, angle=1.0, pulled=0.1, **more):
+    shares = {"radial_share": radial, "tangential_share": 1 - radial, "angle_without_radial": angle / 2}
+    steps = {"steps": 10, "shortened": 0, "largest_shortening": 0.0}
+    return (
+        {"epoch": epoch, "norm_min": low, "norm_max": high, "loss": 1.0, "angle": angle, "pulled_back": pulled}
+        | shares
+        | steps
+        | more
+    )
 
 
 def test_a_learning_rate_of_zero_claims_no_growth_no_turn_and_no_pull(few):
     for dim, seed in ((2, 0), (3, 1), (4, 0), (50, 2)):
         first, second, third = norm(epochs=2, lr=0, dim=dim, seed=seed)["sentences"]
-        assert "left the lengths as they were" in first
-        assert "no step could" not in first
-        assert "0.00 degrees in the first epoch and in the last" in first
-        assert "0.00 degrees" in second
-        assert "nothing to pull back" in second
-        assert "left the sphere" not in second
-        assert "moved rows back" not in second
-        assert "0.0 degrees apart" in third
+        before, after = re.search(r"lengths went from (\S+) to (\S+),", first).groups()
+        assert before == after
+        assert "0 of 196 steps shortened a row" in first
+        assert "from 0 degrees in epoch 1 to 0 in epoch 2" in first
+        assert "turned rows by 0 degrees" in second
+        assert float(re.search(r"pulled back by (\S+) on average", second)[1]) < 1e-7
         assert "here 0 at the end" in third
-
-
-def test_a_tiny_learning_rate_claims_none_either(few):
-    first, second, _ = norm(epochs=1, lr=1e-30, dim=4)["sentences"]
-    assert "left the lengths as they were" in first
-    assert "nothing to pull back" in second
 
 
 def test_the_sentences_quote_the_run(few):
     result = norm(epochs=3, lr=0.5, dim=8)
     first, second, third = result["sentences"]
     inside, outside = result["ways"]["normalizer"], result["ways"]["constrainer"]
-    assert "no part along the row" in first
-    assert "no step could shorten a row" in first
-    ends = [f"{inside[i]['norm_min']:.2f}-{inside[i]['norm_max']:.2f}" for i in (0, -1)]
+    assert "0 of 294 steps shortened a row" in first
+    ends = [f"{inside[i]['norm_min']:.3g}-{inside[i]['norm_max']:.3g}" for i in (0, -1)]
     assert f"from {ends[0]} to {ends[1]}" in first
-    assert f"{inside[1]['angle']:.2f} degrees in the first epoch and by {inside[-1]['angle']:.2f} in the last" in first
-    assert f"{np.mean([r['radial_share'] for r in outside[1:]]):.0%} of the gradient lay along the row" in second
-    assert f"moved rows back by {np.mean([r['pulled_back'] for r in outside[1:]]):.2g} on average" in second
-    assert "every row ended at length 1" in second
+    assert f"from {inside[1]['angle']:.3g} degrees in epoch 1 to {inside[-1]['angle']:.3g} in epoch 3" in first
+    assert f"{outside[1]['radial_share']:.1%} of the squared gradient lay along the row in epoch 1" in second
+    assert f"turned rows by {outside[-1]['angle']:.3g} degrees" in second
+    assert f"would have by {outside[-1]['angle_without_radial']:.3g};" in second
+    assert f"pulled back by {np.mean([r['pulled_back'] for r in outside[1:]]):.2g} on average" in second
     slow, fast = (0.5 / inside[-1][key] ** 2 for key in ("norm_max", "norm_min"))
-    assert f"here {slow:.3g} to {fast:.3g} at the end" in third
+    assert f"here {slow:.3g}-{fast:.3g} at the end" in third
     assert "lr = 0.5" in third
     assert not re.search(r"\b(better|worse|best|wins?)\b", " ".join(result["sentences"]))  # no verdict: the winner flips with lr
 
@@ -244,19 +246,19 @@ def test_the_sentences_quote_the_run(few):
 def test_the_words_follow_the_numbers():
     words = importlib.import_module("npembed.show.norm_words")
     ways = {
-        "normalizer": [record(0, 1.0, 2.0), record(1, 1.5, 2.5, radial=0.25)],
-        "constrainer": [record(0, 1, 1), record(1, 0.5, 0.9, pulled=0.25)],
+        "normalizer": [record(0, 1.0, 2.0), record(1, 1.5, 2.5, radial=0.25, shortened=3, largest_shortening=2e-8)],
+        "constrainer": [record(0, 1, 1), record(1, 0.5, 0.9, pulled=0.25, angle=1e-12)],
     }
     result = {"settings": {"lr": 2.0}, "ways": ways}
     first, second, third = words.sentences(result, 12.34)
-    assert "largest share 2e-01" in first
-    assert "from 1.00-2.00 to 1.50-2.50" in first
-    assert "1.00 degrees on average" in first
-    assert "50% of the gradient" in second
-    assert "by 0.25 on average" in second
-    assert "lengths 0.5 to 0.9" in second
+    assert "share 2e-01 at most" in first
+    assert "3 of 10 steps shortened a row (by 2e-08 at most, a rounding)" in first
+    assert "from 1-2 to 1.5-2.5" in first
+    assert "50.0% of the squared gradient" in second
+    assert "turned rows by 0 degrees" in second
+    assert "by 0.25 on average, rows ended at 0.5-0.9" in second
     assert "12.3 degrees apart" in third
-    assert "here 0.32 to 0.889 at the end" in third
+    assert "here 0.32-0.889 at the end" in third
 
 
 def test_the_report_is_short_and_shows_every_check(few):
@@ -330,16 +332,25 @@ def test_a_failed_check_is_written_as_null(few, monkeypatch, tmp_path):
     assert read["checks"][0]["ok"] is False
 
 
-def test_an_error_while_writing_leaves_no_half_file(tmp_path):
-    def fail(path):
+def test_an_error_while_writing_leaves_no_half_file(few, tmp_path, monkeypatch):
+    (tmp_path / "norm.json").write_text("old", encoding="utf-8")
+    (tmp_path / "norm.png").write_text("old", encoding="utf-8")
+
+    def fail(result, path):
         path.write_text("half", encoding="utf-8")
         raise OSError("disk full")
 
-    (tmp_path / "norm.json").write_text("old", encoding="utf-8")
+    monkeypatch.setattr(importlib.import_module("npembed.show.norm_figure"), "draw", fail)
     with pytest.raises(OSError, match="disk full"):
-        show._replace(tmp_path / "norm.json", fail)
-    assert [path.name for path in tmp_path.iterdir()] == ["norm.json"]
-    assert (tmp_path / "norm.json").read_text(encoding="utf-8") == "old"
+        norm(epochs=1, dim=3, out=tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["norm.json", "norm.png"]
+    assert {path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == {"old"}
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused_before_training(tmp_path):
+    (tmp_path / "norm.json").mkdir()
+    with pytest.raises(OSError, match=r"show norm: out = .* holds a folder norm.json; allowed: a folder without"):
+        norm(epochs=1, dim=3, out=tmp_path)
 
 
 def test_without_matplotlib_the_numbers_come_out_and_one_line_says_what_is_missing(tmp_path):

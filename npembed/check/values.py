@@ -61,7 +61,7 @@ def real(function, argument, value, minimum=None, maximum=None, *, above=None, f
     try:
         number = float(value)
     except OverflowError:  # a whole number with more digits than any float holds
-        number = math.inf if value > 0 else -math.inf
+        number = math.inf
     bad = math.isnan(number) or (finite and math.isinf(number))
     bad = bad or (minimum is not None and number < minimum) or (maximum is not None and number > maximum)
     if bad or (above is not None and number <= above):

@@ -59,18 +59,29 @@ def norm(*, dataset="nations", epochs=20, lr=0.5, dim=50, seed=0, out=None, prog
     True
     """
     dataset = check_settings(dataset=dataset, epochs=epochs, lr=lr, dim=dim, seed=seed, out=out)
-    rng = TorchGenerator(seed)
-    folder = None if out is None else Path(out)
+    written: list = []
+    try:
+        result = _run(dataset, epochs, lr, dim, seed, progress)
+        if out is not None:
+            _write(Path(out), result, written)
+    except Interrupted:
+        raise
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; {'all' if written else 'nothing'} was written") from None
+    return {**result, "files": written}
+
+
+def _run(dataset, epochs, lr, dim, seed, progress):
+    """Verify, train both ways, and put what happened into one dictionary."""
     training = DATASETS[dataset]().training
     models = {way: _model(training, dim, seed, {way: "normalize"}) for way in WAYS}
-    checks = run_checks(models["normalizer"], training.mapped_triples, lr=lr, rng=rng)
+    checks = run_checks(models["normalizer"], training.mapped_triples, lr=lr, rng=TorchGenerator(seed))
     settings = {"dataset": dataset, "epochs": epochs, "lr": lr, "dim": dim, "seed": seed, "p": 1, "version": __version__}
     runs = {way: _train(way, model, training.mapped_triples, epochs, lr, progress) for way, model in models.items()}
     result = {"settings": settings, "checks": [_plain(c) for c in checks]}
     result["ways"] = {way: records for way, (_, records) in runs.items()}
     result["arrow"] = _arrow(runs["constrainer"][0], list(training.entity_to_id))
     result["sentences"] = sentences(result, _apart(*models.values()))
-    result["files"] = [] if folder is None else _write(folder, result)
     return result
 
 
@@ -143,8 +154,8 @@ def _writable(folder):
             raise OSError(f"show norm: out = {str(folder)!r} holds a folder {name}; allowed: a folder without")
 
 
-def _write(folder, result):
-    """Write ``norm.png`` if matplotlib is there, and ``norm.json``: both at the end, or neither. Returns what was written.
+def _write(folder, result, written):
+    """Write ``norm.png`` if matplotlib is there, and ``norm.json``: both at the end, or neither; tells `written`.
 
     Without matplotlib a picture of an earlier run is removed: it would not show these numbers.
     """
@@ -152,7 +163,7 @@ def _write(folder, result):
     try:
         from .norm_figure import draw
     except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
+        if (error.name or "").split(".")[0] != "matplotlib":
             raise
     else:
         files[PICTURE] = lambda path: draw(result, path)
@@ -168,7 +179,7 @@ def _write(folder, result):
                 os.replace(temporary[name], folder / name)
             if PICTURE not in files:
                 (folder / PICTURE).unlink(missing_ok=True)
+            written.extend(names)
     finally:
         for path in temporary.values():
             path.unlink(missing_ok=True)
-    return names

@@ -68,8 +68,8 @@ def _both(inside, lr, apart):
     low, high = (lr / inside[key] ** 2 for key in ("norm_max", "norm_min"))
     effective = _between(low, high)
     return (
-        f"From one seed the tables ended {_angle(apart)} degrees apart per row: a normalized row of length |x| turns as if its learning rate "
-        f"were lr / |x|^2, here {effective} at the end, a constrained one as if it were lr = {lr:g}."
+        f"From one seed the tables ended {_angle(apart)} degrees apart per row: a normalized row of length |x| turns as if its "
+        f"learning rate were lr / |x|^2, here {effective} at the end, a constrained one as if it were lr = {lr:g}."
     )
 
 
