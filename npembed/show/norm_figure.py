@@ -43,7 +43,7 @@ def _plane(axes, way, arrow):
     across = np.array([-arrow["tangential"] / size * STEP_LENGTH, 0.0])
     along = np.array([0.0, -arrow["radial"] / size * STEP_LENGTH])
     axes.add_patch(Arc((0, 0), 2, 2, theta1=80, theta2=160, lw=2, color="#bbbbbb"))
-    said = [("row x, of length 1", ROW)]
+    said = [("row x, drawn at length 1", ROW)]
     _arrow(axes, (0, 0), x, ROW)
     if way == "normalizer":
         new = x + across
