@@ -84,7 +84,8 @@ def transform(rows, *, normalizer=None, mask=None):
     check.array("transform", "rows", rows)
     if normalizer is not None:
         given = check.op("transform", "normalizer", normalizer).forward(_read_only(rows))
-        rows = check.like("transform", "normalizer(rows)", given, rows.shape, rows.dtype, "rows")
+        given = check.like("transform", "normalizer(rows)", given, rows.shape, rows.dtype, "rows")
+        rows = given.copy() if np.may_share_memory(given, rows) else given
     return rows if mask is None else np.asarray(rows * _checked("transform", mask, rows))
 
 

@@ -10,6 +10,7 @@ from .random import generator
 
 RTOL = 1e-7  # Richardson differences of a smooth float64 function are good to some 1e-10
 ROUNDING = 64.0  # how many roundings of the summed terms a difference may be off by
+SPREAD = 8.0  # how many times what moving an argument by an ulp or two changes; it is more where the forward pass cancels
 KINK = 0.01  # by how much the slopes on both sides of a kink differ at least, relative to the larger
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6)  # relative to the size of an argument; smaller ones get out of the reach of a near kink
 
@@ -109,12 +110,13 @@ def _check_argument(total, x, d, label, rng, kinks, entries):
     flat = np.arange(x.size) if entries is None or entries >= x.size else np.sort(rng.randperm(x.size)[:entries])
     largest = float(np.abs(d).max(initial=0.0)) or 1.0
     middle = total(x)
+    spread = max(abs(total(x * (1 + k * np.finfo(float).eps))[0] - middle[0]) for k in (-2, -1, 1, 2))  # what rounding does inside
     checked = at_kink = 0
     worst = 0.0
     for k in flat:
         for unit in (1.0, 1.0j) if np.iscomplexobj(x) else (1.0,):
             claimed = float(d.flat[k].imag if unit == 1j else d.flat[k].real)
-            agrees, difference, sides = _difference(total, middle, x, k, unit, size, claimed)
+            agrees, difference, sides = _difference(total, middle, spread, x, k, unit, size, claimed)
             if agrees and not sides:
                 checked += 1
                 worst = max(worst, abs(claimed - difference) / largest)
@@ -131,7 +133,7 @@ def _check_argument(total, x, d, label, rng, kinks, entries):
     return Report(checked, at_kink, worst)
 
 
-def _difference(total, middle, x, k, unit, size, claimed):
+def _difference(total, middle, spread, x, k, unit, size, claimed):
     """Difference `total` in entry `k`: does that agree with `claimed`, what is it, and, at a kink, the slopes beside it, in order."""
 
     def at(step):
@@ -143,7 +145,7 @@ def _difference(total, middle, x, k, unit, size, claimed):
         h = step * size
         (up, w1), (down, w2), (up2, _), (down2, _) = at(h), at(-h), at(h / 2), at(-h / 2)
         value = (8 * (up2 - down2) - (up - down)) / (6 * h)
-        noise = ROUNDING * np.finfo(float).eps * max(middle[1], w1, w2) / h
+        noise = (ROUNDING * np.finfo(float).eps * max(middle[1], w1, w2) + SPREAD * spread) / h
         agrees = np.isfinite(claimed) and abs(value - claimed) <= RTOL * max(abs(value), abs(claimed)) + noise
         bend, bend2 = abs(up - 2 * middle[0] + down), 2 * abs(up2 - 2 * middle[0] + down2)
         sides = sorted((2 * (up2 - middle[0]) / h, 2 * (middle[0] - down2) / h))

@@ -7,3 +7,5 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("fixed", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("nightly", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("NPEMBED_HYPOTHESIS", "fixed"))
+
+collect_ignore_glob = ["golden/*"]  # the scripts there make golden files, and want torch and PyKEEN
