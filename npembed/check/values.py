@@ -52,9 +52,10 @@ def integer(function, argument, value, minimum=None, maximum=None):
     return int(value)
 
 
-def real(function, argument, value, minimum=None, maximum=None, *, above=None, finite=True):
-    """`value` as a float with ``minimum <= value <= maximum`` and ``value > above``; NaN is refused."""
-    bounds = [f"{sign} {bound:g}" for sign, bound in ((">", above), (">=", minimum), ("<=", maximum)) if bound is not None]
+def real(function, argument, value, minimum=None, maximum=None, *, above=None, below=None, finite=True):
+    """`value` as a float with ``minimum <= value <= maximum`` and ``above < value < below``; NaN is refused."""
+    signs = ((">", above), (">=", minimum), ("<=", maximum), ("<", below))
+    bounds = [f"{sign} {bound:g}" for sign, bound in signs if bound is not None]
     allowed = " ".join([f"a {'finite ' if finite else ''}number", " and ".join(bounds)]).strip()
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(f"{function}: {argument} = {value!r} is of type {type(value).__name__}; allowed: {allowed}")
@@ -64,7 +65,7 @@ def real(function, argument, value, minimum=None, maximum=None, *, above=None, f
         number = math.inf
     bad = math.isnan(number) or (finite and math.isinf(number))
     bad = bad or (minimum is not None and number < minimum) or (maximum is not None and number > maximum)
-    if bad or (above is not None and number <= above):
+    if bad or (above is not None and number <= above) or (below is not None and number >= below):
         raise ValueError(f"{function}: {argument} = {value!r} is out of range; allowed: {allowed}")
     return number
 

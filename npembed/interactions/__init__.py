@@ -5,13 +5,20 @@ interaction a file. The score has the broadcast leading shape.
 """
 
 from ..op import Op
+from .complex import complex_bilinear, complex_bilinear_vjp
 from .distmult import distmult, distmult_vjp
+from .rotate import rotate, rotate_vjp
 from .transe import transe, transe_vjp
 
 INTERACTIONS = {
     "transe": Op(transe, transe_vjp),
     "distmult": Op(distmult, distmult_vjp),
+    "complex": Op(complex_bilinear, complex_bilinear_vjp),
+    "rotate": Op(rotate, rotate_vjp),
 }
 """By name."""
 
-__all__ = ["INTERACTIONS", "distmult", "distmult_vjp", "transe", "transe_vjp"]
+__all__ = [
+    "INTERACTIONS", "complex_bilinear", "complex_bilinear_vjp", "distmult", "distmult_vjp", "rotate", "rotate_vjp", "transe",
+    "transe_vjp",
+]  # fmt: skip

@@ -1,0 +1,495 @@
+"""Optimizers: literal numbers, loops over single numbers, what becomes of rows without a gradient, and what a refused call leaves."""
+
+import copy
+import json
+import math
+import tracemalloc
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from npembed.op import resolve
+from npembed.optimizers import OPTIMIZERS, adagrad_, adagrad_state, adam_, adam_state, rowwise, sgd_, sgd_state
+from npembed.rows import RowSparse
+
+LOOPS = {8: 1e-13, 4: 4e-6}
+"""Five steps on numbers of order one against loops in float64, absolutely, by the bytes of a real: each step rounds some ten times
+(eps 2e-16 and 1.2e-7), and a mean of gradients of either sign loses another digit, which Adam divides by its own small size."""
+
+LITERAL = 1e-14
+"""A handful of roundings of numbers of order one."""
+
+DTYPES = [np.float32, np.float64, np.complex64, np.complex128]
+SEEDS = st.integers(0, 2**32 - 1)
+CASES = [
+    ("sgd", {"lr": 0.1}),
+    ("sgd", {"lr": 0.1, "momentum": 0.9}),
+    ("sgd", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+    ("sgd", {"lr": 0.1, "weight_decay": 0.5}),
+    ("sgd", {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.5}),
+    ("sgd", {"lr": 0.1, "momentum": 0.5, "nesterov": True, "weight_decay": 0.5}),
+    ("adagrad", {}),
+    ("adagrad", {"lr": 0.1, "lr_decay": 0.5}),
+    ("adagrad", {"lr": 0.1, "eps": 0.5, "weight_decay": 0.5}),
+    ("adam", {}),
+    ("adam", {"lr": 0.1, "betas": (0.8, 0.99), "eps": 0.1}),
+    ("adam", {"lr": 0.1, "betas": (0.3, 0.6), "weight_decay": 0.5}),
+    ("adam", {"lr": 0.1, "betas": [0.0, 0.0]}),
+]
+NAMES = [f"{name}-{options}" for name, options in CASES]
+AT_REST = {NAMES[i] for i in (0, 6, 7)}
+"""Where a gradient of zero moves nothing, now or later."""
+
+
+# ---- oracles: the life of one number, from the gradients it has had (None for a step without), as the papers write it
+
+
+def sgd_number(x, gradients, lazy, *, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
+    seen = []
+    for g in gradients:
+        if g is None and lazy:
+            continue
+        seen.append((g or 0.0) + weight_decay * x)
+        b = sum(momentum**age * e for age, e in enumerate(reversed(seen)))
+        x -= lr * (seen[-1] + momentum * b if nesterov else b)
+    return x
+
+
+def adagrad_number(x, gradients, lazy, *, lr=0.01, lr_decay=0.0, eps=1e-10, weight_decay=0.0):
+    seen = []
+    for t, g in enumerate(gradients, start=1):
+        if g is None and lazy:
+            continue
+        seen.append((g or 0.0) + weight_decay * x)
+        x -= lr / (1 + (t - 1) * lr_decay) * seen[-1] / (math.sqrt(math.fsum(e * e for e in seen)) + eps)
+    return x
+
+
+def adam_number(x, gradients, lazy, *, lr=0.001, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+    seen = []
+    for t, g in enumerate(gradients, start=1):
+        if g is None and lazy:
+            continue
+        seen.append((g or 0.0) + weight_decay * x)
+        m, v = (
+            math.fsum((1 - b) * b**age * e**power for age, e in enumerate(reversed(seen))) / (1 - b**t)
+            for power, b in enumerate(betas, start=1)
+        )
+        x -= lr * m / (math.sqrt(v) + eps)
+    return x
+
+
+NUMBERS = {"sgd": sgd_number, "adagrad": adagrad_number, "adam": adam_number}
+
+
+def oracle(name, table, gradients, lazy, options):
+    """The table after all steps, number by number; real and imaginary parts are numbers of their own."""
+    single, out = NUMBERS[name], table.astype(np.result_type(table.dtype, np.float64))
+    for i in np.ndindex(table.shape):
+        seen = []
+        for gradient in gradients:
+            k = np.searchsorted(gradient.rows, i[0])
+            has = k < len(gradient.rows) and gradient.rows[k] == i[0]
+            seen.append(gradient.values[(k, *i[1:])] if has else None)
+        parts = [
+            single(float(getattr(table[i], part)), [g if g is None else float(getattr(g, part)) for g in seen], lazy, **options)
+            for part in ("real", "imag")
+        ]
+        out[i] = complex(*parts) if table.dtype.kind == "c" else parts[0]
+    return out
+
+
+def run(name, table, gradients, options, untouched="dense", dense=False):
+    """Table and state after all steps."""
+    table, optimizer = table.copy(), OPTIMIZERS[name]
+    state = optimizer.state(table)
+    for gradient in gradients:
+        given = gradient.to_dense() if dense else gradient
+        assert optimizer.step_(table, given, state=state, untouched=untouched, **options) is None
+    return table, state
+
+
+def draw(rng, shape, dtype, steps=5):
+    """A table, and gradients of it that leave out some rows, one of them all."""
+    gradients = []
+    for step in range(steps):
+        rows = np.flatnonzero(rng.random(shape[0]) < 0.5) if step != 3 else np.array([], int)
+        gradients.append(RowSparse(rows, naive.rows(rng, (len(rows), *shape[1:]), dtype), shape[0]))
+    return naive.rows(rng, shape, dtype), gradients
+
+
+def same(a, b):
+    """Whether two runs ended alike, to the bit."""
+    (table, state), (table2, state2) = a, b
+    arrays = all(naive.same_bits(v, state2[k]) if isinstance(v, np.ndarray) else v == state2[k] for k, v in state.items())
+    return naive.same_bits(table, table2) and state.keys() == state2.keys() and arrays
+
+
+# ---- several steps against the loops
+
+
+@given(
+    seed=SEEDS,
+    dtype=st.sampled_from(DTYPES),
+    case=st.sampled_from(CASES),
+    shape=st.sampled_from([(4, 3), (5,), (3, 2, 2), (1, 1), (3, 0), (0, 2)]),
+    untouched=st.sampled_from(["dense", "lazy"]),
+)
+def test_five_steps(seed, dtype, case, shape, untouched):
+    (name, options), rng = case, np.random.default_rng(seed)
+    table, gradients = draw(rng, shape, dtype)
+    found, state = run(name, table, gradients, options, untouched)
+    expected = oracle(name, table, gradients, untouched == "lazy", options)
+    assert found.dtype == dtype
+    assert state.get("step", 5) == 5
+    assert np.abs(found - expected).max(initial=0) <= LOOPS[found.real.itemsize]
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=NAMES)
+def test_a_dense_gradient_is_a_sparse_one_with_zeros(name, options):
+    """To the bit, state included: where a zero may be left out, it changes nothing."""
+    for dtype in DTYPES:
+        for shape in ((6, 3), (5,), (4, 2, 2), (3, 0)):
+            table, gradients = draw(np.random.default_rng(1), shape, dtype)
+            assert same(run(name, table, gradients, options), run(name, table, gradients, options, dense=True))
+            full = [RowSparse(np.arange(len(table)), g.to_dense(), len(table)) for g in gradients]
+            for untouched in ("dense", "lazy"):  # every row has a gradient
+                assert same(run(name, table, full, options, untouched), run(name, table, gradients, options, dense=True))
+            assert same(run(name, table, full, options, "lazy", dense=True), run(name, table, gradients, options, dense=True))
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=NAMES)
+def test_where_dense_and_lazy_are_the_same(name, options):
+    """Plain SGD, and Adagrad without weight decay, and these only."""
+    table, gradients = draw(np.random.default_rng(2), (6, 3), np.float32)
+    dense, lazy = (run(name, table, gradients, options, untouched) for untouched in ("dense", "lazy"))
+    assert same(dense, lazy) == (f"{name}-{options}" in AT_REST)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=NAMES)
+def test_lazy_neither_reads_nor_writes_other_rows(name, options):
+    """A NaN there stays where it is, and reaches nothing else."""
+    table, optimizer = naive.rows(np.random.default_rng(3), (5, 2)), OPTIMIZERS[name]
+    table[[0, 3]] = np.nan
+    state = optimizer.state(table)
+    for array in state.values():
+        if isinstance(array, np.ndarray):
+            array[[0, 3]] = np.nan
+    for _ in range(3):
+        optimizer.step_(
+            table, RowSparse(np.array([1, 2, 4]), np.ones((3, 2)), 5), state=state, untouched="lazy", **options
+        )  # fmt: skip
+    for array in (table, *state.values()):
+        if isinstance(array, np.ndarray):
+            assert np.isnan(array[[0, 3]]).all()
+            assert np.isfinite(array[[1, 2, 4]]).all()
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=NAMES)
+def test_a_complex_number_is_two_reals(name, options):
+    """To the bit; a table of one axis too."""
+    for shape in ((6, 3), (5,)):
+        table, gradients = draw(np.random.default_rng(4), shape, np.complex64)
+        found, _ = run(name, table, gradients, options)
+        split = [RowSparse(g.rows, np.stack([g.values.real, g.values.imag], axis=-1), len(table)) for g in gradients]
+        reals, _ = run(name, np.stack([table.real, table.imag], axis=-1), split, options)
+        assert naive.same_bits(found.real.copy(), reals[..., 0].copy())
+        assert naive.same_bits(found.imag.copy(), reals[..., 1].copy())
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=NAMES)
+@pytest.mark.parametrize("block", [1, 4, 7])
+def test_blocks_change_nothing(name, options, block, monkeypatch):
+    table, gradients = draw(np.random.default_rng(5), (9, 2), np.float64)
+    expected = [run(name, table, gradients, options, u, d) for u in ("dense", "lazy") for d in (False, True)]
+    monkeypatch.setattr(rowwise, "BLOCK", block)
+    found = [run(name, table, gradients, options, u, d) for u in ("dense", "lazy") for d in (False, True)]
+    assert all(map(same, found, expected))
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=NAMES)
+def test_layouts(name, options):
+    """Gradients may be strided or read-only, tables and states unaligned."""
+    table, gradients = draw(np.random.default_rng(6), (6, 2), np.complex128, steps=2)
+    expected = run(name, table, gradients, options)
+    odd, optimizer = naive.laid_out(table, "unaligned", None), OPTIMIZERS[name]
+    state = {k: naive.laid_out(v, "unaligned", None) if isinstance(v, np.ndarray) else v for k, v in optimizer.state(odd).items()}
+    assert not odd.flags.aligned
+    for gradient, layout in zip(gradients, ("strided", "Fortran"), strict=True):
+        values = naive.laid_out(gradient.values, layout, None)
+        values.flags.writeable = False
+        optimizer.step_(odd, RowSparse(gradient.rows, values, 6), state=state, **options)
+    assert same((odd, state), expected)
+    odd, state = table.copy(), optimizer.state(table)
+    for gradient, layout in zip(gradients, ("reversed", "Fortran"), strict=True):
+        optimizer.step_(odd, naive.laid_out(gradient.to_dense(), layout, None), state=state, **options)
+    assert same((odd, state), expected)
+
+
+# ---- literal numbers
+
+
+def test_sgd_by_hand():
+    table, state = np.array([[1.0], [1.0]]), sgd_state(np.ones((2, 1)))
+    steps = [([0, 1], [[2.0], [4.0]]), ([0], [[2.0]])]
+    for rows, values in steps:
+        sgd_(table, RowSparse(np.array(rows), np.array(values), 2), lr=0.25, momentum=0.5, state=state)
+    # row 0: b = 2, 3; x = 1 - .5 - .75; row 1: b = 4, 2; x = 1 - 1 - .5
+    assert table.tolist() == [[-0.25], [-0.5]]
+    assert state["momentum_buffer"].tolist() == [[3.0], [2.0]]
+    sgd_(table, np.array([[1.0], [0.0]]), lr=0.5, momentum=0.5, nesterov=True, weight_decay=2.0, state=state)
+    # row 0: g = 1 - .5, b = 1.5 + .5, x = -.25 - .5 (.5 + 1); row 1: g = -1, b = 0, x = -.5 - .5 (-1 + 0)
+    assert table.tolist() == [[-1.0], [0.0]]
+    assert state["momentum_buffer"].tolist() == [[2.0], [0.0]]
+
+
+def test_plain_sgd_rounds_once_in_single_precision():
+    a, b, lr = np.float32(6 / 7), np.float32(24 / 7), np.float32(0.1)
+    table = np.array([a])
+    sgd_(table, np.array([b]), lr=0.1)
+    assert table[0] == np.float32(float(a) - float(lr) * float(b)) != a - lr * b
+
+
+def test_adagrad_by_hand():
+    table, state = np.array([1.0, 1.0, 1.0]), adagrad_state(np.ones(3))
+    adagrad_(table, np.array([3.0, -1e-3, 0.0]), state=state, lr=0.5)
+    np.testing.assert_allclose(table, [0.5, 1.5, 1.0], rtol=1e-6)
+    adagrad_(table, np.array([4.0, 0.0, 0.0]), state=state, lr=0.5, lr_decay=1.0)
+    np.testing.assert_allclose(table, [0.5 - 0.25 * 0.8, 1.5, 1.0], rtol=1e-6)
+    np.testing.assert_allclose(state["sum"], [25.0, 1e-6, 0.0], rtol=1e-14)
+    assert state["step"] == 2
+
+
+def test_adam_by_hand():
+    """One gradient, then none: 1, .9, .833, .781, as peers.md 5.3 has it from torch."""
+    table, state = np.array([[1.0]]), adam_state(np.ones((1, 1)))
+    lengths = []
+    for g in (5.0, 0.0, 0.0):
+        adam_(table, np.array([[g]]), state=state, lr=0.1)
+        lengths.append(float(table[0, 0]))
+    np.testing.assert_allclose(lengths, [0.9, 0.833, 0.781], atol=0.5e-3)
+    np.testing.assert_allclose(state["exp_avg"], [[0.5 * 0.9**2]], rtol=LITERAL)
+    np.testing.assert_allclose(state["exp_avg_sq"], [[0.025 * 0.999**2]], rtol=LITERAL)
+    assert state["step"] == 3
+
+
+def test_adams_eps_stands_outside_of_the_correction():
+    """In the first step m' = g and v' = g^2, so that the step is lr g / (|g| + eps)."""
+    table = np.zeros((1, 1))
+    adam_(table, np.array([[2.0]]), state=adam_state(table), lr=1.0, eps=2.0)
+    np.testing.assert_allclose(table, [[-0.5]], rtol=LITERAL)
+
+
+def test_adams_mean_is_reckoned_from_the_nearer_end():
+    """As torch's lerp: with b1 = 0 the mean is the gradient, whatever it was before; with b1 near 1 the old one keeps its digits."""
+    for b1, before, g, expected in ((0.0, 1e20, 1.0, 1.0), (1 - 2.0**-53, 1.0, 2.0**54, 3.0)):
+        table, state = np.zeros(1), adam_state(np.zeros(1))
+        state["exp_avg"][:], state["step"] = before, 1
+        adam_(table, np.array([g]), state=state, betas=(b1, 0.5))
+        assert state["exp_avg"].tolist() == [expected]
+
+
+def test_steps_count_without_any_gradient():
+    nothing = RowSparse(np.array([], int), np.zeros((0, 2)), 3)
+    for name in ("adagrad", "adam"):
+        table, state = run(name, np.ones((3, 2)), [nothing] * 3, {}, "lazy")
+        assert state["step"] == 3
+        assert table.tolist() == [[1.0, 1.0]] * 3
+
+
+# ---- the state
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=NAMES)
+def test_a_saved_state_goes_on_where_it_was(name, options, tmp_path):
+    """Through a file, to the bit: arrays as arrays, ints as JSON."""
+    table, gradients = draw(np.random.default_rng(7), (6, 3), np.float32, steps=6)
+    expected = run(name, table, gradients, options)
+    half, state = run(name, table, gradients[:3], options)
+    arrays = {k: v for k, v in state.items() if isinstance(v, np.ndarray)}
+    np.savez(tmp_path / "state.npz", **arrays)
+    with np.load(tmp_path / "state.npz", allow_pickle=False) as file:
+        loaded = {**json.loads(json.dumps({k: v for k, v in state.items() if k not in arrays})), **file}
+    for gradient in gradients[3:]:
+        OPTIMIZERS[name].step_(half, gradient, state=loaded, **options)
+    assert same((half, loaded), expected)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_new_state_is_zero_and_like_its_table(name):
+    for dtype in DTYPES:
+        table = np.ones((3, 2), dtype)
+        for value in OPTIMIZERS[name].state(table).values():
+            if isinstance(value, np.ndarray):
+                assert value.dtype == dtype
+                assert value.shape == (3, 2)
+                assert not value.any()
+            else:
+                assert type(value) is int
+                assert value == 0
+        assert (table == 1).all()
+    with pytest.raises(TypeError, match=f"{name}_state: table is a list; allowed: a NumPy array"):
+        OPTIMIZERS[name].state([1.0])
+
+
+def test_plain_sgd_needs_no_state_and_leaves_one_alone():
+    table, state = np.ones((2, 1)), sgd_state(np.ones((2, 1)))
+    state["momentum_buffer"][:] = 7.0
+    sgd_(table, np.ones((2, 1)), lr=0.5, state=state)
+    sgd_(table, np.ones((2, 1)), lr=0.5)
+    assert table.tolist() == [[0.0], [0.0]]
+    assert state["momentum_buffer"].tolist() == [[7.0], [7.0]]
+
+
+def test_names():
+    for written, name in (("SGD", "sgd"), ("Adagrad", "adagrad"), ("Adam", "adam")):
+        assert resolve(OPTIMIZERS, written, function="fit", argument="optimizer") == name
+    assert [o.step_.__name__ for o in OPTIMIZERS.values()] == ["sgd_", "adagrad_", "adam_"]
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=NAMES)
+def test_memory(name, options):
+    """Steps take memory for the rows they visit, or for a block of them, however large the table is."""
+    table, optimizer = np.zeros((400_000, 8), np.float32), OPTIMIZERS[name]
+    state = optimizer.state(table)
+    gradient = RowSparse(np.array([5, 77_777, 399_999]), np.ones((3, 8), np.float32), len(table))
+    few = 100_000  # bytes; the table has 12.8 million
+    for untouched, limit in (("lazy", few), ("dense", few if f"{name}-{options}" in AT_REST else 5_000_000)):
+        tracemalloc.start()
+        optimizer.step_(table, gradient, state=state, untouched=untouched, **options)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < limit
+
+
+# ---- what is refused, before anything is written
+
+TABLE, STATE = np.ones((3, 2)), {}
+GOOD = RowSparse(np.array([0, 2]), np.full((2, 2), 2.0), 3)
+FLAT = np.ones((3, 2))
+FLAT.flags.writeable = False
+
+
+def changed(name, **entries):
+    """The state of TABLE with other entries; None takes one out."""
+    state = {**OPTIMIZERS[name].state(TABLE), **entries}
+    return {k: v for k, v in state.items() if v is not None}
+
+
+TINY = r"a finite number >= 2.22507e-308"
+REFUSED = [
+    *(
+        (name, arguments, error, said)
+        for name in OPTIMIZERS
+        for arguments, error, said in (
+            ({"table": [[1.0]]}, TypeError, "table is a list; allowed: a NumPy array"),
+            ({"table": np.ones((3, 2), int)}, TypeError, "table.dtype = int64 is not supported; allowed: float32"),
+            ({"table": FLAT}, ValueError, "table is read-only; allowed: a writable array"),
+            ({"table": np.ones((6, 2))[::2]}, ValueError, r"table has strides \(32, 8\); allowed: a C-contiguous array"),
+            ({"gradient": 0.5}, TypeError, "gradient is a float; allowed: a NumPy array"),
+            ({"gradient": np.ones((2, 2))}, ValueError, r"gradient has shape \(2, 2\); allowed: \(3, 2\), the shape of table"),
+            ({"gradient": np.ones((3, 2), "f4")}, TypeError, "gradient has dtype float32; allowed: float64, the dtype of table"),
+            (
+                {"gradient": RowSparse(np.array([0]), np.ones((1, 2)), 4)},
+                ValueError,
+                r"gradient is of a float64 \(4, 2\) table; allowed: float64 \(3, 2\), those of table",
+            ),
+            ({"gradient": TABLE}, ValueError, "table shares memory with gradient; allowed: arrays that do not overlap"),
+            ({"untouched": "sparse"}, ValueError, "untouched = 'sparse' is not a choice; allowed: 'dense' or 'lazy'"),
+            ({"lr": -0.1}, ValueError, "lr = -0.1 is out of range; allowed: a finite number >= 0"),
+            ({"lr": math.nan}, ValueError, "lr = nan is out of range; allowed: a finite number >= 0"),
+            ({"lr": True}, TypeError, "lr = True is of type bool; allowed: a finite number >= 0"),
+            ({"weight_decay": -1}, ValueError, "weight_decay = -1 is out of range; allowed: a finite number >= 0"),
+            ({"weight_decay": math.inf}, ValueError, "weight_decay = inf is out of range; allowed: a finite number >= 0"),
+            ({"state": [1]}, TypeError, rf"state is a list; allowed: {name}_state\(table\), the same dict at each step"),
+        )
+    ),
+    ("sgd", {"momentum": 1.0}, ValueError, "momentum = 1.0 is out of range; allowed: a finite number >= 0 and < 1"),
+    ("sgd", {"momentum": -0.5}, ValueError, "momentum = -0.5 is out of range; allowed: a finite number >= 0 and < 1"),
+    (
+        "sgd",
+        {"momentum": 0.5, "state": None},
+        TypeError,
+        r"state is None; allowed: sgd_state\(table\), the same dict at each step",
+    ),
+    ("sgd", {"nesterov": True}, ValueError, "nesterov = True has no momentum to look ahead with; allowed: with momentum > 0"),
+    ("sgd", {"nesterov": 1, "momentum": 0.5}, ValueError, "nesterov = 1 is not a choice; allowed: True or False"),
+    ("sgd", {"state": {}}, ValueError, r"state has no keys; allowed: momentum_buffer, those of sgd_state\(table\)"),
+    ("adagrad", {"lr_decay": -1.0}, ValueError, "lr_decay = -1.0 is out of range; allowed: a finite number >= 0"),
+    ("adagrad", {"eps": 0}, ValueError, f"eps = 0 is out of range; allowed: {TINY}"),
+    ("adam", {"eps": 0.0}, ValueError, f"eps = 0.0 is out of range; allowed: {TINY}"),
+    ("adam", {"betas": 0.9}, TypeError, "betas = 0.9 is no pair; allowed: two numbers >= 0 and < 1"),
+    ("adam", {"betas": (0.9,)}, TypeError, r"betas = \(0.9,\) is no pair; allowed: two numbers >= 0 and < 1"),
+    ("adam", {"betas": (1.0, 0.9)}, ValueError, r"betas\[0\] = 1.0 is out of range; allowed: a finite number >= 0 and < 1"),
+    ("adam", {"betas": (0.9, -0.1)}, ValueError, r"betas\[1\] = -0.1 is out of range; allowed: a finite number >= 0 and < 1"),
+    ("adam", {"state": None}, TypeError, r"state is None; allowed: adam_state\(table\), the same dict at each step"),
+    (
+        "adam",
+        {"state": adagrad_state(TABLE)},
+        ValueError,
+        r"state has step, sum keys; allowed: step, exp_avg, exp_avg_sq, those of adam_state\(table\)",
+    ),
+    (
+        "adam",
+        {"state": changed("adam", exp_avg=None)},
+        ValueError,
+        "state has step, exp_avg_sq keys; allowed: step, exp_avg, exp",
+    ),
+    (
+        "adam",
+        {"state": changed("adam", step=-1)},
+        ValueError,
+        r"state\['step'\] = -1 is out of range; allowed: a whole number >= 0",
+    ),
+    ("adam", {"state": changed("adam", step=1.0)}, TypeError, r"state\['step'\] = 1.0 is of type float; allowed: a whole number"),
+    (
+        "adam",
+        {"state": changed("adam", exp_avg_sq=np.zeros((4, 2)))},
+        ValueError,
+        r"state\['exp_avg_sq'\] has shape \(4, 2\); allowed: \(3, 2\), the shape of table",
+    ),
+    (
+        "adagrad",
+        {"state": changed("adagrad", sum=np.zeros((3, 2), "f4"))},
+        TypeError,
+        r"state\['sum'\] has dtype float32; allowed: float64, the dtype of table",
+    ),
+    ("adagrad", {"state": changed("adagrad", sum=FLAT)}, ValueError, r"state\['sum'\] is read-only; allowed: a writable array"),
+    ("adagrad", {"state": changed("adagrad", sum=TABLE)}, ValueError, r"state\['sum'\] shares memory with table; allowed"),
+    (
+        "adagrad",
+        {"state": changed("adagrad", sum=GOOD.values)},
+        ValueError,
+        r"state\['sum'\] has shape \(2, 2\); allowed: \(3, 2\)",
+    ),
+    (
+        "adam",
+        {"state": dict.fromkeys(("exp_avg", "exp_avg_sq"), np.zeros((3, 2))) | {"step": 0}},
+        ValueError,
+        r"state\['exp_avg_sq'\] shares memory with state\['exp_avg'\]; allowed: arrays that do not overlap",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "error", "said"), REFUSED, ids=[f"{n}-{s}" for n, _, _, s in REFUSED])
+def test_refused_calls_change_nothing(name, arguments, error, said):
+    arguments = {"table": TABLE, "gradient": GOOD, "state": OPTIMIZERS[name].state(TABLE), "lr": 0.1, **arguments}
+    before = copy.deepcopy((TABLE, arguments["state"], GOOD.values))
+    with pytest.raises(error, match=f"^{name}_: {said}"):
+        OPTIMIZERS[name].step_(arguments.pop("table"), arguments.pop("gradient"), **arguments)
+    assert repr((TABLE, arguments["state"], GOOD.values)) == repr(before)
+
+
+def test_numbers_that_single_precision_cannot_hold():
+    table = np.ones((3, 2), np.float32)
+    gradient, state = np.ones_like(table), adam_state(table)
+    with pytest.raises(ValueError, match=r"adam_: eps = 1e-40 is out of range; allowed: a finite number >= 1.17549e-38"):
+        adam_(table, gradient, state=state, eps=1e-40)
+    for name in ("lr", "weight_decay", "eps"):
+        with pytest.raises(ValueError, match=rf"adam_: {name} = 1e\+39 is out of range; allowed: up to 3.40282e\+38"):
+            adam_(table, gradient, state=state, **{name: 1e39})
+    assert state["step"] == 0
+    assert (table == 1).all()
