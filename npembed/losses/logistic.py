@@ -4,12 +4,12 @@ import numpy as np
 
 
 def log1pexp(x):
-    """``log(1 + e^x) = -log sigmoid(-x)``: a smooth ``max(x, 0)``. Neither overflows nor loses the small values at negative `x`.
+    """``log(1 + e^x) = -log sigmoid(-x)``: a smooth ``max(x, 0)``. Neither overflows nor loses the small values at negative x.
 
     >>> log1pexp(np.array([-1e4, 0.0, 1e4]))
     array([0.00000000e+00, 6.93147181e-01, 1.00000000e+04])
     """
-    return np.logaddexp(0.0, x)
+    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
 
 
 def sigmoid(x):

@@ -156,7 +156,7 @@ def _gap(function, positive, negative, mask, margin, edge):
     _options(function, margin, edge)
     mask = kept(function, mask, negative)
     try:
-        gap = np.where(mask, wide(negative), 0.0) - wide(positive) + margin
+        gap = wide(negative) - wide(positive) + margin
     except ValueError:
         raise ValueError(
             f"{function}: negative has shape {negative.shape}; allowed: one that broadcasts with {positive.shape}, that of positive"
