@@ -148,9 +148,8 @@ def _replace(rng, triples, where, side, size):
     """Write other ids below `size` over those in the rows `where`, drawn evenly."""
     column = triples[where, COLUMNS[side]]
     drawn = rng.randint(0, size - 1, len(column))
-    triples[where, COLUMNS[side]] = drawn + (
-        drawn >= column
-    )  # one id less is drawn from; from the original on they move up by one
+    drawn += drawn >= column  # one id less is drawn from; those from the original on move up by one
+    triples[where, COLUMNS[side]] = drawn
 
 
 class KnownTriples(NamedTuple):
