@@ -513,6 +513,19 @@ def bad_input():
     )
 
 
+@pytest.mark.parametrize("registry", [LOSSES, LCWA_LOSSES], ids=["slcwa", "lcwa"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_cotangent_is_one_number(name, registry):
+    args = (P, N) if registry is LOSSES else (N, N)
+    vjp = registry[name].vjp
+    for g in (2, np.float32(2), np.array(2.0)):
+        for a, e in zip(vjp(g, *args), vjp(2.0, *args), strict=True):
+            assert (a == e).all()
+    for g, error in ((np.ones(2), TypeError), ("1", TypeError), (math.nan, ValueError)):
+        with pytest.raises(error, match=rf"^{vjp.__name__}: g = .*; allowed: a finite number"):
+            vjp(g, *args)
+
+
 @pytest.mark.parametrize(("op", "args", "options", "error", "said"), list(bad_input()))
 def test_bad_input_is_refused(op, args, options, error, said):
     """By the function that was called, and by its vjp, in the same words."""

@@ -158,6 +158,7 @@ def test_which_average_is_right():
             "expected_norm: p = inf has no formula; all",
         ),
         (lambda: lp(np.zeros((2, 0)), normalize=True), ValueError, "expected_norm: d = 0 is out of range; allowed: a whole"),
+        (lambda: lp_vjp(np.ones(2), ROWS), TypeError, "lp_vjp: g = array([1., 1.]) is of type ndarray; allowed: a finite number"),
         (lambda: expected_norm(2, 1.0), TypeError, "expected_norm: d = 1.0 is of type float; allowed: a whole number >= 1"),
         (
             lambda: expected_norm(2, 1, expected=None),

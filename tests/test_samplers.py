@@ -94,6 +94,14 @@ def test_bernoulli_shares():
         assert np.bincount(others, minlength=4).max() / 20_000 == pytest.approx(1 / 3, abs=TOLERANCES["share"])
 
 
+def test_bernoulli_at_the_very_probability():
+    """The head goes where the draw is below the probability, not where it equals it."""
+    drawn = TorchGenerator(4).rand((1,))
+    for p, head in ((drawn, False), (np.nextafter(drawn, np.float32(1)), True)):
+        found = bernoulli(4, np.array([[0, 0, 1]]), num_entities=5, head_probability=p)
+        assert (found[0, 0, 0] != 0) == head
+
+
 def test_samplers_take_any_generator_and_leave_their_input_alone():
     positives = graph(np.random.default_rng(0), 9, 5, 2)
     before = positives.copy()
@@ -163,7 +171,7 @@ INDEX = index_triples(POSITIVES)
 @pytest.mark.parametrize(
     ("call", "error", "said"),
     [
-        (lambda: basic(0, POSITIVES, num_entities=3, corrupt=()), ValueError, "basic: corrupt = () names no column; allowed: at least"),
+        (lambda: basic(0, POSITIVES, num_entities=3, corrupt=()), ValueError, "basic: corrupt = () names no sides; allowed: a sequence"),
         (lambda: bernoulli(0, POSITIVES, num_entities=1, head_probability=HALF), ValueError, "bernoulli: num_entities = 1 is out of"),
         (lambda: bernoulli(0, POSITIVES, num_entities=2, head_probability=HALF), IndexError, "bernoulli: positives[1, 0] = 2 is outs"),
         (lambda: bernoulli(0, POSITIVES, num_entities=3, head_probability=HALF[:1]), IndexError, "bernoulli: positives[1, 1] = 1 is"),

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import check
 from .arguments import columns, labelled
 
 
@@ -64,7 +65,7 @@ def crossentropy_vjp(g, positive, negative, *, mask=None):
     """
     scores, dtype = _candidates("crossentropy_vjp", positive, negative, mask)
     _, _, chance, rest = _softmax(scores)
-    share = float(g) / len(scores)
+    share = check.cotangent("crossentropy_vjp", g) / len(scores)
     return (-share * rest[:, :1]).astype(dtype), (share * chance[:, 1:]).astype(dtype)
 
 
@@ -127,7 +128,7 @@ def crossentropy_lcwa_vjp(g, scores, labels):
     q = _distribution(y)
     _, _, chance, rest = _softmax(x)
     d = np.where(y.any(axis=1, keepdims=True), chance * (1 - q) - q * rest, 0.0)
-    return (float(g) / len(x) * d).astype(dtype)
+    return (check.cotangent("crossentropy_lcwa_vjp", g) / len(x) * d).astype(dtype)
 
 
 def _candidates(function, positive, negative, mask):

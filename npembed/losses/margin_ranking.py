@@ -68,7 +68,7 @@ def margin_ranking_vjp(g, positive, negative, *, mask=None, margin=1.0, edge="st
     (array([[-0.5]]), array([[0.5, 0. ]]))
     """
     gap, counts, dtype = _gap("margin_ranking_vjp", positive, negative, mask, margin, edge)
-    d = float(g) * np.where(counts, _active(gap, edge), 0.0) / max(counts.sum(), 1)
+    d = check.cotangent("margin_ranking_vjp", g) * np.where(counts, _active(gap, edge), 0.0) / max(counts.sum(), 1)
     return unbroadcast(-d, positive.shape).astype(dtype), unbroadcast(d, negative.shape).astype(dtype)
 
 
@@ -137,7 +137,7 @@ def margin_ranking_lcwa_vjp(g, scores, labels, *, margin=1.0, edge="stop"):
         active = _active(gap, edge)
         d[row, true] = -active.sum(axis=1)
         d[row, ~true] = active.sum(axis=0)
-    return (float(g) * d / max(count, 1)).astype(dtype)
+    return (check.cotangent("margin_ranking_lcwa_vjp", g) * d / max(count, 1)).astype(dtype)
 
 
 def _active(gap, edge):

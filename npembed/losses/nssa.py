@@ -120,7 +120,7 @@ def nssa_vjp(
     options = _options("nssa_vjp", margin, adversarial_temperature, detach)
     positive, negative, mask, dtype = columns("nssa_vjp", positive, negative, mask)
     w = _given("nssa_vjp", weights, negative, mask, options)
-    share = float(g) / (2 * len(positive))
+    share = check.cotangent("nssa_vjp", g) / (2 * len(positive))
     dnegative = _negative_slope(negative, w, options, constant=weights is not None)
     return (-share * sigmoid(-margin - positive)).astype(dtype), (share * dnegative).astype(dtype)
 
@@ -191,7 +191,7 @@ def nssa_lcwa_vjp(g, scores, labels, *, margin=9.0, adversarial_temperature=1.0,
     w = _given("nssa_lcwa_vjp", weights, x, ~true, options)
     up = sigmoid(-margin - x) / max(true.sum(), 1)
     down = _negative_slope(x, w, options, constant=weights is not None) / len(x)
-    return (float(g) / 2 * np.where(true, -up, down)).astype(dtype)
+    return (check.cotangent("nssa_lcwa_vjp", g) / 2 * np.where(true, -up, down)).astype(dtype)
 
 
 def _options(function, margin, temperature, detach):

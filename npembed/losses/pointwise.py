@@ -5,6 +5,7 @@ A term and its slope are functions of scores x and labels y in float64.
 
 import numpy as np
 
+from .. import check
 from .arguments import columns, labelled
 
 
@@ -18,7 +19,7 @@ def pair_mean(function, term, positive, negative, mask):
 def pair_mean_gradients(function, slope, g, positive, negative, mask):
     """``g slope(x, y) / n`` for every one of the n scores that count, 0 for the others; in the dtype of the scores."""
     positive, negative, mask, dtype = columns(function, positive, negative, mask)
-    share = float(g) / (positive.size + mask.sum())
+    share = check.cotangent(function, g) / (positive.size + mask.sum())
     dnegative = np.where(mask, slope(negative, 0.0), 0.0)
     return (share * slope(positive, 1.0)).astype(dtype), (share * dnegative).astype(dtype)
 
@@ -32,4 +33,4 @@ def label_mean(function, term, scores, labels):
 def label_mean_gradient(function, slope, g, scores, labels):
     """``g slope(x, y) / n``, in the dtype of the scores."""
     x, y, dtype = labelled(function, scores, labels)
-    return (float(g) / x.size * slope(x, y)).astype(dtype)
+    return (check.cotangent(function, g) / x.size * slope(x, y)).astype(dtype)
