@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "check", "datasets", "embedding", "evaluation", "gradcheck", "initializers", "interactions", "kernels", "layer", "losses", "model",
-    "models", "op", "optimizers", "random", "row_maps", "rows", "samplers", "show", "trace", "training",
+    "models", "op", "optimizers", "random", "regularizers", "row_maps", "rows", "samplers", "show", "trace", "training",
 )  # fmt: skip
 _NAMES = {"Embedding": "layer", "Op": "op", "RowSparse": "rows"}
 

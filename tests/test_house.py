@@ -18,7 +18,7 @@ FLOORS = [
     {"kernels"},
     {"check", "op", "random", "gradcheck"},
     {"rows", "row_maps"},
-    {"initializers", "interactions", "losses", "samplers", "datasets"},
+    {"initializers", "regularizers", "interactions", "losses", "samplers", "datasets"},
     {"embedding", "optimizers"},
     {"model", "evaluation"},
     {"training", "trace"},

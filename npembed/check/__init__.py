@@ -25,10 +25,24 @@ from .arrays import (
     triples,
     writable,
 )
-from .values import UnknownNameError, choice, dtype, fits, integer, keywords, names, options, order, real, shape, unknown
+from .values import (
+    UnknownNameError,
+    choice,
+    cotangent,
+    dtype,
+    fits,
+    integer,
+    keywords,
+    names,
+    options,
+    order,
+    real,
+    shape,
+    unknown,
+)
 
 __all__ = [
-    "ID_DTYPES", "TABLE_DTYPES", "UnknownNameError", "array", "axes", "batch", "choice", "columns", "dims", "dtype", "fits",
-    "ids", "integer", "keywords", "like", "names", "numbers_in", "op", "options", "order", "position", "real", "rows", "shape",
+    "ID_DTYPES", "TABLE_DTYPES", "UnknownNameError", "array", "axes", "batch", "choice", "columns", "cotangent", "dims", "dtype",
+    "fits", "ids", "integer", "keywords", "like", "names", "numbers_in", "op", "options", "order", "position", "real", "rows", "shape",
     "table", "triples", "unknown", "writable",
 ]  # fmt: skip

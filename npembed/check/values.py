@@ -70,6 +70,11 @@ def real(function, argument, value, minimum=None, maximum=None, *, above=None, b
     return number
 
 
+def cotangent(function, g):
+    """The gradient of a single number, a number or an array without axes, as a float."""
+    return real(function, "g", g[()] if isinstance(g, np.ndarray) and g.ndim == 0 else g)
+
+
 def dtype(function, argument, value):
     """`value` as the dtype of a table: float32, float64, complex64 or complex128."""
     try:

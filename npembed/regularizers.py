@@ -1,0 +1,152 @@
+"""Regularizers turn rows into a number that is added to the loss, so that it costs something to be long."""
+
+import math
+
+import numpy as np
+
+from . import check
+from .op import Op, wide
+from .row_maps import norm, norm_vjp
+
+
+def expected_norm(p, d, *, expected="exact"):
+    """How long a row of d standard normal numbers is on average, ``E |x|_p``.
+
+    ``expected="exact"``: ``d sqrt(2 / pi)`` for p = 1 and ``sqrt(2) Gamma((d + 1) / 2) / Gamma(d / 2)`` for p = 2 (there is no such
+    formula for other p). ``expected="pykeen"``: ``(d E|x_1|^p)^(1/p)`` with ``E|x_1|^p = 2^(p/2) Gamma((p + 1) / 2) / sqrt(pi)``,
+    the root of the mean where the mean of the root is meant: right for p = 1 only, and sqrt(d) for p = 2, too long by a quarter at
+    d = 1 and by ``1 / 4d`` of itself for large d.
+
+    Parameters
+    ----------
+    p : float >= 1, finite
+    d : int >= 1
+    expected : "exact" or "pykeen"
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        For p = inf, and with "exact" for p other than 1 and 2.
+
+    References
+    ----------
+    Johnson, Kotz and Balakrishnan, Continuous Univariate Distributions 1 (1994), chapter 18 (chi distribution).
+    pykeen.utils.get_expected_norm (1.11.1).
+
+    Examples
+    --------
+    >>> round(expected_norm(2, 1), 4), expected_norm(2, 4, expected="pykeen")
+    (0.7979, 2.0)
+    """
+    check.choice("expected_norm", "expected", expected, ("exact", "pykeen"))
+    p, d = check.order("expected_norm", p), check.integer("expected_norm", "d", d, minimum=1)
+    if expected == "exact" and p not in (1, 2):
+        raise ValueError(
+            f"expected_norm: p = {p:g} has no closed form; allowed: 1 or 2, or any finite p with expected = 'pykeen'"
+        )
+    if p == math.inf:
+        raise ValueError("expected_norm: p = inf has no formula; allowed: a finite p")
+    if p == 1:
+        return d * math.sqrt(2 / math.pi)
+    if expected == "pykeen":
+        moment = math.lgamma((p + 1) / 2) + (p * math.log(2) - math.log(math.pi)) / 2
+        return math.sqrt(d) if p == 2 else math.exp((math.log(d) + moment) / p)
+    length = math.sqrt(2 / math.pi)
+    for k in range(1, d):  # E_k E_(k+1) = k, so that no quotient of huge Gammas is taken
+        length = k / length
+    return length
+
+
+def lp(x, *, weight=1.0, dim=-1, p=2.0, normalize=False, expected="exact", ties="split", slope_at_zero=0.0):
+    """Charge for length: ``weight mean |x|_p``, over all rows of x; with ``normalize=True`` divided by `expected_norm`.
+
+    It is the norm itself, not its square or p-th power, so short rows are pulled as hard as long ones. The mean is over the rows
+    given, not over the table: an id that comes twice in a batch counts twice. No row at all: 0 (NaN in PyKEEN). The result has the
+    precision of x (in PyKEEN always float32, which a float64 loss that it is added to then becomes).
+
+    Parameters
+    ----------
+    x : ndarray (..., d), real or complex
+    weight : float
+    dim : int, tuple of int, or None for one norm of all of x
+    p : float in [1, inf]
+    normalize : bool
+        Divide by the length that a row of standard normal numbers has on average, so that one weight does for any d.
+    expected : "exact" or "pykeen"
+        Which average, see `expected_norm`. PyKEEN's presets (weights such as 0.1 for DistMult) go with "pykeen", which counts
+        ``d = x.shape[-1]`` whatever `dim` is; "exact" counts the entries of one norm. Complex entries count once in both.
+    ties, slope_at_zero
+        Conventions at the kinks of the norm; only `lp_vjp` reads them.
+
+    Returns
+    -------
+    float of the precision of x
+
+    Raises
+    ------
+    ValueError
+        For p < 1, a wrong axis, and what `expected_norm` refuses.
+
+    References
+    ----------
+    pykeen.regularizers.LpRegularizer (1.11.1).
+
+    Examples
+    --------
+    >>> float(lp(np.array([[3.0, 4.0], [0.0, 1.0]]), weight=0.5))
+    1.5
+    """
+    scale, lengths = _checked("lp", x, weight, dim, p, normalize, expected)
+    return x.real.dtype.type(scale * norm(wide(x), p=p, dim=dim, ties=ties, slope_at_zero=slope_at_zero).sum() / max(lengths, 1))
+
+
+def lp_vjp(g, x, *, weight=1.0, dim=-1, p=2.0, normalize=False, expected="exact", ties="split", slope_at_zero=0.0):
+    """Pull each row back along the derivative of its norm, ``dx = g weight (d|x|_p / dx) / (n E)`` for n rows.
+
+    The mean gives each norm a cotangent of ``g weight / n``, and `norm_vjp` carries it to the row; E is the expected norm, or 1. For
+    p = 2 all rows are pulled with the same strength, towards zero; a zero row is left alone, by the convention of `norm_vjp`.
+
+    Parameters
+    ----------
+    g : float
+    x, weight, dim, p, normalize, expected
+        As in `lp`.
+    ties, slope_at_zero
+        As in `norm_vjp`.
+
+    Returns
+    -------
+    ndarray like `x`
+
+    Examples
+    --------
+    >>> lp_vjp(1.0, np.array([[3.0, 4.0], [0.0, 1.0]]))
+    array([[0.3, 0.4],
+           [0. , 0.5]])
+    """
+    scale, lengths = _checked("lp_vjp", x, weight, dim, p, normalize, expected)
+    shape = tuple(n for i, n in enumerate(x.shape) if i not in check.axes("lp_vjp", "dim", dim, x.ndim))
+    share = np.full(shape, check.cotangent("lp_vjp", g) * scale / max(lengths, 1))
+    return norm_vjp(share, wide(x), p=p, dim=dim, ties=ties, slope_at_zero=slope_at_zero).astype(x.dtype)
+
+
+def _checked(function, x, weight, dim, p, normalize, expected):
+    """By what the mean norm is multiplied, and of how many norms it is."""
+    check.array(function, "x", x, ndim=1)
+    weight = check.real(function, "weight", weight)
+    p = check.order(function, p)
+    axes = check.axes(function, "dim", dim, x.ndim)
+    check.choice(function, "normalize", normalize, (True, False))
+    check.choice(function, "expected", expected, ("exact", "pykeen"))
+    sizes = [x.shape[a] for a in axes]
+    if normalize:
+        weight /= expected_norm(p, x.shape[-1] if expected == "pykeen" else math.prod(sizes), expected=expected)
+    return weight, math.prod(n for i, n in enumerate(x.shape) if i not in axes)
+
+
+REGULARIZERS = {"lp": Op(lp, lp_vjp)}
+"""By name."""
