@@ -101,7 +101,7 @@ def lp(x, *, weight=1.0, dim=-1, p=2.0, normalize=False, expected="exact", ties=
     1.5
     """
     scale, lengths = _checked("lp", x, weight, dim, p, normalize, expected)
-    return x.real.dtype.type(scale * norm(wide(x), p=p, dim=dim, ties=ties, slope_at_zero=slope_at_zero).sum() / max(lengths, 1))
+    return x.real.dtype.type(scale * norm(wide(x), p=p, dim=dim, ties=ties, slope_at_zero=slope_at_zero).sum() / (lengths or 1))
 
 
 def lp_vjp(g, x, *, weight=1.0, dim=-1, p=2.0, normalize=False, expected="exact", ties="split", slope_at_zero=0.0):
@@ -130,7 +130,7 @@ def lp_vjp(g, x, *, weight=1.0, dim=-1, p=2.0, normalize=False, expected="exact"
     """
     scale, lengths = _checked("lp_vjp", x, weight, dim, p, normalize, expected)
     shape = tuple(n for i, n in enumerate(x.shape) if i not in check.axes("lp_vjp", "dim", dim, x.ndim))
-    share = np.full(shape, check.cotangent("lp_vjp", g) * scale / max(lengths, 1))
+    share = np.full(shape, check.cotangent("lp_vjp", g) * scale / (lengths or 1))
     return norm_vjp(share, wide(x), p=p, dim=dim, ties=ties, slope_at_zero=slope_at_zero).astype(x.dtype)
 
 

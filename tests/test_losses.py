@@ -400,6 +400,15 @@ def test_counts():
     assert LCWA_LOSSES["bce_with_logits"].forward(x[:, :1], two[:, :1]) == pytest.approx(bce, rel=1e-15)
 
 
+def test_a_label_of_one_half_is_false():
+    """Where a loss has to decide; PyKEEN's nssa decides alike."""
+    x, half = np.array([[0.5, -0.2, 1.0]]), np.array([[1.0, 0.5, 0]])
+    for name in ("margin_ranking", "nssa"):
+        for f in LCWA_LOSSES[name]:
+            g = () if f is LCWA_LOSSES[name].forward else (1.0,)
+            assert (f(*g, x, half) == f(*g, x, np.floor(half))).all()
+
+
 @given(
     seed=st.integers(0, 2**32 - 1),
     name=st.sampled_from(list(LOSSES)),

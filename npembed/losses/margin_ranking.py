@@ -42,7 +42,7 @@ def margin_ranking(positive, negative, *, mask=None, margin=1.0, edge="stop"):
     1.025
     """
     gap, counts, dtype = _gap("margin_ranking", positive, negative, mask, margin, edge)
-    return dtype.type(np.where(counts, np.maximum(gap, 0.0), 0.0).sum() / max(counts.sum(), 1))
+    return dtype.type(np.where(counts, np.maximum(gap, 0.0), 0.0).sum() / (counts.sum() or 1))
 
 
 def margin_ranking_vjp(g, positive, negative, *, mask=None, margin=1.0, edge="stop"):
@@ -68,7 +68,7 @@ def margin_ranking_vjp(g, positive, negative, *, mask=None, margin=1.0, edge="st
     (array([[-0.5]]), array([[0.5, 0. ]]))
     """
     gap, counts, dtype = _gap("margin_ranking_vjp", positive, negative, mask, margin, edge)
-    d = check.cotangent("margin_ranking_vjp", g) * np.where(counts, _active(gap, edge), 0.0) / max(counts.sum(), 1)
+    d = check.cotangent("margin_ranking_vjp", g) * np.where(counts, _active(gap, edge), 0.0) / (counts.sum() or 1)
     return unbroadcast(-d, positive.shape).astype(dtype), unbroadcast(d, negative.shape).astype(dtype)
 
 
@@ -106,7 +106,7 @@ def margin_ranking_lcwa(scores, labels, *, margin=1.0, edge="stop"):
     0.7
     """
     pairs, count, dtype = _rows("margin_ranking_lcwa", scores, labels, margin, edge)
-    return dtype.type(sum(np.maximum(gap, 0.0).sum() for _, _, gap in pairs) / max(count, 1))
+    return dtype.type(sum(np.maximum(gap, 0.0).sum() for _, _, gap in pairs) / (count or 1))
 
 
 def margin_ranking_lcwa_vjp(g, scores, labels, *, margin=1.0, edge="stop"):
@@ -137,7 +137,7 @@ def margin_ranking_lcwa_vjp(g, scores, labels, *, margin=1.0, edge="stop"):
         active = _active(gap, edge)
         d[row, true] = -active.sum(axis=1)
         d[row, ~true] = active.sum(axis=0)
-    return (check.cotangent("margin_ranking_lcwa_vjp", g) * d / max(count, 1)).astype(dtype)
+    return (check.cotangent("margin_ranking_lcwa_vjp", g) * d / (count or 1)).astype(dtype)
 
 
 def _active(gap, edge):

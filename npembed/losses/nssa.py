@@ -160,7 +160,7 @@ def nssa_lcwa(scores, labels, *, margin=9.0, adversarial_temperature=1.0, detach
     x, y, dtype = labelled("nssa_lcwa", scores, labels)
     true = y > 0.5
     w = _given("nssa_lcwa", weights, x, ~true, options)
-    first = log1pexp(-margin - x[true]).sum() / max(true.sum(), 1)
+    first = log1pexp(-margin - x[true]).sum() / (true.sum() or 1)
     return dtype.type((first + (w * log1pexp(margin + x)).sum(axis=1).mean()) / 2)
 
 
@@ -189,7 +189,7 @@ def nssa_lcwa_vjp(g, scores, labels, *, margin=9.0, adversarial_temperature=1.0,
     x, y, dtype = labelled("nssa_lcwa_vjp", scores, labels)
     true = y > 0.5
     w = _given("nssa_lcwa_vjp", weights, x, ~true, options)
-    up = sigmoid(-margin - x) / max(true.sum(), 1)
+    up = sigmoid(-margin - x) / (true.sum() or 1)
     down = _negative_slope(x, w, options, constant=weights is not None) / len(x)
     return (check.cotangent("nssa_lcwa_vjp", g) / 2 * np.where(true, -up, down)).astype(dtype)
 
