@@ -110,7 +110,8 @@ def _check_argument(total, x, d, label, rng, kinks, entries):
     flat = np.arange(x.size) if entries is None or entries >= x.size else np.sort(rng.randperm(x.size)[:entries])
     largest = float(np.abs(d).max(initial=0.0)) or 1.0
     middle = total(x)
-    spread = max(abs(total(x * (1 + k * np.finfo(float).eps))[0] - middle[0]) for k in (-2, -1, 1, 2))  # what rounding does inside
+    ulps = [1 + k * np.finfo(float).eps for k in (-2, -1, 1, 2)]
+    spread = max(abs(total(np.asarray(x * ulp))[0] - middle[0]) for ulp in ulps)  # what rounding does inside the forward pass
     checked = at_kink = 0
     worst = 0.0
     for k in flat:
