@@ -186,11 +186,7 @@ EQUIVALENT = {
         ("1 -> 2", "flat = negatives.reshape(-1, 3)", "NumPy reads any negative size as the one to be found"),
         ("1 -> 2", "dfalse.reshape(-1), e...  #1", "NumPy reads any negative size as the one to be found"),
     ],
-    "sgd_": [
-        ("wide(table[rows]) -> table[rows]", "table[rows] =", "the product is wide already"),
-        ("wide(np.asarray(lr)) -> np.asarray(lr)", "table[rows] =", WIDE),
-        ("wide(values) -> values", "table[rows] =", WIDE),
-    ],
+    "margin_ranking_vjp": [("1 -> 2", "d = check.cotangent", "0 / 2 = 0 / 1")],
     "unbroadcast": [("n == 1 and d.shape[i] != 1 -> n == 1", "[n == 1 alone]", "the sum over an axis of size 1 changes nothing")],
 }
 """Mutants that compute the same, by function: how the name begins, something else in it, and why. Each means exactly one mutant."""
