@@ -74,10 +74,12 @@ def adagrad_(table, gradient, *, state, lr=1e-2, lr_decay=0.0, eps=1e-10, weight
     c = lr / (1 + state["step"] * lr_decay)
     state["step"] += 1
     everywhere = untouched == "dense" and weight_decay > 0
-    walk_(table, gradient, partial(_rule, c=c, eps=eps, weight_decay=weight_decay), arrays=(state["sum"],), everywhere=everywhere)
+    walk_(
+        table, gradient, partial(_adagrad, c=c, eps=eps, weight_decay=weight_decay), arrays=(state["sum"],), everywhere=everywhere
+    )
 
 
-def _rule(g, x, s, *, c, eps, weight_decay):
+def _adagrad(g, x, s, *, c, eps, weight_decay):
     """The new x and s."""
     g = decayed(g, x, weight_decay)
     s = fused(s, g, g)

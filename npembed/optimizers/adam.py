@@ -81,11 +81,11 @@ def adam_(table, gradient, *, state, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weig
     check_state("adam_", state, table, gradient, ("exp_avg", "exp_avg_sq"), counter="step")
     state["step"] += 1
     length, root = lr / (1 - b1 ** state["step"]), math.sqrt(1 - b2 ** state["step"])
-    rule = partial(_rule, length=length, root=root, b1=b1, b2=b2, eps=eps, weight_decay=weight_decay)
+    rule = partial(_adam, length=length, root=root, b1=b1, b2=b2, eps=eps, weight_decay=weight_decay)
     walk_(table, gradient, rule, arrays=(state["exp_avg"], state["exp_avg_sq"]), everywhere=untouched == "dense")
 
 
-def _rule(g, x, m, v, *, length, root, b1, b2, eps, weight_decay):
+def _adam(g, x, m, v, *, length, root, b1, b2, eps, weight_decay):
     """The new x, m and v."""
     g = decayed(g, x, weight_decay)
     m = mix(m, g, 1 - b1)
