@@ -87,9 +87,9 @@ def rotate_vjp(g, h, r, t, *, p=2, power_norm=False, slope_at_zero=0.0, turn="he
     options = {"p": p, "power_norm": power_norm, "slope_at_zero": slope_at_zero}
     du, _, dv = transe_vjp(wide(g), from_, _still(from_), to, **options)
     if head_turns:
-        dh, dr, dt = du * np.conj(wide(r)), du * np.conj(wide(h)), dv
+        dh, dr, dt = du * np.conj(r), du * np.conj(h), dv
     else:
-        dh, dr, dt = du, np.conj(dv) * wide(t), dv * wide(r)
+        dh, dr, dt = du, np.conj(dv) * t, dv * r
     return tuple(unbroadcast(d, x.shape).astype(x.dtype) for d, x in ((dh, h), (dr, r), (dt, t)))
 
 
