@@ -63,12 +63,11 @@ def complex_bilinear_vjp(g, h, r, t):
     >>> dh, dr, dt
     (array([0.-6.j]), array([3.-3.j]), array([-2.+2.j]))
     """
-    h, r, t, dtype = _checked("complex_bilinear_vjp", h, r, t)
+    x, y, z, dtype = _checked("complex_bilinear_vjp", h, r, t)
     check.like("complex_bilinear_vjp", "g", g, np.broadcast_shapes(h.shape, r.shape, t.shape)[:-1], dtype, "the score")
     g = wide(g)[..., None]
-    narrow = np.result_type(dtype, np.complex64)
-    gradients = (g * np.conj(r) * t, h), (g * np.conj(h) * t, r), (g * h * r, t)
-    return tuple(unbroadcast(d, x.shape).astype(narrow) for d, x in gradients)
+    gradients = (g * np.conj(y) * z, h), (g * np.conj(x) * z, r), (g * x * y, t)
+    return tuple(unbroadcast(d, a.shape).astype(a.dtype) for d, a in gradients)
 
 
 def _checked(function, h, r, t):
