@@ -116,9 +116,10 @@ def rotate_cases(rng):
     for shapes in BROADCASTS:
         args = tuple(naive.rows(rng, shape, complex) for shape in shapes)
         for p in ORDERS:
-            yield args, {"p": p}
-            if p != math.inf:
-                yield args, {"p": p, "power_norm": True}
+            for turn in ("head", "tail"):
+                yield args, {"p": p, "turn": turn}
+                if p != math.inf:
+                    yield args, {"p": p, "power_norm": True, "turn": turn}
 
 
 def lookup_cases(rng):

@@ -726,9 +726,6 @@ def test_bad_input_is_refused_in_one_line_and_changes_nothing(call, error, messa
 
 
 UNCHECKED = {
-    "Optimizer",  # a pair, and nothing to check
-    *("adagrad_", "adagrad_state", "adam_", "adam_state", "sgd_state"),  # in test_optimizers.py
-    *("complex_bilinear", "complex_bilinear_vjp", "rotate", "rotate_vjp"),  # in test_interactions.py
     "Op",  # a pair, and nothing to check
     "plain",
     "resolve",  # these are called by others, which pass their own names on
