@@ -116,10 +116,11 @@ def rotate_cases(rng):
     for shapes in BROADCASTS:
         args = tuple(naive.rows(rng, shape, complex) for shape in shapes)
         for p in ORDERS:
-            for turn in ("head", "tail"):
+            for turn in ("head", "tail", "cheaper"):
                 yield args, {"p": p, "turn": turn}
                 if p != math.inf:
                     yield args, {"p": p, "power_norm": True, "turn": turn}
+    yield args, {"p": 1, "slope_at_zero": 0.5}
 
 
 def lookup_cases(rng):
