@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from . import check
-from .optimizers import sgd_
+from .op import resolve
+from .optimizers import OPTIMIZERS, sgd_
 from .random import generator
 from .samplers import basic
 
@@ -42,7 +43,54 @@ def update_(model, gradients, lr):
     model.post_parameter_update()
 
 
-def fit(model, triples, *, epochs, lr, batch_size=256, num_negatives=1, rng=None, update=update_):
+class OptimizerUpdate:
+    """`update_` with any optimizer: its step on each trainable table, with the state that it keeps, then the constrainers.
+
+    The state of a moment or a momentum is not constrained.
+
+    Parameters
+    ----------
+    model : ERModel
+    optimizer : name, see `npembed.optimizers.OPTIMIZERS`
+    options : dict, keyword arguments of its step but ``lr`` and ``state``; ``untouched`` says what becomes of rows without a gradient
+
+    Attributes
+    ----------
+    states : list of dict, one for each of ``model.layers``
+
+    Examples
+    --------
+    >>> from npembed.datasets import Nations
+    >>> from npembed.models import ERModel
+    >>> nations, rows = Nations().training, dict(embedding_dim=8)
+    >>> model = ERModel(triples_factory=nations, interaction="distmult", entity_representations_kwargs=rows,
+    ...                 relation_representations_kwargs=rows, random_seed=0)
+    >>> update = OptimizerUpdate(model, "adam", {"untouched": "lazy"})
+    >>> for epoch in fit(model, nations.mapped_triples, epochs=1, lr=0.01, update=update): pass
+    >>> update.states[0]["step"]
+    7
+    """
+
+    def __init__(self, model, optimizer="sgd", options=None):
+        self.optimizer = OPTIMIZERS[resolve(OPTIMIZERS, optimizer, function="fit", argument="optimizer")]
+        self.options = check.keywords("fit", "optimizer_kwargs", options)
+        for name in ("lr", "state"):
+            if name in self.options:
+                raise TypeError(f"fit: optimizer_kwargs holds {name!r}; allowed: the other options of {optimizer}")
+        check.options("fit", "optimizer_kwargs", {**self.options, "lr": 0, "state": {}}, self.optimizer.step_)
+        self.states = [self.optimizer.state(layer.weight) for layer in model.layers]
+
+    def __call__(self, model, gradients, lr):
+        """One step, then the constrainers."""
+        for layer, gradient, state in zip(model.layers, gradients, self.states, strict=True):
+            if layer.trainable:
+                self.optimizer.step_(layer.weight, gradient, lr=lr, state=state, **self.options)
+        model.post_parameter_update()
+
+
+def fit(
+    model, triples, *, epochs, lr, batch_size=256, num_negatives=1, optimizer="sgd", optimizer_kwargs=None, rng=None, update=None
+):  # fmt: skip
     """Train a model on triples, and say after each epoch how it went.
 
     Each epoch goes once through the triples in a new order; each batch is corrupted by the basic negative sampler. An interrupt
@@ -56,8 +104,10 @@ def fit(model, triples, *, epochs, lr, batch_size=256, num_negatives=1, rng=None
     lr : float >= 0, the learning rate
     batch_size : int >= 1; the last batch may be smaller
     num_negatives : int >= 1, for each true triple
+    optimizer : name, "sgd", "adagrad" or "adam"
+    optimizer_kwargs : dict, options of its step, such as ``{"betas": (0.9, 0.99)}``
     rng : int, generator, or None for the model's own
-    update : function of (model, gradients, lr) that changes the tables
+    update : function of (model, gradients, lr) that changes the tables, in the place of an optimizer
 
     Yields
     ------
@@ -80,8 +130,12 @@ def fit(model, triples, *, epochs, lr, batch_size=256, num_negatives=1, rng=None
     """
     if not callable(getattr(model, "loss_and_gradients", None)):
         raise TypeError(f"fit: model is a {type(model).__name__}; allowed: an ERModel")
-    if not callable(update):
+    if update is None:
+        update = OptimizerUpdate(model, optimizer, optimizer_kwargs)
+    elif not callable(update):
         raise TypeError(f"fit: update is a {type(update).__name__}; allowed: a function of (model, gradients, lr)")
+    elif optimizer != "sgd" or optimizer_kwargs:
+        raise ValueError(f"fit: optimizer = {optimizer!r} and update are both given; allowed: one of them")
     triples = check.triples("fit", triples, model.num_entities, model.num_relations)
     check.integer("fit", "epochs", epochs, minimum=0)
     check.integer("fit", "batch_size", batch_size, minimum=1)

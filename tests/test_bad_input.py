@@ -734,6 +734,7 @@ UNCHECKED = {
     "Epoch",
     "Update",
     "Recorder",
+    "OptimizerUpdate",  # by way of fit(optimizer=...)
     "step_",  # these work on what `fit` has checked
     "update_",
     "interrupts_deferred",
