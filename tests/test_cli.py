@@ -219,12 +219,12 @@ def test_a_folder_that_cannot_be_made(tmp_path, capsys):
 
 
 def test_a_folder_in_which_nothing_can_be_written(tmp_path, monkeypatch, capsys):
-    show = importlib.import_module("npembed.show.norm")
+    files = importlib.import_module("npembed.show.files")
 
     def refuse(**about):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(show.tempfile, "TemporaryFile", refuse)  # a read-only folder would not stop root
+    monkeypatch.setattr(files.tempfile, "TemporaryFile", refuse)  # a read-only folder would not stop root
     assert main([*QUICK, "--out", str(tmp_path)]) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -299,7 +299,7 @@ def interrupt(*args, **about):
     signal.raise_signal(signal.SIGINT)
 
 
-@pytest.mark.parametrize("where", ["run_checks", "sentences", "_write"])
+@pytest.mark.parametrize("where", ["run_checks", "sentences", "write"])
 def test_ctrl_c_at_other_times(monkeypatch, tmp_path, capsys, where):
     monkeypatch.setattr(importlib.import_module("npembed.show.norm"), where, interrupt)
     assert main([*QUICK, "--out", str(tmp_path)]) == 130

@@ -1,8 +1,5 @@
 """The unit norm in two places: TransE trained twice from one seed, with the norm as normalizer and as constrainer."""
 
-import json
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +10,12 @@ from ..models import ERModel
 from ..op import resolve
 from ..random import TorchGenerator
 from ..trace import Recorder, angles, radial_and_tangential, summary
-from ..training import fit, interrupts_deferred
+from ..training import fit
+from .files import writable, write
 from .norm_checks import run_checks
 from .norm_words import sentences
 
-PICTURE, NUMBERS = "norm.png", "norm.json"
+STEM = "norm"  # of norm.png and norm.json
 WAYS = ("normalizer", "constrainer")
 
 
@@ -63,7 +61,7 @@ def norm(*, dataset="nations", epochs=20, lr=0.5, dim=50, seed=0, out=None, prog
     try:
         result = _run(dataset, epochs, lr, dim, seed, progress)
         if out is not None:
-            _write(Path(out), result, written)
+            write(Path(out), STEM, result, written)
     except Interrupted:
         raise
     except KeyboardInterrupt:
@@ -93,7 +91,7 @@ def check_settings(*, dataset, epochs, lr, dim, seed, out):
     check.integer("show norm", "seed", seed, minimum=-(2**63), maximum=2**64 - 1)
     check.real("show norm", "lr", lr, minimum=0, maximum=1e30)  # beyond it float32 ends
     if out is not None:
-        _writable(Path(out))
+        writable(Path(out), STEM)
     return dataset
 
 
@@ -138,48 +136,3 @@ def _arrow(update, labels):
 def _apart(first, second):
     """The mean angle between the directions of the two entity tables, in degrees."""
     return float(angles(first.layers[0].weight, second.layers[0].weight).mean())
-
-
-def _writable(folder):
-    """Make `folder` if need be, and try whether files can be written in it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = error.strerror or error
-        raise OSError(f"show norm: out = {str(folder)!r} cannot be written ({reason}); allowed: a folder that can") from None
-    for name in (PICTURE, NUMBERS):
-        if (folder / name).is_dir():
-            raise OSError(f"show norm: out = {str(folder)!r} holds a folder {name}; allowed: a folder without")
-
-
-def _write(folder, result, written):
-    """Write ``norm.png`` if matplotlib is there, and ``norm.json``: both at the end, or neither; tells `written`.
-
-    Without matplotlib a picture of an earlier run is removed: it would not show these numbers.
-    """
-    files = {}
-    try:
-        from .norm_figure import draw
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] != "matplotlib":
-            raise
-    else:
-        files[PICTURE] = lambda path: draw(result, path)
-    names = [str(folder / name) for name in (*files, NUMBERS)]
-    text = json.dumps({**result, "files": names}, indent=1, allow_nan=False) + "\n"
-    files[NUMBERS] = lambda path: path.write_text(text, encoding="utf-8")
-    temporary = {name: folder / f".{os.getpid()}-{name}" for name in files}
-    try:
-        for name, write in files.items():
-            write(temporary[name])
-        with interrupts_deferred():
-            for name in files:
-                os.replace(temporary[name], folder / name)
-            if PICTURE not in files:
-                (folder / PICTURE).unlink(missing_ok=True)
-            written.extend(names)
-    finally:
-        for path in temporary.values():
-            path.unlink(missing_ok=True)

@@ -66,7 +66,7 @@ def _constrainer(records):
 
 def _both(inside, lr, apart):
     low, high = (lr / inside[key] ** 2 for key in ("norm_max", "norm_min"))
-    effective = _between(low, high)
+    effective = between(low, high)
     return (
         f"From one seed the tables ended {_angle(apart)} degrees apart per row: a normalized row of length |x| turns as if its "
         f"learning rate were lr / |x|^2, here {effective} at the end, a constrained one as if it were lr = {lr:g}."
@@ -75,10 +75,10 @@ def _both(inside, lr, apart):
 
 def _span(record):
     """The lengths of the rows, shortest to longest."""
-    return _between(record["norm_min"], record["norm_max"])
+    return between(record["norm_min"], record["norm_max"])
 
 
-def _between(low, high):
+def between(low, high):
     """``low-high`` in as many digits as tell them apart, five at most."""
     for digits in (3, 4, 5):
         words = f"{low:.{digits}g}", f"{high:.{digits}g}"
