@@ -16,7 +16,7 @@ from .sweep_words import sentences
 
 STEM = "sweep"  # of sweep.png and sweep.json
 LRS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1, 2, 3, 4)
 
 
 def sweep(*, dataset="nations", epochs=20, lrs=LRS, dim=50, seeds=SEEDS, out=None, progress=None):

@@ -47,20 +47,78 @@ def sentences(result):
 def _crossing(inside, outside, crossings, seeds):
     """Where the medians cross, who is above on which side, and at how many rates the seeds agree on it."""
     above = [a["mrr"][MEDIAN] - b["mrr"][MEDIAN] for a, b in zip(inside, outside, strict=True)]
-    sides = [d for d in above if d]
-    low, high = ("normalizer" if d > 0 else "constrainer" for d in (sides[0], sides[-1])) if sides else ("neither", "neither")
+    better = ["normalizer" if d > 0 else "constrainer" for d in above if d]
     if crossings:
         times = "" if len(crossings) == 1 else f" {len(crossings)} times,"
-        at = ", ".join(f"{lr:.2g}" for lr in crossings)
-        said = f"The curves cross{times} at lr = {at}: "
-        if low != high:
-            said += f"at smaller rates the {low} ranks better, at larger ones the {high}"
+        said = f"The curves cross{times} at lr = {names(f'{lr:.2g}' for lr in crossings).replace(' or ', ' and ')}: "
+        if len(crossings) == 1:
+            said += f"below, the {better[0]} ranks better, above, the {better[-1]}"
         else:
-            said += f"at the smallest and at the largest rates the {low} ranks better"
+            said += f"at the smallest rate the {better[0]} ranks better, at the largest the {better[-1]}"
     else:
         said = f"The curves do not cross between lr = {inside[0]['lr']:g} and {inside[-1]['lr']:g}: "
-        equal = len(above) - len(sides)
-        said += f"the {low} ranks better at {len(sides)} of {len(above)} rates" if equal else f"the {low} ranks better throughout"
-        said = said if sides else said.replace("the neither ranks better at 0 of", "they are equal at").replace(f"{equal} of", "all")
+        said += f"the {better[0]} ranks better at {len(better)} of {len(above)} rates" if better else "they are equal at each rate"
+    if seeds == 1:
+        return f"{said} (one seed)."
     apart = sum(not _overlap(a["mrr"], b["mrr"]) for a, b in zip(inside, outside, strict=True))
-    return f"{said} (medians of {seeds} seeds; their ranges are apart at {apart} of {len(inside)} rates)."
+    return f"{said} (medians of {seeds} seeds; their bands are apart at {apart} of {len(inside)} rates)."
+
+
+def _felt(inside, crossings):
+    """The rates that normalized rows felt, at the learning rate nearest to the first crossing (or, without one, at the largest)."""
+    point = min(inside, key=lambda p: abs(np.log(p["lr"] / crossings[0]))) if crossings else inside[-1]
+    first, last = (between(point[name][LOW], point[name][HIGH]) for name in ("first_rates", "rates"))
+    lengths = between(point["lengths"][LOW], point["lengths"][HIGH])
+    return (
+        f"Why: a constrained row feels lr itself, a normalized row of length |x| feels lr / |x|^2; at lr = {point['lr']:g} that was "
+        f"{first} before training and {last} after it, when the rows were {lengths} long."
+    )
+
+
+def _moved(inside, outside):
+    """What is left between the curves once each point of the normalizer's is put at the rate that its rows felt at the end."""
+    parts: list = []  # of neighbouring points on one side of the constrainer's band: side, first and last lr
+    left = 0.0
+    for point in inside:
+        rate = point["rates"][MEDIAN]
+        if not outside[0]["lr"] <= rate <= outside[-1]["lr"]:
+            continue
+        band = at_rate(outside, rate)
+        over = point["mrr"][MEDIAN] - band[MEDIAN]
+        side = "inside" if _overlap(point["mrr"], band) else "above" if over > 0 else "below"
+        left = max(left, 0 if side == "inside" else abs(over))
+        parts.append((side, parts.pop()[1] if parts and parts[-1][0] == side else point["lr"], point["lr"]))
+    times = [point["lr"] / point["rates"][MEDIAN] for point in inside]
+    least, most = (f"lr / {n:.2g}" for n in (min(times), max(times)))
+    said = f"Put at the rate felt at the end (dotted), {least}{'' if least == most else f' to {most}'}, the normalizer's curve "
+    if not parts:
+        return said + "is outside the rates of the constrainer's."
+    said += "is " + ", ".join(f"{side} the constrainer's band at lr = {between(first, last)}" for side, first, last in parts)
+    said = said.replace(" the constrainer's band", " it").replace(" it", " the constrainer's band", 1)
+    if not left:
+        return said + ": a shift."
+    end = inside[-1]
+    fell = f"at lr = {end['lr']:g} the rate went from {end['first_rates'][MEDIAN]:.2g} to {end['rates'][MEDIAN]:.2g} during training"
+    return f"{said} (by {left:.2g} at most); that part is no shift: {fell}, and relations felt lr itself both ways."
+
+
+def at_rate(curve, rate):
+    """Least, median, largest MRR of a curve at a learning rate between its own, from straight lines over log lr.
+
+    Parameters
+    ----------
+    curve : list of points with ``lr`` and ``mrr``
+    rate : float > 0
+
+    Examples
+    --------
+    >>> at_rate([{"lr": 0.1, "mrr": [0.0, 0.25, 0.5]}, {"lr": 10.0, "mrr": [0.5, 0.75, 1.0]}], 1.0)
+    [0.25, 0.5, 0.75]
+    """
+    x = np.log([point["lr"] for point in curve])
+    return [float(np.interp(np.log(rate), x, values)) for values in zip(*(point["mrr"] for point in curve), strict=True)]
+
+
+def _overlap(first, second):
+    """Whether two bands (least, median, largest) share a number."""
+    return first[LOW] <= second[HIGH] and second[LOW] <= first[HIGH]
