@@ -78,7 +78,9 @@ def check_sweep_settings(*, dataset, epochs, lrs, dim, seeds, out):
     check.integer("show norm", "epochs", epochs, minimum=1)
     check.integer("show norm", "dim", dim, minimum=2, maximum=1_000_000)
     lrs, seeds = (_several(name, values, least) for name, values, least in (("lrs", lrs, 2), ("seeds", seeds, 1)))
-    lrs = [check.real("show norm", f"lrs[{i}]", lr, minimum=1e-30, maximum=1e30) for i, lr in enumerate(lrs)]  # float32 ends there
+    lrs = [
+        check.real("show norm", f"lrs[{i}]", lr, minimum=1e-30, maximum=1e30) for i, lr in enumerate(lrs)
+    ]  # float32 ends there
     seeds = [check.integer("show norm", f"seeds[{i}]", s, minimum=-(2**63), maximum=2**64 - 1) for i, s in enumerate(seeds)]
     for name, values in (("lrs", lrs), ("seeds", seeds)):
         twice = [value for i, value in enumerate(values) if value in values[:i]]

@@ -34,26 +34,38 @@ def draw(result, path):
     rates.set_yscale("log")
     _plain_numbers(rates.yaxis)
     for axes in (ranking, lengths, rates):
-        _finish(axes, s["lrs"], result["crossings"])
+        _finish(axes, s["lrs"])
+    for axes in (lengths, rates):
+        for lr in result["crossings"]:
+            _mark(axes, lr)
     for axes in (ranking, rates):
         axes.set_xlabel("learning rate lr", fontsize=16)
     lengths.tick_params(labelbottom=False)
-    caption = "\n".join(line for sentence in result["sentences"] for line in textwrap.wrap(sentence.replace("^2", "²"), 150))
+    caption = "\n".join(line for sentence in result["sentences"] for line in _wrap(sentence))
     figure.text(0.03, 0.188, caption, fontsize=14.5, va="top", linespacing=1.35)
     figure.savefig(path, format="png")
 
 
+def _wrap(sentence):
+    """Lines of a caption; what stands around a sign stays together."""
+    for sign in "=/":
+        sentence = sentence.replace(f" {sign} ", f"\N{NO-BREAK SPACE}{sign}\N{NO-BREAK SPACE}")
+    return textwrap.wrap(sentence.replace("^2", "²"), 150)
+
+
 def _ranking(axes, result):
-    """The two curves of MRR with their bands; dotted, the normalizer's against the rate that its rows felt."""
+    """The two curves of MRR with their bands, and where they cross; dotted, the normalizer's against the rate that its rows felt."""
     for way, curve in result["curves"].items():
         _band(axes, [p["lr"] for p in curve], [p["mrr"] for p in curve], way, marker="o")
     inside = result["curves"]["normalizer"]
-    felt, medians = [p["rates"][MEDIAN] for p in inside], [p["mrr"][MEDIAN] for p in inside]
+    felt, medians = zip(*((p["rates"][MEDIAN], p["mrr"][MEDIAN]) for p in inside), strict=True)
     label = "normalizer, at the rate its rows feel"
     axes.plot(felt, medians, ":", color=COLORS["normalizer"], lw=3, marker="o", ms=7, mfc="white", mew=2, label=label)
     axes.set_title("How well it ranks: MRR on test triples, filtered", fontsize=20, pad=10)
     axes.set_ylabel("MRR", fontsize=16)
-    axes.legend(fontsize=16, frameon=False, loc="best")
+    for i, lr in enumerate(result["crossings"]):
+        _mark(axes, lr, label=None if i else "where the medians cross")
+    axes.legend(fontsize=16, loc="best", framealpha=0.9, edgecolor="none")
 
 
 def _rows(axes, result, name, title):
@@ -72,15 +84,18 @@ def _band(axes, lrs, values, way, marker=None):
     axes.plot(lrs, median, color=COLORS[way], lw=4, marker=marker, ms=9, label=way)
 
 
-def _finish(axes, lrs, crossings):
-    """A log axis that ends where the rates do, and where the curves cross."""
+def _mark(axes, lr, label=None):
+    """Where the curves cross."""
+    axes.axvline(lr, color=GREY, lw=1.5, ls="--", zorder=0, label=label)
+
+
+def _finish(axes, lrs):
+    """A log axis that ends where the learning rates do."""
     axes.set_xscale("log")
     axes.set_xlim(lrs[0] / 1.3, lrs[-1] * 1.3)
     _plain_numbers(axes.xaxis)
     axes.tick_params(labelsize=14)
     axes.spines[["top", "right"]].set_visible(False)
-    for lr in crossings:
-        axes.axvline(lr, color=GREY, lw=1.5, ls="--", zorder=0)
 
 
 def _plain_numbers(axis):

@@ -57,11 +57,13 @@ def _crossing(inside, outside, crossings, seeds):
             said += f"at the smallest rate the {better[0]} ranks better, at the largest the {better[-1]}"
     else:
         said = f"The curves do not cross between lr = {inside[0]['lr']:g} and {inside[-1]['lr']:g}: "
-        said += f"the {better[0]} ranks better at {len(better)} of {len(above)} rates" if better else "they are equal at each rate"
+        said += (
+            f"the {better[0]} ranks better at {len(better)} of {len(above)} rates" if better else "they are equal at each rate"
+        )
     if seeds == 1:
         return f"{said} (one seed)."
     apart = sum(not _overlap(a["mrr"], b["mrr"]) for a, b in zip(inside, outside, strict=True))
-    return f"{said} (medians of {seeds} seeds; their bands are apart at {apart} of {len(inside)} rates)."
+    return f"{said} (medians of {seeds} seeds; bands apart at {apart} of {len(inside)} rates)."
 
 
 def _felt(inside, crossings):
@@ -69,9 +71,13 @@ def _felt(inside, crossings):
     point = min(inside, key=lambda p: abs(np.log(p["lr"] / crossings[0]))) if crossings else inside[-1]
     first, last = (between(point[name][LOW], point[name][HIGH]) for name in ("first_rates", "rates"))
     lengths = between(point["lengths"][LOW], point["lengths"][HIGH])
+    slower = {p["rates"][MEDIAN] < p["lr"] for p in inside}
+    shift = (
+        f", so its curve is shifted to {'larger' if slower == {True} else 'smaller'} learning rates" if len(slower) == 1 else ""
+    )
     return (
-        f"Why: a constrained row feels lr itself, a normalized row of length |x| feels lr / |x|^2; at lr = {point['lr']:g} that was "
-        f"{first} before training and {last} after it, when the rows were {lengths} long."
+        f"{'Why: a' if crossings else 'A'} constrained row feels lr itself, a normalized row of length |x| feels lr / |x|^2{shift}; "
+        f"at lr = {point['lr']:g} that was {first} before training and {last} after it, when the rows were {lengths} long."
     )
 
 
@@ -98,7 +104,9 @@ def _moved(inside, outside):
     if not left:
         return said + ": a shift."
     end = inside[-1]
-    fell = f"at lr = {end['lr']:g} the rate went from {end['first_rates'][MEDIAN]:.2g} to {end['rates'][MEDIAN]:.2g} during training"
+    fell = (
+        f"at lr = {end['lr']:g} the rate went from {end['first_rates'][MEDIAN]:.2g} to {end['rates'][MEDIAN]:.2g} during training"
+    )
     return f"{said} (by {left:.2g} at most); that part is no shift: {fell}, and relations felt lr itself both ways."
 
 
