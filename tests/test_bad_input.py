@@ -40,6 +40,7 @@ from npembed.row_maps import (
 from npembed.rows import gather, gather_vjp, segment_add_
 from npembed.samplers import basic
 from npembed.show import norm as show_norm
+from npembed.show import sweep
 from npembed.training import fit
 
 NAN, INF = float("nan"), float("inf")
@@ -668,6 +669,16 @@ CASES = [
     ),
     (lambda: show_norm(lr=-1), ValueError, "show norm: lr = -1 is out of range; allowed: a finite number >= 0"),
     (lambda: show_norm(dataset="x"), KeyError, "show norm: dataset = 'x' is unknown.*; known are .*nations"),
+    (lambda: sweep(lrs=0.5), TypeError, "show norm: lrs = 0.5 is of type float; allowed: a list of numbers"),
+    (lambda: sweep(lrs=[0.5]), ValueError, r"show norm: lrs = \[0.5\] has length 1; allowed: 2 or more numbers"),
+    (lambda: sweep(lrs=[1, 0]), ValueError, r"show norm: lrs\[1\] = 0 is out of range; allowed: a finite number >= 1e-30"),
+    (lambda: sweep(lrs=["1", 2]), TypeError, r"show norm: lrs\[0\] = '1' is of type str; allowed: a finite number >= 1e-30"),
+    (lambda: sweep(lrs=[1, 1.0]), ValueError, "show norm: lrs holds 1.0 twice; allowed: each number once"),
+    (lambda: sweep(seeds=[]), ValueError, r"show norm: seeds = \[\] has length 0; allowed: 1 or more numbers"),
+    (lambda: sweep(seeds="01"), TypeError, "show norm: seeds = '01' is of type str; allowed: a list of numbers"),
+    (lambda: sweep(seeds=[0.5]), TypeError, r"show norm: seeds\[0\] = 0.5 is of type float; allowed: a whole number"),
+    (lambda: sweep(dim=1), ValueError, "show norm: dim = 1 is out of range; allowed: a whole number >= 2"),
+    (lambda: sweep(dataset=3), TypeError, r"show norm: dataset is a int; allowed: a name \(.*nations"),
     # data, randomness, gradient check
     (
         lambda: TriplesFactory(TRIPLES, {"a": 0}, {"r": 0}),
@@ -786,7 +797,7 @@ def test_every_public_function_is_in_the_table():
         if isinstance(node, ast.Lambda):
             called |= {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
             called |= {text.value for text in ast.walk(node) if isinstance(text, ast.Constant) and isinstance(text.value, str)}
-    called |= {"ERModel", "norm", "check_settings"}  # by way of model(...) and show_norm(...)
+    called |= {"ERModel", "norm", "check_settings", "check_sweep_settings"}  # by way of others
     missing = set(public_functions()) - called - UNCHECKED
     for room in ("datasets", "evaluation", "interactions", "losses", "optimizers", "regularizers", "samplers"):
         here = (pathlib.Path(__file__).parent / f"test_{room}.py").read_text(encoding="utf-8")

@@ -41,8 +41,8 @@ def draw(result, path):
     for axes in (ranking, rates):
         axes.set_xlabel("learning rate lr", fontsize=16)
     lengths.tick_params(labelbottom=False)
-    caption = "\n".join(line for sentence in result["sentences"] for line in _wrap(sentence))
-    figure.text(0.03, 0.188, caption, fontsize=14.5, va="top", linespacing=1.35)
+    caption = [line for sentence in result["sentences"] for line in _wrap(sentence)]
+    figure.text(0.03, 0.188, "\n".join(caption), fontsize=14.5 * min(1, 6 / len(caption)), va="top", linespacing=1.35)
     figure.savefig(path, format="png")
 
 
@@ -99,7 +99,8 @@ def _finish(axes, lrs):
 
 
 def _plain_numbers(axis):
-    """0.01, 0.1, 1 instead of powers of ten, and no small ticks."""
-    axis.set_major_locator(LogLocator(numticks=8))
+    """0.01, 0.1, 1 instead of powers of ten (on a short axis 1, 2, 5, 10), and no small ticks."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 100 else (1,), numticks=8))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

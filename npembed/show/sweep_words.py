@@ -104,10 +104,8 @@ def _moved(inside, outside):
     if not left:
         return said + ": a shift."
     end = inside[-1]
-    fell = (
-        f"at lr = {end['lr']:g} the rate went from {end['first_rates'][MEDIAN]:.2g} to {end['rates'][MEDIAN]:.2g} during training"
-    )
-    return f"{said} (by {left:.2g} at most); that part is no shift: {fell}, and relations felt lr itself both ways."
+    fell = f"at lr = {end['lr']:g} the rate went from {end['first_rates'][MEDIAN]:.2g} to {end['rates'][MEDIAN]:.2g} in training"
+    return f"{said} (by {left:.2g} at most); that part is no shift: {fell}, and relations felt lr itself."
 
 
 def at_rate(curve, rate):
