@@ -140,7 +140,7 @@ def test_words_of_curves_that_cross_once():
     assert "shifted to larger learning rates; at lr = 0.1 that was 10 before training and 0.025-0.1 after it" in said[1]
     assert "when the rows were 1-2 long" in said[1]
     assert "lr / 2 to lr / 4, the normalizer's curve is inside the constrainer's band at lr = 0.1, above it at lr = 1" in said[2]
-    assert "(by 0.2 at most); that part is no shift: at lr = 1 the rate went from 10 to 0.25 in training" in said[2]
+    assert "(by 0.2 at most), not by the shift alone: at lr = 1 the rate went from 10 to 0.25 in training" in said[2]
 
 
 def test_words_of_curves_the_other_way_round():

@@ -105,7 +105,7 @@ def _moved(inside, outside):
         return said + ": a shift."
     end = inside[-1]
     fell = f"at lr = {end['lr']:g} the rate went from {end['first_rates'][MEDIAN]:.2g} to {end['rates'][MEDIAN]:.2g} in training"
-    return f"{said} (by {left:.2g} at most); that part is no shift: {fell}, and relations felt lr itself."
+    return f"{said} (by {left:.2g} at most), not by the shift alone: {fell}, and relations felt lr itself."
 
 
 def at_rate(curve, rate):
@@ -118,7 +118,8 @@ def at_rate(curve, rate):
 
     Examples
     --------
-    >>> at_rate([{"lr": 0.1, "mrr": [0.0, 0.25, 0.5]}, {"lr": 10.0, "mrr": [0.5, 0.75, 1.0]}], 1.0)
+    >>> curve = [{"lr": 0.1, "mrr": [0.0, 0.25, 0.5]}, {"lr": 10.0, "mrr": [0.5, 0.75, 1.0]}]
+    >>> [round(value, 6) for value in at_rate(curve, 1.0)]
     [0.25, 0.5, 0.75]
     """
     x = np.log([point["lr"] for point in curve])
