@@ -65,7 +65,7 @@ def _ranking(axes, result):
     axes.set_ylabel("MRR", fontsize=16)
     for i, lr in enumerate(result["crossings"]):
         _mark(axes, lr, label=None if i else "where the medians cross")
-    axes.legend(fontsize=16, loc="best", framealpha=0.9, edgecolor="none")
+    axes.legend(fontsize=16, loc="lower right", framealpha=0.9, edgecolor="none")
 
 
 def _rows(axes, result, name, title):
