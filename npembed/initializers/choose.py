@@ -8,37 +8,16 @@ import numpy as np
 
 from .. import check
 from ..op import resolve
-from .draws import (
-    constant,
-    init_phases,
-    normal,
-    normal_norm,
-    ones,
-    pretrained,
-    uniform,
-    uniform_norm,
-    xavier_normal,
-    xavier_normal_norm,
-    xavier_uniform,
-    xavier_uniform_norm,
-    zeros,
-)  # fmt: skip
+from . import draws
+from .draws import pretrained
 
 INITIALIZERS = {
-    "normal": normal,
-    "uniform": uniform,
-    "xavier_uniform": xavier_uniform,
-    "xavier_normal": xavier_normal,
-    "xavier_uniform_norm": xavier_uniform_norm,
-    "xavier_normal_norm": xavier_normal_norm,
-    "normal_norm": normal_norm,
-    "uniform_norm": uniform_norm,
-    "init_phases": init_phases,
-    "zeros": zeros,
-    "ones": ones,
-    "constant": constant,
-    "pretrained": pretrained,
-}
+    name: getattr(draws, name)
+    for name in (
+        "normal", "uniform", "xavier_uniform", "xavier_normal", "xavier_uniform_norm", "xavier_normal_norm", "normal_norm",
+        "uniform_norm", "init_phases", "zeros", "ones", "constant", "pretrained",
+    )
+}  # fmt: skip
 """By name; `init_phases` is ``"init_phases"`` or ``"InitPhases"``, and so on."""
 
 
