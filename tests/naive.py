@@ -3,6 +3,8 @@
 Whatever rounds is computed with mpmath, to 80 digits, on the stored floats.
 """
 
+import itertools
+
 import mpmath
 import numpy as np
 
@@ -145,6 +147,9 @@ def uneven(rng, shape, dtype=np.float64):
 LAYOUTS = ("C", "Fortran", "strided", "reversed", "read-only", "memmap", "unaligned")
 
 
+NUMBERS = itertools.count()
+
+
 def laid_out(array, layout, folder):
     """The same numbers in another memory layout."""
     if layout == "Fortran":
@@ -160,7 +165,7 @@ def laid_out(array, layout, folder):
         array.flags.writeable = False
         return array
     if layout == "memmap" and array.size:
-        path = folder / "table.npy"
+        path = folder / f"{next(NUMBERS)}.npy"  # never one that another array is still mapped from
         np.save(path, array)
         return np.load(path, mmap_mode="r")
     if layout == "unaligned":

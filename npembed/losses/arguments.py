@@ -26,7 +26,12 @@ def kept(function, mask, negative):
         raise TypeError(f"{function}: mask {found}; allowed: None, or a NumPy array of bool, True where a negative counts")
     if mask.shape != negative.shape:
         raise ValueError(f"{function}: mask has shape {mask.shape}; allowed: {negative.shape}, the shape of negative")
-    return mask
+    return np.ascontiguousarray(mask)
+
+
+def in_order(scores):
+    """Scores in float64 and in C order: they are added up in one order, whatever their layout was."""
+    return np.ascontiguousarray(wide(scores))
 
 
 def columns(function, positive, negative, mask):
@@ -48,7 +53,7 @@ def columns(function, positive, negative, mask):
     if not negative.size:
         raise ValueError(f"{function}: negative has shape {negative.shape}; allowed: at least one pair, or there is no mean")
     mask = kept(function, mask, negative)
-    return wide(positive), np.where(mask, wide(negative), 0.0), mask, dtype
+    return in_order(positive), np.where(mask, in_order(negative), 0.0), mask, dtype
 
 
 def labelled(function, scores, labels):
@@ -72,4 +77,4 @@ def labelled(function, scores, labels):
     if bad.any():
         first = np.unravel_index(int(np.argmax(bad)), bad.shape)
         raise ValueError(f"{function}: labels{check.position(first)} = {labels[first]} is no label; allowed: {allowed}")
-    return wide(scores), labels.astype(np.float64), scores.dtype
+    return in_order(scores), labels.astype(np.float64, order="C"), scores.dtype

@@ -3,8 +3,8 @@
 import numpy as np
 
 from .. import check
-from ..op import unbroadcast, wide
-from .arguments import kept, labelled, same_dtype
+from ..op import unbroadcast
+from .arguments import in_order, kept, labelled, same_dtype
 
 EDGE = {"stop": 0.0, "pass": 1.0, "half": 0.5}
 
@@ -156,7 +156,7 @@ def _gap(function, positive, negative, mask, margin, edge):
     _options(function, margin, edge)
     mask = kept(function, mask, negative)
     try:
-        gap = wide(negative) - wide(positive) + margin
+        gap = in_order(negative) - in_order(positive) + margin
     except ValueError:
         raise ValueError(
             f"{function}: negative has shape {negative.shape}; allowed: one that broadcasts with {positive.shape}, that of positive"
