@@ -9,7 +9,6 @@ import os
 import sys
 
 from . import __version__
-from .datasets import DATASETS
 
 DONE, CHECK_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -22,6 +21,9 @@ def main(arguments=None):
     """
     try:
         options = _parser().parse_args(arguments)
+    except KeyboardInterrupt:
+        print("npembed: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except SystemExit as stop:  # argparse exits by itself: 0 after --help, 2 on a bad option
         return stop.code
     try:
@@ -51,6 +53,8 @@ def refusing():
 
 
 def _parser():
+    from .datasets import DATASETS
+
     parser = argparse.ArgumentParser(prog="npembed", description="Embedding layers, by hand and checked.")
     parser.add_argument("--version", action="version", version=f"npembed {__version__}")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")

@@ -27,6 +27,10 @@ class Report(NamedTuple):
     worst: float
 
 
+UNCLEAR = 0.05  # the share of the gradient that rounding in the forward pass may hide before nothing can be said
+NOTHING = 1e-7  # gradients up to this size need not be told from zero
+
+
 def check_vjp(op, *args, rng=0, kinks="raise", entries=None, **options):
     """Check ``op.vjp`` against central differences of ``op.forward`` at `args`.
 
@@ -80,7 +84,11 @@ def check_vjp(op, *args, rng=0, kinks="raise", entries=None, **options):
             raise TypeError(f"check_vjp: {names[i]} has dtype {args[i].dtype}; allowed: float64 or complex128, to difference")
     out = np.asarray(op.forward(*args, **options))
     g = _cotangent(rng, out)
+    before = [np.copy(a) if isinstance(a, np.ndarray) else a for a in args]
     found = op.vjp(g, *args, **options)
+    for name, a, b in zip(names, args, before, strict=True):
+        if isinstance(a, np.ndarray) and not np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"):
+            raise GradientError(f"{_name(op.vjp)}: {name} is not what it was before the call; must be left alone")
     found = found if isinstance(found, tuple) else (found,)
     if len(found) != len(where):
         raise GradientError(
@@ -117,7 +125,9 @@ def _check_argument(total, x, d, label, rng, kinks, entries):
     for k in flat:
         for unit in (1.0, 1.0j) if np.iscomplexobj(x) else (1.0,):
             claimed = float(d.flat[k].imag if unit == 1j else d.flat[k].real)
-            agrees, difference, sides = _difference(total, middle, spread, x, k, unit, size, claimed)
+            agrees, difference, sides, noise = _difference(total, middle, spread, x, k, unit, size, claimed)
+            if noise > UNCLEAR * max(abs(claimed), abs(difference), largest, NOTHING):
+                raise GradientError(f"{label}: rounding in the forward pass hides its differences ({noise:.1g} of {largest:.1g})")
             if agrees and not sides:
                 checked += 1
                 worst = max(worst, abs(claimed - difference) / largest)
@@ -155,7 +165,7 @@ def _difference(total, middle, spread, x, k, unit, size, claimed):
         smooth = abs((up - down) - 2 * (up2 - down2)) <= (RTOL * max(abs(value), abs(claimed)) + noise) * h
         if agrees or (smooth and not apart):  # else a kink may be near: look closer
             break
-    return agrees, value, sides if apart and (at_kink or not agrees) else None
+    return agrees, value, sides if apart and (at_kink or not agrees) else None, noise
 
 
 def _cotangent(rng, out):

@@ -55,7 +55,9 @@ def gather(table, ids, *, backend="cpu"):
 def take(table, ids, backend="cpu"):
     """`gather` for ids that are known to be int64 and in range."""
     flags = table.flags
-    if not (flags.c_contiguous and flags.aligned and flags.writeable):
+    if backend != "cpu" and not (flags.c_contiguous and flags.aligned and flags.writeable):
+        table = np.require(table, requirements=["C", "A", "W"])
+    elif not (flags.c_contiguous and flags.aligned and flags.writeable):
         return np.asarray(
             np.take(table, ids, axis=0)
         )  # a copy too, equal to the bit; a kernel would need all of the table laid out anew

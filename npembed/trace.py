@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from . import check
 from .op import wide
 from .training import step_
 
@@ -69,6 +70,11 @@ def radial_and_tangential(rows, gradient):
     >>> radial, tangential
     (array([-1.]), array([[3., 0.]]))
     """
+    for name, value in (("rows", rows), ("gradient", gradient)):
+        check.array("radial_and_tangential", name, value)
+        if value.ndim != 2 or value.dtype.kind == "c" or value.shape != rows.shape:
+            found = f"{value.dtype} {value.shape}"
+            raise ValueError(f"radial_and_tangential: {name} is {found}; allowed: two arrays of real rows (n, D) of one shape")
     rows, gradient = wide(rows), wide(gradient)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     u = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
@@ -108,6 +114,8 @@ def summary(updates):
     >>> round(summary([one])["radial_share"], 2), summary([one])["pulled_back"]
     (0.36, 0.0)
     """
+    if not updates:
+        raise ValueError("summary: updates is empty; allowed: at least one Update")
     last = {int(row): values for update in updates for row, values in zip(update.rows, update.after, strict=True)}
     norms = np.linalg.norm(wide(np.array(list(last.values()))), axis=1)
     parts = [radial_and_tangential(update.before, update.gradient) for update in updates]

@@ -78,6 +78,9 @@ class OptimizerUpdate:
             if name in self.options:
                 raise TypeError(f"fit: optimizer_kwargs holds {name!r}; allowed: the other options of {optimizer}")
         check.options("fit", "optimizer_kwargs", {**self.options, "lr": 0, "state": {}}, self.optimizer.step_)
+        for layer in model.layers:  # a step on no rows: a bad option is refused here, not in the first batch
+            empty = np.empty((0, *layer.shape), layer.dtype)
+            self.optimizer.step_(empty, empty.copy(), lr=0, state=self.optimizer.state(empty), **self.options)
         self.states = [self.optimizer.state(layer.weight) for layer in model.layers]
 
     def __call__(self, model, gradients, lr):

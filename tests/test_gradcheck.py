@@ -341,3 +341,20 @@ def test_entries_that_check_nothing_are_refused():
 def test_bad_kinks_is_refused():
     with pytest.raises(ValueError, match="check_vjp: kinks = 'ignore' is not a choice; allowed: 'raise' or 'skip'"):
         check_vjp(CUBE, np.ones(3), kinks="ignore")
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.1, -3.0])
+def test_a_forward_pass_too_large_for_its_differences_is_no_verdict(factor):
+    """Right or wrong, nothing can be seen of it: that is said, instead of passing it."""
+    op = Op(lambda x: 1e14 + x, lambda g, x: factor * g)
+    with pytest.raises(GradientError, match="rounding in the forward pass hides its differences"):
+        check_vjp(op, np.array([1.0, 2.0]))
+
+
+def test_a_vjp_that_writes_to_its_arguments_is_wrong():
+    def vjp(g, x):
+        x *= 2
+        return g
+
+    with pytest.raises(GradientError, match="x is not what it was before the call; must be left alone"):
+        check_vjp(Op(lambda x: 1 * x, vjp), np.array([1.0, 2.0]))

@@ -862,3 +862,41 @@ def test_a_copy_of_a_frozen_layer_is_frozen():
 
 def frozen_plain():
     return Embedding.from_pretrained(EIGHT)
+
+
+def test_what_a_forward_left_waiting_is_not_pickled():
+    layer = Embedding(4, 2, rng=0)
+    layer([0])
+    again = pickle.loads(pickle.dumps(layer))
+    same(again.weight, layer.weight)
+    with pytest.raises(RuntimeError, match="no forward"):
+        again.backward(np.ones((1, 2), np.float32))
+    layer.backward(np.ones((1, 2), np.float32))
+
+
+def test_setting_trainable_to_what_it_is_keeps_the_table():
+    layer = Embedding(4, 2, rng=0)
+    weight = layer.weight
+    layer.trainable = True
+    weight[...] = 7
+    assert (layer.weight == 7).all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"normalizer": "softmax", "dtype": "complex64"},
+        {"normalizer": "clamp"},
+        {"normalizer": "normalize", "normalizer_kwargs": {"p": 0.5}},
+        {"normalizer": "normalize", "normalizer_kwargs": {"dim": -1, "axis": 0}},
+    ],
+)
+def test_compat_refuses_at_once_too(options):
+    with pytest.raises((TypeError, ValueError)):
+        Embedding(4, 2, compat="pykeen", **options)
+
+
+def test_pretrained_numbers_that_the_dtype_cannot_hold_are_refused():
+    with pytest.raises(ValueError, match="pretrained: tensor has entries beyond what float32 holds; allowed: up to 3"):
+        Embedding.from_pretrained(np.full((1, 1), 1e300), dtype="float32")
+    assert np.isinf(Embedding.from_pretrained(np.array([[np.inf]]), dtype="float32").weight).all()

@@ -136,20 +136,20 @@ def test_words_of_curves_that_cross_once():
     said = sentences(synthetic(inside, curve(0.3, 0.3, 0.3, width=0.15)))
     assert said[0].startswith("The curves cross at lr = 0.22: below, the constrainer ranks better, above, the normalizer (")
     assert said[0].endswith("(medians of 3 seeds; bands apart at 2 of 3 rates).")
-    assert said[1].startswith("Why: a constrained row feels lr itself")
-    assert "shifted to larger learning rates; at lr = 0.1 that was 10 before training and 0.025-0.1 after it" in said[1]
+    assert said[1].startswith("A constrained row feels lr itself")
+    assert "feels lr / |x|^2, here less than lr; at lr = 0.1 that was 10 before training and 0.025-0.1 after it" in said[1]
     assert "when the rows were 1-2 long" in said[1]
     assert "lr / 2 to lr / 4, the normalizer's curve is inside the constrainer's band at lr = 0.1, above it at lr = 1" in said[2]
-    assert "(by 0.2 at most), not by the shift alone: at lr = 1 the rate went from 10 to 0.25 in training" in said[2]
+    assert "(by 0.2 at most): that rate (at lr = 1 it went from 10 to 0.25 in training) is not all of the difference" in said[2]
 
 
 def test_words_of_curves_the_other_way_round():
     said = sentences(synthetic(curve(0.5, 0.1, rates=[0.02, 0.08]), curve(0.3, 0.3), seeds=1))
     assert "below, the normalizer ranks better, above, the constrainer (one seed)." in said[0]
-    assert "shifted" not in said[1]  # one rate is felt larger than lr, one smaller
+    assert "than lr" not in said[1]  # one rate is felt larger than lr, one smaller
     assert "above the constrainer's band at lr = 0.01, below it at lr = 0.1 (by 0.2 at most)" in said[2]
     larger = sentences(synthetic(curve(0.5, 0.1, rates=[0.02, 0.2]), curve(0.3, 0.3)))
-    assert "so its curve is shifted to smaller learning rates" in larger[1]
+    assert "here more than lr" in larger[1]
 
 
 def test_words_of_curves_that_cross_twice():

@@ -77,7 +77,7 @@ def triples(function, value, num_entities, num_relations=None, argument="triples
 def batch(function, positives, negatives, num_entities, num_relations):
     """True triples as int64 (B, 3) and their corrupted ones as int64 (B, K, 3)."""
     positives = triples(function, positives, num_entities, num_relations, "positives")
-    negatives = np.asarray(negatives)
+    negatives = numbers_in(function, "negatives", negatives)
     if negatives.ndim != 3 or len(negatives) != len(positives) or negatives.shape[2] != 3:
         allowed = f"({len(positives)}, K, 3), K for each of the positives"
         raise ValueError(f"{function}: negatives has shape {negatives.shape}; allowed: {allowed}")

@@ -191,4 +191,10 @@ def pretrained(rng, shape, dtype=np.float32, *, tensor):
         raise ValueError(f"pretrained: tensor has shape {tensor.shape}; allowed: {tuple(shape)}, the shape of the table")
     if np.iscomplexobj(tensor) and not np.issubdtype(dtype, np.complexfloating):
         raise TypeError(f"pretrained: tensor has dtype {tensor.dtype}; allowed: reals for a {np.dtype(dtype)} table")
-    return np.array(tensor, dtype, order="C")
+    with np.errstate(over="ignore"):
+        table = np.array(tensor, dtype, order="C")
+    if not np.array_equal(np.isfinite(table), np.isfinite(tensor)):
+        raise ValueError(
+            f"pretrained: tensor has entries beyond what {table.dtype} holds; allowed: up to {np.finfo(table.dtype).max:g}"
+        )
+    return table

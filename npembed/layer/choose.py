@@ -48,7 +48,11 @@ def _named(registry, choice, options, shape, dtype, compat, function, argument):
     entry = registry[name]
     forward = entry.forward if isinstance(entry, Op) else entry
     check.options(function, f"{argument}_kwargs", options, forward)
+    if "axis" in options and "dim" in options:
+        raise ValueError(f"{function}: {argument}_kwargs = {options} holds dim and axis; allowed: one of them")
     if compat == "pykeen":
+        others = {option: value for option, value in options.items() if option not in ("dim", "axis")}
+        forward(np.ones((1, 2), dtype), **others)  # along which axis, only the lookup tells
         made = Op(*(partial(_as_pykeen, f, name, options) for f in (entry if isinstance(entry, Op) else (entry, entry))))
     else:
         if "dim" in inspect.signature(forward).parameters:
@@ -62,8 +66,6 @@ def _named(registry, choice, options, shape, dtype, compat, function, argument):
 def _dim(options, shape, function, argument):
     """`dim` counted from the last axis, so that it means the same for any shape of the ids."""
     name = "axis" if "axis" in options else "dim"
-    if "axis" in options and "dim" in options:
-        raise ValueError(f"{function}: {argument}_kwargs = {options} holds dim and axis; allowed: one of them")
     ndim = 1 + len(shape)
     if not shape and name not in options:
         raise ValueError(

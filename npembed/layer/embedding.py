@@ -184,7 +184,9 @@ class Embedding:
 
     @trainable.setter
     def trainable(self, value):
-        self._trainable = bool(check.choice("Embedding", "trainable", value, (True, False)))
+        if bool(check.choice("Embedding", "trainable", value, (True, False))) == self._trainable:
+            return
+        self._trainable = not self._trainable
         self._weight = self._weight.copy()  # so that no view from before can write to a frozen table
         self._weight.flags.writeable = self._trainable
 
@@ -282,6 +284,9 @@ class Embedding:
     def eval(self):
         """Switch dropout off; returns the layer."""
         return self.train(False)
+
+    def __getstate__(self):
+        return {**self.__dict__, "_pending": []}  # a forward that waits for its backward stays behind
 
     def __setstate__(self, state):
         self.__dict__.update(state)

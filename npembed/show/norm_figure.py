@@ -26,8 +26,8 @@ def draw(result, path):
     title = f"One norm in two places: TransE on {s['dataset'].capitalize()}, d = {s['dim']}, learning rate {s['lr']:g}"
     figure.suptitle(title, fontsize=26, y=0.975)
     drawn = STEP_LENGTH / (s["lr"] * np.hypot(result["arrow"]["tangential"], result["arrow"]["radial"]) or np.inf)
-    times = f"{drawn:.2g} times as long as it was" if drawn else "with a learning rate above 0"
-    step = f"one step of one row: {result['arrow']['entity']} and its first gradient, drawn {times}"
+    times = f"{drawn:.2g} times as long as the constrainer's was" if drawn else "with a learning rate above 0"
+    step = f"one step of one row, of length one in both: {result['arrow']['entity']} and its first gradient, drawn {times}"
     figure.text(0.5, 0.885, step, fontsize=17, color="#555555", ha="center")
     _plane(figure.add_axes((0.01, 0.44, *PLANE)), "normalizer", result["arrow"])
     _plane(figure.add_axes((0.505, 0.44, *PLANE)), "constrainer", result["arrow"])

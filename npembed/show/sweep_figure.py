@@ -24,7 +24,7 @@ def draw(result, path):
     title = f"One norm in two places, at every learning rate: TransE on {s['dataset'].capitalize()}, d = {s['dim']}"
     figure.suptitle(title, fontsize=26, y=0.975)
     seeds = f"{len(s['seeds'])} seeds" if len(s["seeds"]) > 1 else "one seed"
-    said = f"{s['epochs']} epochs; lines: medians of {seeds}; bands: least to largest"
+    said = f"{s['epochs']} epochs; lines: medians of {seeds}; bands: least to largest (of rows too, on the right)"
     figure.text(0.5, 0.885, said, fontsize=17, color=GREY, ha="center")
     panels = (0.065, 0.285, 0.5, 0.53), (0.65, 0.595, 0.335, 0.22), (0.65, 0.285, 0.335, 0.22)
     ranking, lengths, rates = (figure.add_axes(panel) for panel in panels)

@@ -72,11 +72,9 @@ def _felt(inside, crossings):
     first, last = (between(point[name][LOW], point[name][HIGH]) for name in ("first_rates", "rates"))
     lengths = between(point["lengths"][LOW], point["lengths"][HIGH])
     slower = {p["rates"][MEDIAN] < p["lr"] for p in inside}
-    shift = (
-        f", so its curve is shifted to {'larger' if slower == {True} else 'smaller'} learning rates" if len(slower) == 1 else ""
-    )
+    shift = f", here {'less' if slower == {True} else 'more'} than lr" if len(slower) == 1 else ""
     return (
-        f"{'Why: a' if crossings else 'A'} constrained row feels lr itself, a normalized row of length |x| feels lr / |x|^2{shift}; "
+        f"A constrained row feels lr itself, a normalized row of length |x| feels lr / |x|^2{shift}; "
         f"at lr = {point['lr']:g} that was {first} before training and {last} after it, when the rows were {lengths} long."
     )
 
@@ -104,8 +102,9 @@ def _moved(inside, outside):
     if not left:
         return said + ": a shift."
     end = inside[-1]
-    fell = f"at lr = {end['lr']:g} the rate went from {end['first_rates'][MEDIAN]:.2g} to {end['rates'][MEDIAN]:.2g} in training"
-    return f"{said} (by {left:.2g} at most), not by the shift alone: {fell}, and relations felt lr itself."
+    rates = [f"{end[name][MEDIAN]:.2g}" for name in ("first_rates", "rates")]
+    fell = f" (at lr = {end['lr']:g} it went from {rates[0]} to {rates[1]} in training)" if rates[0] != rates[1] else ""
+    return f"{said} (by {left:.2g} at most): that rate{fell} is not all of the difference; relations, for one, felt lr itself."
 
 
 def at_rate(curve, rate):
