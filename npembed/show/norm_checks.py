@@ -107,7 +107,7 @@ def _against_differences(name, loss, gradients, entities, relations, normalizer,
             relations,
             rng=rng,
             kinks="skip",
-            entries=max(4, min(ENTRIES, 30 * ENTRIES // entities.shape[1])),
+            entries=max(4, min(ENTRIES, 50 * ENTRIES // entities.shape[1])),
         )
     except GradientError as error:
         return Check(name, np.inf, 1e-6, False, str(error))
