@@ -144,7 +144,7 @@ def test_the_raw_evaluation_is_broken_there(peer):
     import importlib.metadata
 
     if importlib.metadata.version("pykeen") != "1.11.1":
-        pytest.skip("mended later")
+        pytest.skip("a defect of PyKEEN 1.11.1 alone, mended in later versions")
     model = Given(np.random.default_rng(13), 5, 1, np.arange(5.0))
     with pytest.raises(ValueError, match="needs the true scores"):
         peer.evaluation.RankBasedEvaluator(filtered=False).evaluate(
