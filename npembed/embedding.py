@@ -75,6 +75,61 @@ def lookup_vjp(g, table, ids, *, normalizer=None, mask=None):
     return gather_vjp(drows, table, ids)
 
 
+def penalty(table, ids, *, regularizer, normalizer=None):
+    """What the rows looked up add to the loss: ``regularizer(normalizer(table[ids]))``.
+
+    The regularizer sees what the normalizer made of the rows, before any dropout, and sees an id as often as it was looked up.
+
+    Parameters
+    ----------
+    table, ids, normalizer
+        As in `lookup`.
+    regularizer : Op, see `npembed.regularizers.REGULARIZERS`
+
+    Returns
+    -------
+    float of the precision of the table
+
+    References
+    ----------
+    pykeen.nn.representation.Representation.forward (1.11.1), for the order.
+
+    Examples
+    --------
+    >>> from npembed.regularizers import REGULARIZERS
+    >>> float(penalty(np.array([[3.0, 4.0], [0.0, 1.0]]), [0, 0, 0, 1], regularizer=REGULARIZERS["lp"]))
+    4.0
+    """
+    check.op("penalty", "regularizer", regularizer)
+    return regularizer.forward(lookup(table, ids, normalizer=normalizer))
+
+
+def penalty_vjp(g, table, ids, *, regularizer, normalizer=None):
+    """Send the gradient of `penalty` back to the rows: through the regularizer, the normalizer, the copy of rows.
+
+    Parameters
+    ----------
+    g : float
+    table, ids, regularizer, normalizer
+        As in `penalty`.
+
+    Returns
+    -------
+    RowSparse
+
+    Examples
+    --------
+    >>> from npembed.regularizers import REGULARIZERS
+    >>> penalty_vjp(5.0, np.array([[3.0, 4.0], [0.0, 1.0]]), [0], regularizer=REGULARIZERS["lp"]).to_dense()
+    array([[3., 4.],
+           [0., 0.]])
+    """
+    check.op("penalty_vjp", "regularizer", regularizer)
+    out = lookup(table, ids, normalizer=normalizer)
+    dout = check.like("penalty_vjp", "the regularizer's vjp", regularizer.vjp(g, out), out.shape, out.dtype, "the rows looked up")
+    return lookup_vjp(dout, table, ids, normalizer=normalizer)
+
+
 def transform(rows, *, normalizer=None, mask=None):
     """What happens to rows after they were copied: the normalizer, then the dropout mask.
 
@@ -116,7 +171,7 @@ def _checked(function, mask, rows):
     return check.like(function, "mask", mask, rows.shape, rows.real.dtype, "the rows looked up")
 
 
-OPS = {"lookup": Op(lookup, lookup_vjp), "transform": Op(transform, transform_vjp)}
+OPS = {"lookup": Op(lookup, lookup_vjp), "penalty": Op(penalty, penalty_vjp), "transform": Op(transform, transform_vjp)}
 
 
 def dropout_mask(rng, shape, rate, dtype=np.float32):

@@ -7,6 +7,7 @@ import numpy as np
 
 from npembed.interactions import INTERACTIONS
 from npembed.losses import adversarial_weights
+from npembed.regularizers import REGULARIZERS
 from npembed.row_maps import NORMALIZERS
 
 ORDERS = [1, 1.5, 2, 3, math.inf]
@@ -138,6 +139,18 @@ def lookup_cases(rng):
             for normalizer in [None, *(op for name, op in bound(dtype) if len(shape) > 1 and ids.size)]:
                 yield (table, ids), {"normalizer": normalizer}
                 yield (table, ids), {"normalizer": normalizer, "mask": mask}
+
+
+def penalty_cases(rng):
+    for dtype in (float, complex):
+        for ids in ([0, 4, 4, 2], [[4, 0], [0, 0]], 3, []):
+            table, ids = naive.rows(rng, (5, 4), dtype), np.array(ids, int)
+            for options in ({"p": 2.0}, {"p": 1, "weight": 0.25, "normalize": True}, {"p": 3, "dim": None}):
+                regularizer = REGULARIZERS["lp"].bind(**options)
+                yield (table, ids), {"regularizer": regularizer}
+                for name, normalizer in bound(dtype) if ids.size and options["p"] == 3 else []:
+                    if name != "complex_normalize":  # after which there is nothing left to charge for, as for p = 2 after normalize
+                        yield (table, ids), {"regularizer": regularizer, "normalizer": normalizer}
 
 
 def transform_cases(rng):
@@ -273,6 +286,7 @@ RECIPES = {
     "transe": transe_cases,
     "distmult": distmult_cases,
     "lookup": lookup_cases,
+    "penalty": penalty_cases,
     "transform": transform_cases,
     "score": score_cases,
     "complex_bilinear": complex_cases,

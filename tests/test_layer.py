@@ -173,8 +173,6 @@ def test_what_is_refused_and_how(args, kwargs, error, message):
         {"norm_type": 1.0},
         {"scale_grad_by_freq": True},
         {"sparse": True},
-        {"regularizer": "lp"},
-        {"regularizer_kwargs": {"p": 2}},
         {"unique": True},
     ],
 )

@@ -1,6 +1,7 @@
 """The class `Embedding`: a table with PyKEEN's options behind torch's interface."""
 
-from .choose import choose, pykeen_dim
-from .embedding import Embedding, table_shape
+from .arguments import table_shape
+from .choose import choose, choose_regularizer, pykeen_dim
+from .embedding import Embedding
 
-__all__ = ["Embedding", "choose", "pykeen_dim", "table_shape"]
+__all__ = ["Embedding", "choose", "choose_regularizer", "pykeen_dim", "table_shape"]

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import check
 from ..op import Op, resolve
+from ..regularizers import REGULARIZERS
 
 
 def choose(registry, choice, options, *, shape, dtype, compat, function, argument):
@@ -43,6 +44,42 @@ def choose(registry, choice, options, *, shape, dtype, compat, function, argumen
     raise TypeError(f"{function}: {argument} is a {type(choice).__name__}; allowed: {allowed}")
 
 
+def choose_regularizer(choice, options, *, shape, dtype, compat, function):
+    """The regularizer of a layer whose rows have `shape`, as an Op of the rows that were looked up, or None.
+
+    ``dim`` counts the axes of a table ``(N, *shape)``, and may be None for one norm of all that is looked up. ``compat="pykeen"`` takes
+    PyKEEN's expected norm, where there is a choice.
+
+    Parameters
+    ----------
+    choice : name, Op or pair of callables, or None
+    options : dict, or None
+    shape, dtype : of the rows
+    compat : None or "pykeen"
+    function : for error messages
+    """
+    options = check.keywords(function, "regularizer_kwargs", options)
+    if choice is None:
+        if options:
+            found = f"regularizer_kwargs = {options} has no regularizer to go to"
+            raise ValueError(f"{function}: {found}; allowed: a regularizer too")
+        return None
+    if isinstance(choice, tuple) and len(choice) == 2 and all(map(callable, choice)):
+        return Op(*choice).bind(**options)
+    if not isinstance(choice, str):
+        raise TypeError(f"{function}: regularizer is a {type(choice).__name__}; allowed: a name, or a pair (function, vjp)")
+    op = REGULARIZERS[resolve(REGULARIZERS, choice, function=function, argument="regularizer")]
+    check.options(function, "regularizer_kwargs", options, op.forward)
+    parameters = inspect.signature(op.forward).parameters
+    if options.get("dim") is not None and "dim" in parameters:
+        options["dim"] = _dim(options, shape, function, "regularizer")
+    if compat == "pykeen" and "expected" in parameters:
+        options = {"expected": "pykeen", **options}
+    op = op.bind(**options)
+    op.forward(np.ones((1, *shape), dtype))  # a bad option is refused here, not at the first lookup
+    return op
+
+
 def _named(registry, choice, options, shape, dtype, compat, function, argument):
     name = resolve(registry, choice, function=function, argument=argument)
     entry = registry[name]
@@ -72,7 +109,7 @@ def _dim(options, shape, function, argument):
             f"{function}: shape = () has no axis for the {argument} to work along; allowed: rows of one axis or more"
         )
     dims = check.axes(function, f"{argument}_kwargs[{name!r}]", options.get(name, -1), ndim)
-    if argument == "normalizer" and 0 in dims:
+    if argument != "constrainer" and 0 in dims:
         given = f"{argument}_kwargs[{name!r}] = {options[name]}"
         raise ValueError(f"{function}: {given} makes a row depend on the others looked up with it; allowed: an axis of the row")
     return tuple(dim - ndim for dim in dims)

@@ -5,42 +5,13 @@ import math
 import numpy as np
 
 from .. import check
-from ..embedding import dropout_mask, post_step_, transform, transform_vjp
+from ..embedding import dropout_mask, penalty, post_step_, transform, transform_vjp
 from ..initializers import initializer as choose_initializer
 from ..random import generator
 from ..row_maps import CONSTRAINERS, NORMALIZERS
 from ..rows import RowSparse, gather, gather_vjp
-from .choose import choose
-
-
-def table_shape(max_id=None, embedding_dim=None, num_embeddings=None, shape=None):
-    """``(N, *shape)`` from the names that torch and PyKEEN have for it; either name of each, or both if they agree.
-
-    >>> table_shape(num_embeddings=10, shape=(3, 4))
-    (10, 3, 4)
-    """
-    if max_id is None and num_embeddings is None:
-        raise ValueError("Embedding: max_id is missing; allowed: max_id (or num_embeddings), the number of rows")
-    given = {"max_id": max_id, "num_embeddings": num_embeddings}
-    rows = {name: check.integer("Embedding", name, n, minimum=0) for name, n in given.items() if n is not None}
-    if len(set(rows.values())) > 1:
-        raise ValueError(
-            f"Embedding: max_id = {max_id} and num_embeddings = {num_embeddings} differ; allowed: one, or both equal"
-        )
-    if embedding_dim is None and shape is None:
-        raise ValueError("Embedding: embedding_dim and shape are both missing; allowed: one of them, the shape of a row")
-    if embedding_dim is not None and shape is not None:
-        raise ValueError(f"Embedding: embedding_dim = {embedding_dim} and shape = {shape} are both given; allowed: one of them")
-    if shape is None:
-        return next(iter(rows.values())), check.integer("Embedding", "embedding_dim", embedding_dim, minimum=0)
-    return next(iter(rows.values())), *check.shape("Embedding", "shape", shape)
-
-
-def _not_yet(**options):
-    """Refuse what is not built yet, unless it is at its default."""
-    for name, (value, *allowed) in options.items():
-        if not any(value is default or (type(value) is type(default) and value == default) for default in allowed):
-            raise ValueError(f"Embedding: {name} = {value!r} is not supported yet; allowed: {allowed[0]!r}")
+from .arguments import described, not_yet, table_shape
+from .choose import choose, choose_regularizer
 
 
 class Embedding:
@@ -53,7 +24,7 @@ class Embedding:
     ----------
     max_id : int, the number of rows N (or `num_embeddings`)
     embedding_dim : int, the length of a row; for rows of any shape give `shape` instead
-    padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, regularizer, unique
+    padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, unique
         Not supported yet.
     num_embeddings : int, another name for `max_id`
     shape : int or tuple of int, the shape of a row; ``()`` for single numbers
@@ -63,7 +34,9 @@ class Embedding:
         See `npembed.row_maps.CONSTRAINERS`.
     normalizer : name, Op, or pair (function, vjp)
         See `npembed.row_maps.NORMALIZERS`.
-    initializer_kwargs, constrainer_kwargs, normalizer_kwargs : dict, options of these
+    regularizer : name, Op, or pair (function, vjp)
+        See `npembed.regularizers.REGULARIZERS`. In training mode each forward adds what it charges to `regularization_term`.
+    initializer_kwargs, constrainer_kwargs, normalizer_kwargs, regularizer_kwargs : dict, options of these
     dropout : float in [0, 1], the share of entries dropped in training mode
     trainable : bool
         A frozen table is read-only: only `reset_parameters` changes it.
@@ -78,6 +51,8 @@ class Embedding:
     ----------
     weight : ndarray (N, *shape), the table
     grad : RowSparse, or None
+    regularization_term : float of the precision of the table
+        What the regularizer charged since `pop_regularization_term`, `zero_grad` or `post_parameter_update`; to be added to the loss.
     max_id, num_embeddings : int, N
     shape : tuple of int; embedding_dim : int, the numbers in a row
     trainable, training : bool
@@ -110,10 +85,9 @@ class Embedding:
                 f"Embedding: embedding_dim is missing, padding_idx = {padding_idx} is given; allowed: torch's order, max_id then "
                 f"embedding_dim (PyKEEN's third argument: write embedding_dim={padding_idx})"
             )
-        _not_yet(
+        not_yet(
             padding_idx=(padding_idx, None), max_norm=(max_norm, None), norm_type=(norm_type, 2.0, 2), sparse=(sparse, False),
-            scale_grad_by_freq=(scale_grad_by_freq, False), regularizer=(regularizer, None),
-            regularizer_kwargs=(regularizer_kwargs, None), unique=(unique, None, False),
+            scale_grad_by_freq=(scale_grad_by_freq, False), unique=(unique, None, False),
         )  # fmt: skip
         self.max_id, *row = table_shape(max_id, embedding_dim, num_embeddings, shape)
         self.shape = tuple(row)
@@ -123,16 +97,19 @@ class Embedding:
         self._trainable = check.choice("Embedding", "trainable", trainable, (True, False))
         self._initializer = choose_initializer(initializer, initializer_kwargs, function="Embedding")
         about = {"shape": self.shape, "dtype": self.dtype, "compat": compat, "function": "Embedding"}
+        self.regularizer = choose_regularizer(regularizer, regularizer_kwargs, **about)
         self.constrainer = choose(CONSTRAINERS, constrainer, constrainer_kwargs, argument="constrainer", **about)
         self.normalizer = choose(NORMALIZERS, normalizer, normalizer_kwargs, argument="normalizer", **about)
         self._choices = {
             "initializer": (initializer, initializer_kwargs),
             "constrainer": (constrainer, constrainer_kwargs),
             "normalizer": (normalizer, normalizer_kwargs),
+            "regularizer": (regularizer, regularizer_kwargs),
         }
         self.rng = generator(rng)
         self.training = True
         self.grad = None
+        self.regularization_term = self.dtype.type(0).real
         self._pending: list = []  # the pullbacks of forwards without a backward; two are kept at most, to know that it was not one
         self._weight = np.empty((self.max_id, *self.shape), self.dtype)
         self.reset_parameters()
@@ -200,8 +177,20 @@ class Embedding:
 
     def post_parameter_update(self):
         """Apply the constrainer to the table; to be called after each update. A frozen table stays as it is."""
+        self.pop_regularization_term()
         if self.trainable:
             post_step_(self._weight, self.constrainer)
+
+    def pop_regularization_term(self):
+        """What the regularizer charged since the last time, which is forgotten.
+
+        >>> layer = Embedding(3, 2, initializer="ones", regularizer="lp", regularizer_kwargs={"p": 1})
+        >>> _ = layer([0, 1]), layer([2])
+        >>> float(layer.pop_regularization_term()), float(layer.regularization_term)
+        (4.0, 0.0)
+        """
+        term, self.regularization_term = self.regularization_term, self.dtype.type(0).real
+        return term
 
     def vjp(self, indices=None):
         """Look rows up, and get the function that pulls a gradient back through this very lookup.
@@ -214,6 +203,7 @@ class Embedding:
         -------
         output : ndarray (*indices.shape, *shape)
         pullback : function of ``grad_output`` (like `output`) that returns a `RowSparse`; changes nothing
+            With ``grad_term=1.0`` what the regularizer charges for this lookup counts as well, as part of the loss.
 
         Examples
         --------
@@ -226,9 +216,12 @@ class Embedding:
         rows = gather(self._weight, ids)
         mask = self.draw_mask(rows.shape)
 
-        def pullback(grad_output):
+        def pullback(grad_output, grad_term=0.0):
             check.like("Embedding", "grad_output", grad_output, rows.shape, self.dtype, "the output")
             drows = transform_vjp(grad_output, rows, normalizer=self.normalizer, mask=mask)
+            if self.regularizer is not None and grad_term:
+                charged = self.regularizer.vjp(grad_term, transform(rows, normalizer=self.normalizer))
+                drows = drows + transform_vjp(charged, rows, normalizer=self.normalizer)
             return gather_vjp(drows, self._weight, ids)
 
         return transform(rows, normalizer=self.normalizer, mask=mask), pullback
@@ -237,6 +230,9 @@ class Embedding:
         """Look rows up: ``dropout(normalizer(table[indices]))``; None for all rows. Remembered for `backward` in training mode."""
         output, pullback = self.vjp(indices)
         if self.training:
+            if self.regularizer is not None:
+                ids = np.arange(self.max_id) if indices is None else indices
+                self.regularization_term += penalty(self._weight, ids, regularizer=self.regularizer, normalizer=self.normalizer)
             self._pending = [pullback, *self._pending[:1]]
         return output
 
@@ -248,6 +244,8 @@ class Embedding:
 
     def backward(self, grad_output):
         """Pull `grad_output` back through the last forward in training mode, and add the result to `grad`.
+
+        With a regularizer, the loss is taken to hold the term of that forward too (for another share of it, see `vjp`).
 
         Returns
         -------
@@ -264,7 +262,7 @@ class Embedding:
                 f"Embedding.backward: {said}; allowed: one forward for each backward (zero_grad() forgets those before, eval() counts "
                 f"none), or output, pullback = vjp(indices)"
             )
-        gradient = self._pending[0](grad_output)
+        gradient = self._pending[0](grad_output, 1.0)
         self._pending = []
         if self.trainable:
             before = RowSparse(np.arange(0), gradient.values[:0], self.max_id) if self.grad is None else self.grad
@@ -272,7 +270,8 @@ class Embedding:
         return gradient
 
     def zero_grad(self):
-        """Forget the gradient, and any forward that waits for its backward."""
+        """Forget the gradient, what the regularizer charged, and any forward that waits for its backward."""
+        self.pop_regularization_term()
         self.grad = None
         self._pending = []
 
@@ -294,13 +293,7 @@ class Embedding:
 
     def __repr__(self):
         parts = [f"max_id={self.max_id}", f"shape={self.shape}", f"dtype={self.dtype}"]
-        parts += [f"{name}={_described(*said)}" for name, said in self._choices.items() if said[0] is not None]
+        parts += [f"{name}={described(*said)}" for name, said in self._choices.items() if said[0] is not None]
         parts += [f"dropout={self.dropout}"] if self.dropout is not None else []
         parts += [f"compat={self.compat!r}"] if self.compat else []
         return f"Embedding({', '.join(parts)}{'' if self.trainable else ', trainable=False'})"
-
-
-def _described(choice, options):
-    """A choice of initializer, constrainer or normalizer, as `repr` shows it: ``clamp_norm(maxnorm=1.0)``."""
-    name = "array" if isinstance(choice, np.ndarray) else str(getattr(choice, "__name__", choice))
-    return name + (f"({', '.join(f'{key}={value!r}' for key, value in options.items())})" if options else "")

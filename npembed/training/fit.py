@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import check
-from .op import resolve
-from .optimizers import OPTIMIZERS, sgd_
-from .random import generator
-from .samplers import basic
+from .. import check
+from ..op import resolve
+from ..optimizers import OPTIMIZERS, sgd_
+from ..random import generator
+from ..samplers import basic
 
 
 class Epoch(NamedTuple):

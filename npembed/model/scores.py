@@ -1,11 +1,11 @@
-"""A knowledge-graph model as two functions: `score` from top to bottom, `score_vjp` from bottom to top.
+"""`score` from top to bottom, `score_vjp` from bottom to top.
 
 A triple (head, relation, tail) is three ids. Heads and tails are rows of one table, relations of another.
 """
 
-from . import check
-from .embedding import lookup, lookup_vjp
-from .op import Op
+from .. import check
+from ..embedding import lookup, lookup_vjp
+from ..op import Op
 
 NO_MASKS = (None, None, None)
 
@@ -78,42 +78,3 @@ def score_vjp(g, entities, relations, h, r, t, *, interaction, entity_normalizer
 
 
 OPS = {"score": Op(score, score_vjp)}
-
-
-def loss_and_gradients(entities, relations, positives, negatives, *, loss, masks=(NO_MASKS, NO_MASKS), **settings):
-    """Score true and corrupted triples, take the loss, and send its gradient back to the tables.
-
-    Parameters
-    ----------
-    entities, relations : ndarray, the tables
-    positives : int64 (B, 3)
-    negatives : int64 (B, K, 3)
-    loss : Op, see `LOSSES`
-    masks : the masks of the positives, and of the B K negatives
-    settings : interaction and normalizers, as in `score`
-
-    Returns
-    -------
-    loss : float
-    dentities, drelations : RowSparse
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from npembed.interactions import INTERACTIONS
-    >>> from npembed.losses import LOSSES
-    >>> tables, true, false = (np.eye(2), np.eye(2)[:1]), np.array([[0, 0, 1]]), np.array([[[0, 0, 0]]])
-    >>> loss, _, _ = loss_and_gradients(*tables, true, false, loss=LOSSES["margin_ranking"], interaction=INTERACTIONS["distmult"])
-    >>> float(loss)
-    2.0
-    """
-    check.op("loss_and_gradients", "loss", loss)
-    positives, negatives = check.batch("loss_and_gradients", positives, negatives, len(entities), len(relations))
-    flat = negatives.reshape(-1, 3)
-    true = score(entities, relations, *positives.T, masks=masks[0], **settings)[:, None]
-    false = score(entities, relations, *flat.T, masks=masks[1], **settings).reshape(negatives.shape[:2])
-    value = loss.forward(true, false)
-    dtrue, dfalse = loss.vjp(1.0, true, false)
-    dentities, drelations = score_vjp(dtrue[:, 0], entities, relations, *positives.T, masks=masks[0], **settings)
-    dentities2, drelations2 = score_vjp(dfalse.reshape(-1), entities, relations, *flat.T, masks=masks[1], **settings)
-    return value, dentities + dentities2, drelations + drelations2

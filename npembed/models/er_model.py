@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from . import check, model
-from .interactions import INTERACTIONS
-from .layer import Embedding, table_shape
-from .losses import LOSSES
-from .op import Op, resolve
-from .random import generator
+from .. import check, model
+from ..interactions import INTERACTIONS
+from ..layer import Embedding, table_shape
+from ..losses import LCWA_LOSSES, LOSSES
+from ..op import Op, resolve
+from ..random import generator
 
 
 class ERModel:
