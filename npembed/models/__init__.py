@@ -1,5 +1,6 @@
 """`ERModel`: entity and relation layers and an interaction, under PyKEEN's names; and presets of it, by name."""
 
 from .er_model import ERModel
+from .presets import MODELS, complex_bilinear, distmult, rotate, transe
 
-__all__ = ["ERModel"]
+__all__ = ["MODELS", "ERModel", "complex_bilinear", "distmult", "rotate", "transe"]

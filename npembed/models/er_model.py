@@ -25,6 +25,8 @@ class ERModel:
     entity_representations_kwargs, relation_representations_kwargs : dict
         Options of `Embedding`, without ``max_id``.
     loss : name or Op; default margin ranking with margin 1
+        A name stands for both forms, `npembed.losses.LOSSES` and `LCWA_LOSSES`; an Op for the first.
+    loss_kwargs : dict, such as ``{"margin": 2.0}``
     random_seed : int, generator, or None
         An int replays PyKEEN: the same weights and dropout masks as there from this seed.
 
@@ -51,7 +53,7 @@ class ERModel:
 
     def __init__(
         self, *, triples_factory, interaction, interaction_kwargs=None, entity_representations_kwargs=None,
-        relation_representations_kwargs=None, loss=None, random_seed=None,
+        relation_representations_kwargs=None, loss=None, loss_kwargs=None, random_seed=None,
     ):  # fmt: skip
         if not (hasattr(triples_factory, "num_entities") and hasattr(triples_factory, "num_relations")):
             found = type(triples_factory).__name__
@@ -60,7 +62,9 @@ class ERModel:
         self.num_entities = check.integer("ERModel", "triples_factory.num_entities", triples_factory.num_entities, minimum=1)
         self.num_relations = check.integer("ERModel", "triples_factory.num_relations", triples_factory.num_relations, minimum=1)
         self.interaction = _op(INTERACTIONS, interaction, interaction_kwargs, "interaction")
-        self.loss = _op(LOSSES, "margin_ranking" if loss is None else loss, None, "loss")
+        loss = "margin_ranking" if loss is None else loss
+        self.loss = _op(LOSSES, loss, loss_kwargs, "loss")
+        self.lcwa_loss = _op(LCWA_LOSSES, loss, loss_kwargs, "loss") if isinstance(loss, str) else None
         self.rng = generator(random_seed)
         sides = {"entity": (self.num_entities, entity_representations_kwargs)}
         sides["relation"] = (self.num_relations, relation_representations_kwargs)
@@ -115,6 +119,9 @@ class ERModel:
             "entity_normalizer": entity.normalizer,
             "relation_normalizer": relation.normalizer,
         }
+
+    def _regularizers(self):
+        return tuple(layer.regularizer for layer in self.layers)
 
     def _masks(self, h, r, t):
         """Masks for the rows of heads, relations and tails, drawn in this order."""
@@ -175,13 +182,15 @@ class ERModel:
             f"{function}: {argument} has shape {ids.shape}; allowed: (k,) for all, or ({num_rows}, k) for each its own"
         )
 
-    def loss_and_gradients(self, positives, negatives):
+    def loss_and_gradients(self, positives, negatives, keep=None):
         """The loss of a batch, and its gradients with respect to the entity table and the relation table.
 
         Parameters
         ----------
         positives : int64 (B, 3)
         negatives : int64 (B, K, 3)
+        keep : bool (B, K), or None for all
+            True where a negative counts.
 
         Returns
         -------
@@ -190,10 +199,46 @@ class ERModel:
         """
         entity, relation = self.layers
         positives, negatives = check.batch("loss_and_gradients", positives, negatives, self.num_entities, self.num_relations)
-        masks = tuple(self._masks(*batch.reshape(-1, 3).T) for batch in (positives, negatives))
+        flat = negatives.reshape(-1, 3) if keep is None else negatives[keep]
         loss, *gradients = model.loss_and_gradients(
-            entity.weight, relation.weight, positives, negatives, loss=self.loss, masks=masks, **self._settings()
-        )
+            entity.weight, relation.weight, positives, negatives, loss=self.loss, keep=keep, regularizers=self._regularizers(),
+            masks=(self._masks(*positives.T), self._masks(*flat.T)), **self._settings(),
+        )  # fmt: skip
+        return loss, tuple(gradients)
+
+    def lcwa_loss_and_gradients(self, pairs, labels, target="tail"):
+        """The loss of a batch of pairs with all candidates for the target, and its gradients with respect to the two tables.
+
+        Parameters
+        ----------
+        pairs : int64 (B, 2)
+            (head, relation) for "tail", (head, tail) for "relation", (relation, tail) for "head".
+        labels : ndarray (B, N) of numbers, 1 for true and 0 for false
+        target : "head", "relation" or "tail"
+
+        Returns
+        -------
+        loss : float
+        gradients : two RowSparse, in the order of `layers`
+
+        Raises
+        ------
+        ValueError
+            If the loss is an Op, of which the form for labels is not known.
+        """
+        if self.lcwa_loss is None:
+            raise ValueError(
+                f"lcwa_loss_and_gradients: loss is an Op of two kinds of scores; allowed: a name ({check.names(LCWA_LOSSES)})"
+            )
+        entity, relation = self.layers
+        given = check.choice("lcwa_loss_and_gradients", "target", target, tuple(model.PAIRS))
+        sizes = {"head": self.num_entities, "relation": self.num_relations, "tail": self.num_entities}
+        pairs = check.columns("lcwa_loss_and_gradients", pairs, "pairs", **{name: sizes[name] for name in model.PAIRS[given]})
+        ids = dict(zip(model.PAIRS[given], (pairs[:, :1], pairs[:, 1:]), strict=True)) | {given: np.arange(sizes[given])}
+        loss, *gradients = model.lcwa_loss_and_gradients(
+            entity.weight, relation.weight, pairs, labels, loss=self.lcwa_loss, target=target, regularizers=self._regularizers(),
+            masks=self._masks(ids["head"], ids["relation"], ids["tail"]), **self._settings(),
+        )  # fmt: skip
         return loss, tuple(gradients)
 
     def __repr__(self):

@@ -1,4 +1,11 @@
-"""x"""
+"""Training: `fit`, which any loop, sampler and optimizer goes through.
 
-from .fit import Epoch, OptimizerUpdate, fit, interrupts_deferred, step_, update_
-__all__ = ["Epoch", "OptimizerUpdate", "fit", "interrupts_deferred", "step_", "update_"]
+Start with `fit.py`; `loops` says what a batch holds, `updates` what is done to the tables, `replay` in which order PyKEEN draws.
+"""
+
+from .fit import Epoch, fit
+from .interrupts import interrupts_deferred
+from .loops import LCWA, LOOPS, SLCWA
+from .updates import OptimizerUpdate, step_, update_
+
+__all__ = ["LCWA", "LOOPS", "SLCWA", "Epoch", "OptimizerUpdate", "fit", "interrupts_deferred", "step_", "update_"]

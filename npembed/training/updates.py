@@ -1,0 +1,75 @@
+"""What is done to the tables of a model once their gradients are known: a step on each, then the constrainers."""
+
+import numpy as np
+
+from .. import check
+from ..op import resolve
+from ..optimizers import OPTIMIZERS, sgd_
+
+
+def step_(model, gradients, lr):
+    """One step of gradient descent on each table that is trainable, without the constrainers.
+
+    Parameters
+    ----------
+    model : ERModel
+    gradients : RowSparse for each of ``model.layers``
+    lr : float >= 0
+    """
+    for layer, gradient in zip(model.layers, gradients, strict=True):
+        if layer.trainable:
+            sgd_(layer.weight, gradient, lr=lr)
+
+
+def update_(model, gradients, lr):
+    """`step_`, then the constrainers: what `fit` does to the tables after each batch."""
+    step_(model, gradients, lr)
+    model.post_parameter_update()
+
+
+class OptimizerUpdate:
+    """`update_` with any optimizer: its step on each trainable table, with the state that it keeps, then the constrainers.
+
+    The state of a moment or a momentum is not constrained.
+
+    Parameters
+    ----------
+    model : ERModel
+    optimizer : name, see `npembed.optimizers.OPTIMIZERS`
+    options : dict, keyword arguments of its step but ``lr`` and ``state``; ``untouched`` says what becomes of rows without a gradient
+
+    Attributes
+    ----------
+    states : list of dict, one for each of ``model.layers``
+
+    Examples
+    --------
+    >>> from npembed.datasets import Nations
+    >>> from npembed.models import transe
+    >>> from npembed.training import fit
+    >>> nations = Nations().training
+    >>> model = transe(nations, embedding_dim=8, random_seed=0)
+    >>> update = OptimizerUpdate(model, "adam", {"untouched": "lazy"})
+    >>> for epoch in fit(model, nations.mapped_triples, epochs=1, lr=0.01, update=update): pass
+    >>> update.states[0]["step"]
+    7
+    """
+
+    def __init__(self, model, optimizer="sgd", options=None):
+        self.optimizer = OPTIMIZERS[resolve(OPTIMIZERS, optimizer, function="fit", argument="optimizer")]
+        self.options = check.keywords("fit", "optimizer_kwargs", options)
+        for name in ("lr", "state"):
+            if name in self.options:
+                raise TypeError(f"fit: optimizer_kwargs holds {name!r}; allowed: the other options of {optimizer}")
+        check.options("fit", "optimizer_kwargs", {**self.options, "lr": 0, "state": {}}, self.optimizer.step_)
+        for layer in model.layers:  # a step on no rows: a bad option is refused here, not in the first batch
+            empty = np.empty((0, *layer.shape), layer.dtype)
+            self.optimizer.step_(empty, empty.copy(), lr=0, state=self.optimizer.state(empty), **self.options)
+        self.states = [self.optimizer.state(layer.weight) for layer in model.layers]
+
+    def __call__(self, model, gradients, lr):
+        """One step, then the constrainers."""
+        for layer, gradient, state in zip(model.layers, gradients, self.states, strict=True):
+            if layer.trainable:
+                self.optimizer.step_(layer.weight, gradient, lr=lr, state=state, **self.options)
+        model.post_parameter_update()
