@@ -1,5 +1,6 @@
 """Negative samplers corrupt true triples; `known_mask` finds those of their triples that happen to be true."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -233,5 +234,5 @@ def _rank(values, x):
     return place, values[place] == x if len(values) else np.zeros(x.shape, bool)
 
 
-SAMPLERS = {"basic": basic, "bernoulli": bernoulli}
+SAMPLERS: dict[str, Callable[..., np.ndarray]] = {"basic": basic, "bernoulli": bernoulli}
 """By name."""

@@ -149,7 +149,9 @@ def penalty_cases(rng):
                 regularizer = REGULARIZERS["lp"].bind(**options)
                 yield (table, ids), {"regularizer": regularizer}
                 for name, normalizer in bound(dtype) if ids.size and options["p"] == 3 else []:
-                    if name != "complex_normalize":  # after which there is nothing left to charge for, as for p = 2 after normalize
+                    if (
+                        name != "complex_normalize"
+                    ):  # after which there is nothing left to charge for, as for p = 2 after normalize
                         yield (table, ids), {"regularizer": regularizer, "normalizer": normalizer}
 
 

@@ -61,15 +61,12 @@ def pykeen_run(case):
     options = {"triples_factory": data.training, "embedding_dim": case["dim"], "random_seed": case["seed"]}
     if "p" in case:
         options["scoring_fct_norm"] = case["p"]
-    entity, relation = {}, {}
     if case.get("entity_normalizer"):
-        assert cls is TransE
         options["entity_constrainer"] = None
-        last = torch.nn.functional.normalize if case.get("compat") else functools.partial(torch.nn.functional.normalize, dim=-1)
-        entity["normalizer"] = last
     model = cls(**options)
-    if entity:
-        model.entity_representations[0].normalizer = entity["normalizer"]
+    if case.get("entity_normalizer"):
+        normalize = torch.nn.functional.normalize
+        model.entity_representations[0].normalizer = normalize if case.get("compat") else functools.partial(normalize, dim=-1)
     if "dropout" in case:
         for representation in (*model.entity_representations, *model.relation_representations):
             representation.dropout = torch.nn.Dropout(case["dropout"])
@@ -84,9 +81,7 @@ def pykeen_run(case):
         )  # fmt: skip
     else:
         loop = LCWATrainingLoop(model=model, triples_factory=data.training, optimizer=optimizer)
-    losses = loop.train(
-        triples_factory=data.training, num_epochs=case["epochs"], batch_size=case["batch_size"], use_tqdm=False
-    )
+    losses = loop.train(triples_factory=data.training, num_epochs=case["epochs"], batch_size=case["batch_size"], use_tqdm=False)
     evaluator = RankBasedEvaluator()
     found = evaluator.evaluate(
         model=model, mapped_triples=data.testing.mapped_triples, use_tqdm=False, batch_size=64,

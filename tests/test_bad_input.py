@@ -13,13 +13,15 @@ import npembed
 from npembed import Embedding, Op, RowSparse
 from npembed.check import UnknownNameError
 from npembed.datasets import Nations, TriplesFactory
-from npembed.embedding import dropout_mask, lookup, lookup_vjp, post_step_, transform, transform_vjp
+from npembed.embedding import dropout_mask, lookup, lookup_vjp, penalty, penalty_vjp, post_step_, transform, transform_vjp
 from npembed.gradcheck import check_vjp
 from npembed.initializers import INITIALIZERS, initializer
 from npembed.interactions import INTERACTIONS, distmult, distmult_vjp, transe, transe_vjp
-from npembed.losses import LOSSES, margin_ranking, margin_ranking_vjp
-from npembed.model import loss_and_gradients, score, score_vjp
-from npembed.models import ERModel
+from npembed.losses import LCWA_LOSSES, LOSSES, margin_ranking, margin_ranking_vjp
+from npembed.model import lcwa_loss_and_gradients, loss_and_gradients, score, score_vjp
+from npembed.models import ERModel, complex_bilinear, rotate
+from npembed.models import distmult as distmult_preset
+from npembed.models import transe as transe_preset
 from npembed.optimizers import sgd_
 from npembed.random import NumpyGenerator, TorchGenerator, generator
 from npembed.row_maps import (
@@ -58,6 +60,8 @@ RELATIONS = np.ones((2, 2))
 TRIPLES = np.array([[0, 0, 1], [2, 1, 0]])
 NEGATIVES = TRIPLES[:, None] + [0, 0, 0]
 TRANSE, LOSS, NORMALIZE = INTERACTIONS["transe"], LOSSES["margin_ranking"], NORMALIZERS["normalize"]
+LCWA_LOSS = LCWA_LOSSES["margin_ranking"]
+NATIONS = Nations().training
 MODEL = ERModel(
     triples_factory=Nations().training,
     interaction="transe",
@@ -660,6 +664,109 @@ CASES = [
     (lambda: sgd_(TABLE, SINGLE, lr=0.1), TypeError, "sgd_: gradient has dtype float32; allowed: float64, the dtype of table"),
     (lambda: sgd_(TABLE, 0.5, lr=0.1), TypeError, "sgd_: gradient is a float; allowed: a NumPy array"),
     (lambda: sgd_(WHOLE, WHOLE, lr=0.1), TypeError, "sgd_: table.dtype = int64 is not supported; allowed: float32"),
+    (
+        lambda: penalty(TABLE, [0], regularizer=lambda x: 1.0),
+        TypeError,
+        r"penalty: regularizer is a function; allowed: an Op\(forward, vjp\)",
+    ),
+    (
+        lambda: penalty_vjp(1.0, TABLE, [0], regularizer=Op(lambda x: 1.0, lambda g, x: x[:0])),
+        ValueError,
+        r"penalty_vjp: the regularizer's vjp has shape \(0, 2\); allowed: \(1, 2\), the shape of the rows looked up",
+    ),
+    (
+        lambda: loss_and_gradients(TABLE, RELATIONS, TRIPLES, NEGATIVES, loss=LOSS, interaction=TRANSE, keep=np.ones(2, bool)),
+        ValueError,
+        r"loss_and_gradients: keep has shape \(2,\); allowed: \(2, 1\), the shape of negatives without their last axis",
+    ),
+    (
+        lambda: lcwa_loss_and_gradients(TABLE, RELATIONS, [[0, 0]], np.ones((1, 2)), loss=LCWA_LOSS, interaction=TRANSE),
+        ValueError,
+        r"lcwa_loss_and_gradients: labels has shape \(1, 2\); allowed: \(1, 3\), a label for each pair and each tail",
+    ),
+    (
+        lambda: lcwa_loss_and_gradients(TABLE, RELATIONS, [[0, 2]], np.ones((1, 3)), loss=LCWA_LOSS, interaction=TRANSE),
+        IndexError,
+        r"lcwa_loss_and_gradients: pairs\[0, 1\] = 2 is outside the 2 relations; valid ids are 0..1",
+    ),
+    (
+        lambda: MODEL.lcwa_loss_and_gradients([[0, 0]], np.ones((1, 14)), target="tails"),
+        ValueError,
+        "lcwa_loss_and_gradients: target = 'tails' is not a choice; allowed: 'head', 'relation' or 'tail'",
+    ),
+    (
+        lambda: model(loss=LOSS).lcwa_loss_and_gradients([[0, 0]], np.ones((1, 14))),
+        ValueError,
+        "lcwa_loss_and_gradients: loss is an Op of two kinds of scores; allowed: a name",
+    ),
+    (lambda: model(loss_kwargs={"gamma": 1}), KeyError, "ERModel: loss_kwargs = 'gamma' is unknown"),
+    (lambda: transe_preset(NATIONS, 3, dim=4), KeyError, "transe: option = 'dim' is unknown.*; known are .*entity_"),
+    (lambda: distmult_preset(NATIONS, 3, dim=4), KeyError, "distmult: option = 'dim' is unknown"),
+    (lambda: complex_bilinear(NATIONS, 3, dim=4), KeyError, "complex: option = 'dim' is unknown"),
+    (lambda: rotate(NATIONS, 3, dim=4), KeyError, "rotate: option = 'dim' is unknown"),
+    (lambda: transe_preset(NATIONS, 3, entity_dim=4), KeyError, "transe: entity_dim = 'dim' is unknown"),
+    (lambda: transe_preset(NATIONS, 3, interaction_kwargs=[2]), TypeError, r"transe: interaction_kwargs = \[2\] is a list"),
+    (
+        lambda: Embedding(3, 2, regularizer="lq"),
+        KeyError,
+        "Embedding: regularizer = 'lq' is unknown.*; known are .*lp",
+    ),
+    (
+        lambda: Embedding(3, 2, regularizer=abs),
+        TypeError,
+        r"Embedding: regularizer is a builtin_function_or_method; allowed: a name, or a pair \(function, vjp\)",
+    ),
+    (
+        lambda: Embedding(3, 2, regularizer="lp", regularizer_kwargs={"dim": 0}),
+        ValueError,
+        r"Embedding: regularizer_kwargs\['dim'\] = 0 makes a row depend on the others looked up with it; allowed: an axis of the row",
+    ),
+    (
+        lambda: Embedding(3, 2, regularizer_kwargs={"p": 1}),
+        ValueError,
+        "Embedding: regularizer_kwargs = {'p': 1} has no regularizer to go to; allowed: a regularizer too",
+    ),
+    (
+        lambda: Embedding(3, 2, regularizer="lp", regularizer_kwargs={"p": 3, "normalize": True}),
+        ValueError,
+        "expected_norm: p = 3 has no closed form",
+    ),
+    (
+        lambda: fit(MODEL, TRIPLES, epochs=1, lr=1, loop="lcwas"),
+        KeyError,
+        r"fit: loop = 'lcwas' is unknown \(did you mean 'lcwa'\?\); known are slcwa, lcwa",
+    ),
+    (
+        lambda: fit(MODEL, TRIPLES, epochs=1, lr=1, loop="lcwa", num_negatives=2),
+        ValueError,
+        "fit: num_negatives = 2 is no option of loop = 'lcwa'; allowed: target",
+    ),
+    (
+        lambda: fit(MODEL, TRIPLES, epochs=1, lr=1, target="head"),
+        ValueError,
+        "fit: target = 'head' is no option of loop = 'slcwa'; allowed: num_negatives, sampler or filtered",
+    ),
+    (
+        lambda: fit(MODEL, TRIPLES, epochs=1, lr=1, sampler="gauss"),
+        KeyError,
+        "fit: sampler = 'gauss' is unknown.*; known are basic",
+    ),
+    (
+        lambda: fit(MODEL, TRIPLES, epochs=1, lr=1, filtered=1),
+        ValueError,
+        "fit: filtered = 1 is not a choice; allowed: True or False",
+    ),
+    (
+        lambda: fit(MODEL, TRIPLES, epochs=1, lr=1, replay="torch"),
+        ValueError,
+        "fit: replay = 'torch' is not a choice; allowed: None or 'pykeen'",
+    ),
+    (
+        lambda: fit(MODEL, TRIPLES, epochs=1, lr=1, replay="pykeen", rng=1),
+        ValueError,
+        "fit: replay = 'pykeen' follows one seed; allowed: with a model that has one",
+    ),
+    (lambda: fit(MODEL, TRIPLES, epochs=1, lr=1, done=-1), ValueError, "fit: done = -1 is out of range"),
     (lambda: fit(MODEL, TRIPLES, epochs=1, lr=-1), ValueError, "fit: lr = -1 is out of range; allowed: a finite number >= 0"),
     (lambda: fit(MODEL, TRIPLES, epochs=-1, lr=1), ValueError, "fit: epochs = -1 is out of range; allowed: a whole number >= 0"),
     (
@@ -746,6 +853,9 @@ UNCHECKED = {
     "Update",
     "Recorder",
     "OptimizerUpdate",  # by way of fit(optimizer=...)
+    "SLCWA",  # by way of fit(loop=...)
+    "LCWA",
+    "choose_regularizer",
     "step_",  # these work on what `fit` has checked
     "update_",
     "interrupts_deferred",

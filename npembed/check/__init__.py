@@ -17,6 +17,7 @@ from .arrays import (
     dims,
     ids,
     like,
+    mask,
     numbers_in,
     op,
     position,
@@ -42,7 +43,7 @@ from .values import (
 )
 
 __all__ = [
-    "ID_DTYPES", "TABLE_DTYPES", "UnknownNameError", "array", "axes", "batch", "choice", "columns", "cotangent", "dims", "dtype",
-    "fits", "ids", "integer", "keywords", "like", "names", "numbers_in", "op", "options", "order", "position", "real", "rows", "shape",
-    "table", "triples", "unknown", "writable",
+    "ID_DTYPES", "TABLE_DTYPES", "UnknownNameError", "array", "axes", "batch", "choice", "columns", "cotangent", "dims",
+    "dtype", "fits", "ids", "integer", "keywords", "like", "mask", "names", "numbers_in", "op", "options", "order", "position",
+    "real", "rows", "shape", "table", "triples", "unknown", "writable",
 ]  # fmt: skip

@@ -52,6 +52,16 @@ def like(function, argument, value, shape, dtype_, whose):
     return value
 
 
+def mask(function, argument, value, shape, whose):
+    """`value` as a NumPy array of bool of exactly `shape`, that of `whose`."""
+    if not isinstance(value, np.ndarray) or value.dtype != bool:
+        found = f"has dtype {value.dtype}" if isinstance(value, np.ndarray) else f"is a {type(value).__name__}"
+        raise TypeError(f"{function}: {argument} {found}; allowed: None, or a NumPy array of bool, True where a negative counts")
+    if value.shape != tuple(shape):
+        raise ValueError(f"{function}: {argument} has shape {value.shape}; allowed: {tuple(shape)}, the shape of {whose}")
+    return value
+
+
 def op(function, argument, value):
     """`value` as an Op: something with a ``forward`` and a ``vjp`` to call."""
     if not (callable(getattr(value, "forward", None)) and callable(getattr(value, "vjp", None))):

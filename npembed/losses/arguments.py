@@ -21,12 +21,7 @@ def kept(function, mask, negative):
     """`mask` as a bool array like `negative`: True where a negative counts; all count if it is None."""
     if mask is None:
         return np.ones(negative.shape, bool)
-    if not isinstance(mask, np.ndarray) or mask.dtype != bool:
-        found = f"has dtype {mask.dtype}" if isinstance(mask, np.ndarray) else f"is a {type(mask).__name__}"
-        raise TypeError(f"{function}: mask {found}; allowed: None, or a NumPy array of bool, True where a negative counts")
-    if mask.shape != negative.shape:
-        raise ValueError(f"{function}: mask has shape {mask.shape}; allowed: {negative.shape}, the shape of negative")
-    return np.ascontiguousarray(mask)
+    return np.ascontiguousarray(check.mask(function, "mask", mask, negative.shape, "negative"))
 
 
 def in_order(scores):

@@ -53,7 +53,7 @@ def loss_and_gradients(
     positives, negatives = check.batch("loss_and_gradients", positives, negatives, len(entities), len(relations))
     flat, counts = negatives.reshape(-1, 3), np.ones(negatives.shape[:2], bool)
     if keep is not None:
-        counts = check.like("loss_and_gradients", "keep", keep, negatives.shape[:2], bool, "negatives without their last axis")
+        counts = check.mask("loss_and_gradients", "keep", keep, negatives.shape[:2], "negatives without their last axis")
         flat, loss = negatives[keep], loss.bind(mask=keep)
     lookups = (*positives.T, masks[0]), (*flat.T, masks[1])
     true, found = (score(entities, relations, *hrt, masks=mask, **settings) for *hrt, mask in lookups)

@@ -105,7 +105,9 @@ def fit(
     loop = _loop(loop, model, triples, {name: value for name, value in given.items() if value is not None})
     rng = model.rng if rng is None else generator(rng)
     if check.choice("fit", "replay", replay, tuple(ORDERS)) and not (rng is model.rng and isinstance(rng, TorchGenerator)):
-        raise ValueError("fit: replay = 'pykeen' follows one seed; allowed: with a model that has one (random_seed), and without rng")
+        raise ValueError(
+            "fit: replay = 'pykeen' follows one seed; allowed: with a model that has one (random_seed), and without rng"
+        )
     return _epochs(model, loop, epochs, lr, batch_size, rng, update, replay, done)
 
 

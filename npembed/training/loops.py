@@ -98,7 +98,10 @@ class LCWA:
         pairs = triples[:, [columns[name] for name in PAIRS[target]]]
         self.pairs, place = np.unique(pairs, axis=0, return_inverse=True)
         order = np.argsort(place.reshape(-1), kind="stable")
-        self._true, self._starts = triples[order, columns[target]], np.searchsorted(place.reshape(-1)[order], np.arange(len(self.pairs) + 1))
+        self._true, self._starts = (
+            triples[order, columns[target]],
+            np.searchsorted(place.reshape(-1)[order], np.arange(len(self.pairs) + 1)),
+        )
 
     def __len__(self):
         return len(self.pairs)

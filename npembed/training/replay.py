@@ -37,5 +37,7 @@ def probe_(model, loop, batch_size):
     places = pykeen_order(model.rng, len(loop))
     for start in (0, batch_size):
         if start < len(places):
-            loop.loss_and_gradients(model, loop.batch(model.rng, places[start : start + batch_size]))  # which may draw dropout masks
+            loop.loss_and_gradients(
+                model, loop.batch(model.rng, places[start : start + batch_size])
+            )  # which may draw dropout masks
     model.reset_parameters_()
