@@ -5,7 +5,7 @@
 
 from .known import Known, index_known, known_answers
 from .metrics import METRICS, SYNONYMS, metric, metric_key, metrics
-from .ranks import BLOCK, Ranks, SideRanks, ranks
+from .ranks import BLOCK, Ranks, SideRanks, evaluation_mode, ranks
 
 
 def evaluate(model, triples, *, known=(), filtered=True, block=BLOCK):
@@ -42,6 +42,6 @@ def evaluate(model, triples, *, known=(), filtered=True, block=BLOCK):
 
 
 __all__ = [
-    "BLOCK", "METRICS", "SYNONYMS", "Known", "Ranks", "SideRanks", "evaluate", "index_known", "known_answers", "metric", "metric_key",
-    "metrics", "ranks",
+    "BLOCK", "METRICS", "SYNONYMS", "Known", "Ranks", "SideRanks", "evaluate", "evaluation_mode", "index_known",
+    "known_answers", "metric", "metric_key", "metrics", "ranks",
 ]  # fmt: skip

@@ -121,7 +121,7 @@ def ranks(model, triples, *, known=(), sides=("head", "tail"), filtered=True, bl
     largest = np.iinfo(np.int64).max
     num_entities, num_relations = (getattr(model, name, largest) for name in ("num_entities", "num_relations"))
     triples = check.triples("ranks", triples, num_entities, num_relations)
-    with _evaluation_mode(model):
+    with evaluation_mode(model):
         if num_entities == largest and len(triples):  # a model that does not say how many there are
             num_entities = _scores(model, sides[0], triples[:1], None).shape[1]
             check.triples("ranks", triples, num_entities, num_relations)
@@ -199,7 +199,7 @@ def _arrays(known):
 
 
 @contextlib.contextmanager
-def _evaluation_mode(model):
+def evaluation_mode(model):
     """Put the model into evaluation mode (no dropout); afterwards the model and its layers are in the modes they were in."""
     layers = getattr(model, "layers", ())
     parts = [model, *(layers if isinstance(layers, (tuple, list)) else ())]

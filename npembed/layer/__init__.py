@@ -3,5 +3,6 @@
 from .arguments import table_shape
 from .choose import choose, choose_regularizer, pykeen_dim
 from .embedding import Embedding
+from .state import from_state, to_state
 
-__all__ = ["Embedding", "choose", "choose_regularizer", "pykeen_dim", "table_shape"]
+__all__ = ["Embedding", "choose", "choose_regularizer", "from_state", "pykeen_dim", "table_shape", "to_state"]

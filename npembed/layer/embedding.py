@@ -12,6 +12,7 @@ from ..row_maps import CONSTRAINERS, NORMALIZERS
 from ..rows import RowSparse, gather, gather_vjp
 from .arguments import described, not_yet, table_shape
 from .choose import choose, choose_regularizer
+from .state import from_state, to_state
 
 
 class Embedding:
@@ -39,7 +40,7 @@ class Embedding:
     initializer_kwargs, constrainer_kwargs, normalizer_kwargs, regularizer_kwargs : dict, options of these
     dropout : float in [0, 1], the share of entries dropped in training mode
     trainable : bool
-        A frozen table is read-only: only `reset_parameters` changes it.
+        A frozen table is read-only: only `reset_parameters` and `load_state_dict` change it.
     dtype : float32 (default), float64, complex64 or complex128
     compat : None or "pykeen"
         "pykeen" applies normalizers and constrainers along the axes that PyKEEN 1.11.1 does.
@@ -56,6 +57,8 @@ class Embedding:
     max_id, num_embeddings : int, N
     shape : tuple of int; embedding_dim : int, the numbers in a row
     trainable, training : bool
+    choices : dict
+        For "initializer", "constrainer", "normalizer" and "regularizer": what was asked for, and its options.
 
     Raises
     ------
@@ -100,7 +103,7 @@ class Embedding:
         self.regularizer = choose_regularizer(regularizer, regularizer_kwargs, **about)
         self.constrainer = choose(CONSTRAINERS, constrainer, constrainer_kwargs, argument="constrainer", **about)
         self.normalizer = choose(NORMALIZERS, normalizer, normalizer_kwargs, argument="normalizer", **about)
-        self._choices = {
+        self.choices = {
             "initializer": (initializer, initializer_kwargs),
             "constrainer": (constrainer, constrainer_kwargs),
             "normalizer": (normalizer, normalizer_kwargs),
@@ -168,9 +171,13 @@ class Embedding:
         self._weight.flags.writeable = self._trainable
 
     def reset_parameters(self):
-        """Draw the table anew and constrain it; the only call that changes a frozen table."""
+        """Draw the table anew and constrain it, also a frozen one."""
         weight = self._initializer(self.rng, self._weight.shape, self.dtype)
         post_step_(weight, self.constrainer)
+        self._write(weight)
+
+    def _write(self, weight):
+        """Put other numbers into the table, be it frozen or not."""
         self._weight.flags.writeable = True
         self._weight[...] = weight
         self._weight.flags.writeable = self._trainable
@@ -180,6 +187,18 @@ class Embedding:
         self.pop_regularization_term()
         if self.trainable:
             post_step_(self._weight, self.constrainer)
+
+    def state_dict(self):
+        """The table as PyKEEN keeps it, a copy, under PyKEEN's name; see `npembed.layer.state`.
+
+        >>> {name: array.shape for name, array in Embedding(3, 2).state_dict().items()}
+        {'_embeddings.weight': (3, 2)}
+        """
+        return to_state(self)
+
+    def load_state_dict(self, state):
+        """Take over the table of a state, ours or PyKEEN's, in a frozen layer too; it is checked before anything changes."""
+        self._write(from_state("load_state_dict", self, state))
 
     def pop_regularization_term(self):
         """What the regularizer charged since the last time, which is forgotten.
@@ -293,7 +312,7 @@ class Embedding:
 
     def __repr__(self):
         parts = [f"max_id={self.max_id}", f"shape={self.shape}", f"dtype={self.dtype}"]
-        parts += [f"{name}={described(*said)}" for name, said in self._choices.items() if said[0] is not None]
+        parts += [f"{name}={described(*said)}" for name, said in self.choices.items() if said[0] is not None]
         parts += [f"dropout={self.dropout}"] if self.dropout is not None else []
         parts += [f"compat={self.compat!r}"] if self.compat else []
         return f"Embedding({', '.join(parts)}{'' if self.trainable else ', trainable=False'})"

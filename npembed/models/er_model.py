@@ -6,13 +6,16 @@ import numpy as np
 
 from .. import check, model
 from ..interactions import INTERACTIONS
-from ..layer import Embedding, table_shape
+from ..layer import Embedding, from_state, table_shape
 from ..losses import LCWA_LOSSES, LOSSES
 from ..op import Op, resolve
 from ..random import generator
+from .predictions import ByLabel
+
+_SIDES = ("entity_representations.0", "relation_representations.0")
 
 
-class ERModel:
+class ERModel(ByLabel):
     """Entities, relations, and an interaction that scores triples of them.
 
     Parameters
@@ -35,6 +38,8 @@ class ERModel:
     entity_representations, relation_representations : list of one `Embedding`
     num_entities, num_relations : int
     rng : the generator of weights and masks
+    known_triples : dict of str to int64 (n, 3)
+        What the predictions mark as known, by the name of the part; at first those for training.
 
     References
     ----------
@@ -59,6 +64,7 @@ class ERModel:
             found = type(triples_factory).__name__
             raise TypeError(f"ERModel: triples_factory is a {found}; allowed: a TriplesFactory, such as Nations().training")
         self.triples_factory = triples_factory
+        self.known_triples = {"training": np.asarray(getattr(triples_factory, "mapped_triples", np.zeros((0, 3), np.int64)))}
         self.num_entities = check.integer("ERModel", "triples_factory.num_entities", triples_factory.num_entities, minimum=1)
         self.num_relations = check.integer("ERModel", "triples_factory.num_relations", triples_factory.num_relations, minimum=1)
         self.interaction = _op(INTERACTIONS, interaction, interaction_kwargs, "interaction")
@@ -96,6 +102,35 @@ class ERModel:
         self._draw_as_torch()
         for layer in self.layers:
             layer.reset_parameters()
+
+    def state_dict(self):
+        """Both tables as PyKEEN keeps them, copies, under PyKEEN's names.
+
+        >>> from npembed.datasets import Nations
+        >>> from npembed.models import rotate
+        >>> {name: array.shape for name, array in rotate(Nations().training, embedding_dim=4).state_dict().items()}
+        {'entity_representations.0._embeddings.weight': (14, 8), 'relation_representations.0._embeddings.weight': (55, 8)}
+        """
+        return {
+            f"{side}.{name}": array
+            for side, layer in zip(_SIDES, self.layers, strict=True)
+            for name, array in layer.state_dict().items()
+        }
+
+    def load_state_dict(self, state):
+        """Take over both tables of a state, ours or PyKEEN's; all of it is checked before anything changes."""
+        if not callable(getattr(state, "keys", None)):
+            raise TypeError(f"load_state_dict: state is a {type(state).__name__}; allowed: a dict of arrays by name")
+        parts: dict = {side: {} for side in _SIDES}
+        for name in state:
+            side = next((side for side in _SIDES if str(name).startswith(f"{side}.")), None)
+            if side is None:
+                raise check.unknown("load_state_dict", "state", name, list(self.state_dict()))
+            parts[side][name.removeprefix(f"{side}.")] = state[name]
+        for side, layer in zip(_SIDES, self.layers, strict=True):
+            from_state(f"load_state_dict: {side}", layer, parts[side])
+        for side, layer in zip(_SIDES, self.layers, strict=True):
+            layer.load_state_dict(parts[side])
 
     def post_parameter_update(self):
         """Constrain all tables; to be called after each update."""

@@ -1,0 +1,68 @@
+"""What a layer is, as arrays under PyKEEN's names: to be saved, and to be carried to PyKEEN or torch and back.
+
+PyKEEN keeps a table as a real matrix ``(N, D)``; a complex one as ``(N, 2 D)``, real and imaginary parts in turn.
+"""
+
+import math
+
+import numpy as np
+
+from .. import check
+
+WEIGHT = "_embeddings.weight"
+REGULARIZER = ("regularizer.weight", "regularizer.regularization_term")
+
+
+def to_state(layer):
+    """The state of a layer: `WEIGHT`, a copy, and the two numbers that PyKEEN keeps for a regularizer, if there is one.
+
+    Returns
+    -------
+    dict of str to ndarray
+
+    Examples
+    --------
+    >>> from npembed import Embedding
+    >>> to_state(Embedding(1, 2, initializer="ones", dtype="complex64"))
+    {'_embeddings.weight': array([[1., 1., 1., 1.]], dtype=float32)}
+    """
+    width = math.prod(layer.shape) * (2 if layer.dtype.kind == "c" else 1)
+    state = {WEIGHT: layer.weight.copy().view(layer.dtype.type(0).real.dtype).reshape(layer.max_id, width)}
+    if layer.regularizer is not None:
+        weight = (layer.choices["regularizer"][1] or {}).get("weight", 1.0)
+        state |= zip(REGULARIZER, (np.float32(weight)[...], np.zeros(1, np.float32)), strict=True)
+    return state
+
+
+def from_state(function, layer, state):
+    """The table that a state holds, checked against the layer that is to take it.
+
+    Parameters
+    ----------
+    function : who asks, for error messages
+    layer : Embedding
+    state : mapping of str to array, as `to_state` gives it, or PyKEEN's ``state_dict()``
+        Anything that NumPy reads as an array, such as a torch tensor on the CPU. The numbers of a regularizer are not read.
+
+    Returns
+    -------
+    ndarray (N, *shape), a copy
+
+    Raises
+    ------
+    KeyError, ValueError, TypeError
+        For a state that lacks the table, holds something else, or is of another shape or dtype.
+    """
+    if not callable(getattr(state, "keys", None)):
+        raise TypeError(f"{function}: state is a {type(state).__name__}; allowed: a dict of arrays by name")
+    known = (WEIGHT, *REGULARIZER)
+    for name in state:
+        if name not in known:
+            raise check.unknown(function, "state", name, known)
+    if WEIGHT not in state:
+        raise KeyError(f"{function}: state lacks {WEIGHT!r}; allowed: what state_dict() of such a layer gave")
+    given = np.asarray(state[WEIGHT])
+    real = layer.dtype.type(0).real.dtype
+    shape = (layer.max_id, math.prod(layer.shape) * (2 if layer.dtype.kind == "c" else 1))
+    check.like(function, f"state[{WEIGHT!r}]", given, shape, real, "the table as a real matrix")
+    return np.array(given, order="C").view(layer.dtype).reshape(layer.max_id, *layer.shape)
