@@ -25,13 +25,22 @@ NPY_OVERHEAD = 2**14
 """More than the header of one array in a ``.npz`` takes, its entry in the archive's directory included, and a safetensors entry."""
 
 
+def package():
+    """The package safetensors, or None."""
+    try:
+        import safetensors.numpy
+    except ImportError:
+        return None
+    return safetensors.numpy
+
+
 MAX_AXES = 32
 """How many axes an array may have."""
 
 
 def possible(shape):
     """Whether an array of this shape can be written and read: an empty one may have long axes too."""
-    return len(shape) <= MAX_AXES and math.prod(axis for axis in shape if axis) < 2**57
+    return len(shape) <= MAX_AXES and min(shape, default=0) >= 0 and math.prod(axis for axis in shape if axis) < 2**57
 
 
 def checked(function, argument, value):
@@ -70,9 +79,7 @@ def encode(arrays, suffix):
         value = np.asarray(value, dtype=value.dtype.newbyteorder("<"), order="C")
         plain[name] = value.reshape(-1).view(dtype.newbyteorder("<")).reshape(shape)
     if suffix == "safetensors":
-        import safetensors.numpy
-
-        return safetensors.numpy.save(plain)
+        return package().save(plain)
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, value in plain.items():
@@ -82,6 +89,10 @@ def encode(arrays, suffix):
     return buffer.getvalue()
 
 
+class _DamageError(ValueError):
+    """What is wrong with a file, in words that go into a message as they are."""
+
+
 def decode(content, suffix, described):
     """The arrays in the bytes of a file, new and writable; a ValueError with the fact if they are not those `described`.
 
@@ -89,13 +100,13 @@ def decode(content, suffix, described):
     """
     try:
         found = _safetensors(content, described) if suffix == "safetensors" else _npz(content)
-    except ValueError:
+    except _DamageError:
         raise
     except Exception as error:  # safetensors, zipfile and NumPy's header parser each have errors of their own
         raise ValueError(f"cannot be read as {suffix} ({type(error).__name__}: {' '.join(str(error).split())[:200]})") from None
     if found.keys() != described.keys():
         odd = sorted(found.keys() ^ described.keys())[0]
-        raise ValueError(f"{'lacks' if odd in described else 'holds'} an array {odd[:200]!a}, against the manifest")
+        raise _DamageError(f"{'lacks' if odd in described else 'holds'} an array {odd[:200]!a}, against the manifest")
     return {name: _restored(name, found[name], *described[name]) for name in described}
 
 
@@ -103,20 +114,18 @@ def _restored(name, value, dtype, shape):
     """One array from what was stored, of `dtype` and `shape`."""
     real, real_shape = stored(dtype, shape)
     if value.dtype.newbyteorder("=") != real or value.shape != real_shape:
-        raise ValueError(f"holds {name} as {value.dtype} {value.shape}, against the manifest's {real} {real_shape}")
+        raise _DamageError(f"holds {name} as {value.dtype} {value.shape}, against the manifest's {real} {real_shape}")
     if real.kind == "b" and value.size and value.view(np.uint8).max() > 1:
-        raise ValueError(f"holds {name} with a bool that is neither 0 nor 1")
+        raise _DamageError(f"holds {name} with a bool that is neither 0 nor 1")
     return np.array(value.reshape(-1).view(dtype.newbyteorder("<")).reshape(shape), dtype=dtype, order="C")
 
 
 def _safetensors(content, described):
     """The arrays in the bytes of a safetensors file. The package refuses offsets that overlap, leave holes or lie outside."""
-    import safetensors.numpy
-
-    found = safetensors.numpy.load(content)
+    found = package().load(content)
     header = 8 + int.from_bytes(content[:8], "little")
     if header + size(described) != len(content):  # of a name that is there twice the package drops one
-        raise ValueError(f"holds {len(content) - header} bytes of numbers, against the manifest's {size(described)}")
+        raise _DamageError(f"holds {len(content) - header} bytes of numbers, against the manifest's {size(described)}")
     return found
 
 
@@ -126,13 +135,13 @@ def _npz(content):
     with zipfile.ZipFile(BytesIO(content)) as archive:
         members = archive.infolist()
         if sum(member.file_size for member in members) > len(content):
-            raise ValueError("holds members that are larger than the archive, as a bomb does")
+            raise _DamageError("holds members that are larger than the archive, as a bomb does")
         for member in members:
             name = member.filename.removesuffix(".npy")
             if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size or member.flag_bits & 1:
-                raise ValueError(f"holds {name[:200]!a} compressed or encrypted, which npembed does not write")
+                raise _DamageError(f"holds {name[:200]!a} compressed or encrypted, which npembed does not write")
             if name in found or name == member.filename:
-                raise ValueError(f"holds {member.filename[:200]!a}, which is no array, or one twice")
+                raise _DamageError(f"holds {member.filename[:200]!a}, which is no array, or one twice")
             found[name] = _npy(name, archive.read(member))
     return found
 
@@ -141,11 +150,16 @@ def _npy(name, content):
     """The array in the bytes of a ``.npy``."""
     stream = BytesIO(content)
     if np.lib.format.read_magic(stream) != (1, 0):
-        raise ValueError(f"holds {name[:200]!a} in another version of .npy than 1.0")
+        raise _DamageError(f"holds {name[:200]!a} in another version of .npy than 1.0")
     shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
     numbers = content[stream.tell() :]
-    if fortran_order or dtype.newbyteorder("=") not in DTYPES or dtype.itemsize * math.prod(shape) != len(numbers):
-        raise ValueError(
+    if (
+        fortran_order
+        or not possible(shape)
+        or dtype.newbyteorder("=") not in DTYPES
+        or dtype.itemsize * math.prod(shape) != len(numbers)
+    ):
+        raise _DamageError(
             f"holds {name[:200]!a} as {dtype} {shape} in {len(numbers)} bytes, which is no array that npembed writes"
         )
     return np.frombuffer(numbers, dtype).reshape(shape)

@@ -38,12 +38,13 @@ def identity(folder):
 def content(folder, name, most):
     """The bytes of a regular file in `folder`, of up to `most`; nothing else is opened, or waited for."""
     path = os.path.join(folder, name)
-    if stat.S_ISLNK(os.lstat(path).st_mode):
-        raise ValueError("is a symbolic link")
+    mode = os.lstat(path).st_mode
+    if not stat.S_ISREG(mode):
+        raise ValueError("is a symbolic link" if stat.S_ISLNK(mode) else "is no regular file")
     descriptor = os.open(path, os.O_RDONLY | PLAIN)
     with os.fdopen(descriptor, "rb") as file:
         about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):
+        if not stat.S_ISREG(about.st_mode):  # it was exchanged just now
             raise ValueError("is no regular file")
         if about.st_size > most:
             raise ValueError(f"has {about.st_size} bytes; at most {most} were due")

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from . import arrays as formats
 from . import manifest, paths, swap, text
-from .writing import array_suffix
 
 _WRITTEN = "a folder that npembed wrote, as it was written"
 
@@ -85,7 +84,7 @@ def _read(function, name, folder):
             elif stem in result.arrays:
                 raise ValueError("is there in both formats")
             else:
-                if suffix == "safetensors" and array_suffix(function, None) != "safetensors":
+                if suffix == "safetensors" and formats.package() is None:
                     raise ValueError("wants the package safetensors, which is not installed (pip install safetensors)")
                 result.arrays[stem] = formats.decode(content, suffix, about["described"])
     except OSError as error:

@@ -65,11 +65,15 @@ def clear(target):
 
 
 def _remove(path, target):
-    """Remove a folder from beside `target`; a set-aside one goes back instead where there is no target."""
-    if path.endswith(".old") and os.path.lexists(path) and not os.path.lexists(target):
-        os.rename(path, target)
-    else:
-        shutil.rmtree(path, ignore_errors=True)
+    """Remove a folder from beside `target`; a set-aside one goes back instead where there is no target.
+
+    What cannot be done now is left to the next write: by then the new folder is in place, or another error is on its way.
+    """
+    with contextlib.suppress(OSError):
+        if path.endswith(".old") and os.path.lexists(path) and not os.path.lexists(target):
+            os.rename(path, target)
+        elif os.path.lexists(path):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def standing(target):

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import hashlib
-import importlib.util
 import os
 import stat
 
@@ -50,7 +49,9 @@ def write_folder(path, *, arrays=None, documents=None, tables=None, array_format
 
     Examples
     --------
-    >>> import tempfile, numpy as np
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from npembed.io import read_folder
     >>> path = os.path.join(tempfile.mkdtemp(), "run")
     >>> write_folder(path, arrays={"model": {"entities": np.array([[1 + 2j]])}}, documents={"settings": {"p": float("inf")}},
     ...              tables={"entities": [["ann"], ["bob"]]}, array_format="npz")
@@ -92,10 +93,7 @@ def write_folder(path, *, arrays=None, documents=None, tables=None, array_format
 def array_suffix(function, array_format):
     """The suffix of files of arrays."""
     check.choice(function, "array_format", array_format, ("safetensors", "npz", None))
-    try:
-        present = importlib.util.find_spec("safetensors") is not None
-    except ValueError:  # `sys.modules` holds None or something without a spec under that name
-        present = False
+    present = formats.package() is not None
     if array_format == "safetensors" and not present:
         raise ValueError(
             f"{function}: array_format = 'safetensors' wants that package; allowed: 'npz', or pip install safetensors"
@@ -135,7 +133,8 @@ def _write(function, name, target, files):
         while not os.path.lexists(parent):
             made.append(parent)
             parent = os.path.dirname(parent)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if made:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
         for folder in made:
             swap.sync(os.path.dirname(folder))
         swap.clear(target)
@@ -150,6 +149,8 @@ def _write(function, name, target, files):
                 listed[file] = {"size": len(content), "sha256": digest, **about}
                 _write_file(os.path.join(new, file), content)
             content = manifest.encode(listed)
+            if sum(about["size"] for about in listed.values()) > manifest.MAX_FOLDER:
+                raise OSError(f"{function}: {name} would be too large; allowed: {manifest.MAX_FOLDER} bytes")
             if len(content) > manifest.MAX_MANIFEST:
                 found = f"would have a {manifest.NAME} of {len(content)} bytes"
                 raise OSError(f"{function}: {name} {found}; allowed: {manifest.MAX_MANIFEST}, which fewer arrays make")
