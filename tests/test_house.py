@@ -21,7 +21,7 @@ FLOORS = [
     {"initializers", "regularizers", "interactions", "losses", "samplers", "datasets"},
     {"embedding", "optimizers"},
     {"model", "evaluation"},
-    {"training", "trace"},
+    {"training", "trace", "io"},
     {"layer"},
     {"models"},
     {"show"},

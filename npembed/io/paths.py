@@ -1,0 +1,51 @@
+"""Paths and files as `write_folder` and `read_folder` see them."""
+
+import os
+import stat
+
+from ..datasets.parser import path_name
+
+ATTEMPTS = 100
+"""How often is looked anew because a folder was replaced meanwhile."""
+
+PLAIN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+"""How files are opened: no symbolic link is followed, no pipe waited for."""
+
+
+def place(function, path):
+    """The name of `path` for messages, and the folder it means, with symbolic links followed."""
+    if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
+        raise TypeError(f"{function}: path = {path!r} is of type {type(path).__name__}; allowed: a str or pathlib.Path")
+    name = path_name(path)
+    try:
+        target = os.path.realpath(path)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{function}: {name} is no path ({error}); allowed: a folder") from None
+    if not os.fspath(path) or not os.path.basename(target):
+        raise ValueError(f"{function}: path = {os.fspath(path)!a} names no folder; allowed: the path of one, below the root")
+    return name, target
+
+
+def identity(folder):
+    """What changes when another folder takes the place of this one."""
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return None
+    return folder, found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
+
+
+def content(folder, name, most):
+    """The bytes of a regular file in `folder`, of up to `most`; nothing else is opened, or waited for."""
+    path = os.path.join(folder, name)
+    mode = os.lstat(path).st_mode
+    if not stat.S_ISREG(mode):
+        raise ValueError("is a symbolic link" if stat.S_ISLNK(mode) else "is no regular file")
+    descriptor = os.open(path, os.O_RDONLY | PLAIN)
+    with os.fdopen(descriptor, "rb") as file:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):  # it was exchanged just now
+            raise ValueError("is no regular file")
+        if about.st_size > most:
+            raise ValueError(f"has {about.st_size} bytes; at most {most} were due")
+        return file.read(about.st_size)
