@@ -24,7 +24,7 @@ FLOORS = [
     {"training", "trace", "io"},
     {"layer"},
     {"models"},
-    {"show"},
+    {"show", "runs"},
     {"cli"},
     {"__main__"},
 ]

@@ -174,10 +174,10 @@ class Embedding:
         """Draw the table anew and constrain it, also a frozen one."""
         weight = self._initializer(self.rng, self._weight.shape, self.dtype)
         post_step_(weight, self.constrainer)
-        self._write(weight)
+        self.restore(weight)
 
-    def _write(self, weight):
-        """Put other numbers into the table, be it frozen or not."""
+    def restore(self, weight):
+        """Put the numbers of `weight`, like the table, into the table, be it frozen or not."""
         self._weight.flags.writeable = True
         self._weight[...] = weight
         self._weight.flags.writeable = self._trainable
@@ -198,7 +198,7 @@ class Embedding:
 
     def load_state_dict(self, state):
         """Take over the table of a state, ours or PyKEEN's, in a frozen layer too; it is checked before anything changes."""
-        self._write(from_state("load_state_dict", self, state))
+        self.restore(from_state("load_state_dict", self, state))
 
     def pop_regularization_term(self):
         """What the regularizer charged since the last time, which is forgotten.

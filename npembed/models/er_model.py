@@ -38,6 +38,7 @@ class ERModel(ByLabel):
     entity_representations, relation_representations : list of one `Embedding`
     num_entities, num_relations : int
     rng : the generator of weights and masks
+    settings : dict, the options that the model was made with, but for triples and seed
     known_triples : dict of str to int64 (n, 3)
         What the predictions mark as known, by the name of the part; at first those for training.
 
@@ -64,6 +65,11 @@ class ERModel(ByLabel):
             found = type(triples_factory).__name__
             raise TypeError(f"ERModel: triples_factory is a {found}; allowed: a TriplesFactory, such as Nations().training")
         self.triples_factory = triples_factory
+        self.settings = {
+            "interaction": interaction, "interaction_kwargs": interaction_kwargs, "loss": loss, "loss_kwargs": loss_kwargs,
+            "entity_representations_kwargs": entity_representations_kwargs,
+            "relation_representations_kwargs": relation_representations_kwargs,
+        }  # fmt: skip
         self.known_triples = {"training": np.asarray(getattr(triples_factory, "mapped_triples", np.zeros((0, 3), np.int64)))}
         self.num_entities = check.integer("ERModel", "triples_factory.num_entities", triples_factory.num_entities, minimum=1)
         self.num_relations = check.integer("ERModel", "triples_factory.num_relations", triples_factory.num_relations, minimum=1)

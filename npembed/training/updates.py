@@ -40,6 +40,7 @@ class OptimizerUpdate:
 
     Attributes
     ----------
+    name : str; options : dict, as given
     states : list of dict, one for each of ``model.layers``
 
     Examples
@@ -56,7 +57,8 @@ class OptimizerUpdate:
     """
 
     def __init__(self, model, optimizer="sgd", options=None):
-        self.optimizer = OPTIMIZERS[resolve(OPTIMIZERS, optimizer, function="fit", argument="optimizer")]
+        self.name = resolve(OPTIMIZERS, optimizer, function="fit", argument="optimizer")
+        self.optimizer = OPTIMIZERS[self.name]
         self.options = check.keywords("fit", "optimizer_kwargs", options)
         for name in ("lr", "state"):
             if name in self.options:

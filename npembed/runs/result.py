@@ -1,0 +1,184 @@
+"""`PipelineResult`: a model with the graph, the way it is trained, and what came of it so far."""
+
+import copy
+import time
+
+import numpy as np
+
+from .. import check
+from ..evaluation import evaluate, metric
+from ..training import Epoch, OptimizerUpdate, fit
+
+PARTS = ("training", "validation", "testing")
+
+
+class PipelineResult:
+    """What a run is and has given; made by `pipeline` or `load`.
+
+    Parameters
+    ----------
+    model : ERModel
+    dataset : Dataset
+    how : dict
+        Options of `npembed.training.fit`: ``loop``, ``lr``, ``batch_size``, ``optimizer``, ``optimizer_kwargs``, ``replay`` ...
+    random_seed : int
+    filtered : bool, whether ranks are
+
+    Attributes
+    ----------
+    model : ERModel
+        Its predictions mark what is known in any part of the graph.
+    dataset : Dataset
+    epochs : list of Epoch
+        One for each epoch that was trained: loss, seconds, lengths of the entity rows.
+    metrics : dict of str to float, or None if nothing was ranked since the last epoch
+        PyKEEN's keys; see `get_metric` for the names people use.
+    update : OptimizerUpdate, the optimizer with its states
+
+    Examples
+    --------
+    >>> from npembed import pipeline
+    >>> result = pipeline(dataset="nations", model="distmult", model_kwargs=dict(embedding_dim=8), epochs=1, random_seed=0)
+    >>> result
+    PipelineResult(nations, epochs=1, loss=1.0673)
+    >>> result.train(1).evaluate().get_metric("hits@10") > 0.5
+    True
+    """
+
+    def __init__(self, model, dataset, how, *, random_seed, filtered=True):
+        self.model, self.dataset, self.random_seed, self.filtered = model, dataset, random_seed, filtered
+        self.how = dict(how)
+        self.update = OptimizerUpdate(model, self.how.pop("optimizer"), self.how.pop("optimizer_kwargs"))
+        self.epochs: list[Epoch] = []
+        self.metrics: dict | None = None
+        self.evaluate_seconds: float | None = None
+        model.known_triples = {part: getattr(dataset, part).mapped_triples for part in PARTS}
+
+    @property
+    def losses(self):
+        """The loss of each epoch."""
+        return [epoch.loss for epoch in self.epochs]
+
+    @property
+    def train_seconds(self):
+        """How long the epochs took together."""
+        return sum(epoch.seconds for epoch in self.epochs)
+
+    def train(self, num_epochs, *, progress=None):
+        """Train for some more epochs, exactly as if they had followed at once; returns the result itself.
+
+        Whatever ends an epoch before its time (Ctrl-C, a loss that is not finite), the run is then as after the last whole epoch.
+
+        Parameters
+        ----------
+        num_epochs : int >= 0
+        progress : function of an iterable and a keyword ``desc`` that yields its items, or None
+        """
+        check.integer("train", "num_epochs", num_epochs, minimum=0)
+        epochs = fit(
+            self.model,
+            self.dataset.training.mapped_triples,
+            epochs=num_epochs,
+            update=self.update,
+            done=len(self.epochs),
+            **self.how,
+        )
+        whole = self._moment()
+        try:
+            for epoch in epochs if progress is None else progress(epochs, desc="training"):
+                self.epochs.append(epoch)
+                self.metrics = None
+                whole = self._moment()
+        except BaseException:
+            self._return_to(whole)
+            raise
+        return self
+
+    def _moment(self):
+        """Copies of all that training changes."""
+        return [layer.weight.copy() for layer in self.model.layers], copy.deepcopy(self.update.states), self.model.rng.get_state()
+
+    def _return_to(self, moment):
+        """Put everything back to what it was at that moment."""
+        weights, states, generator = moment
+        for layer, weight in zip(self.model.layers, weights, strict=True):
+            layer.restore(weight)
+        self.update.states = states
+        self.model.rng.set_state(generator)
+
+    def evaluate(self):
+        """Rank the test triples among all entities, on both sides; returns the result itself."""
+        if not self.dataset.testing.num_triples:
+            raise ValueError("evaluate: testing has no triples; allowed: one at least")
+        known = [getattr(self.dataset, part).mapped_triples for part in PARTS[:2]]
+        began = time.perf_counter()
+        self.metrics = evaluate(self.model, self.dataset.testing.mapped_triples, known=known, filtered=self.filtered)
+        self.evaluate_seconds = time.perf_counter() - began
+        return self
+
+    def get_metric(self, name):
+        """One metric by any of its names, such as "mrr", "hits@10", "tail.amri"; see `npembed.evaluation.metric`."""
+        if self.metrics is None:
+            raise ValueError("get_metric: nothing was ranked since the last epoch; allowed: after evaluate()")
+        return metric(self.metrics, name)
+
+    def to_dict(self):
+        """What came of the run, as JSON can hold it: ``losses``, ``metrics``, ``entity_row_norms`` (shortest, longest), ``settings``."""
+        norms = np.linalg.norm(
+            np.abs(self.model.layers[0].weight).astype(np.float64).reshape(self.model.num_entities, -1), axis=1
+        )
+        return {
+            "losses": self.losses,
+            "metrics": self.metrics,
+            "entity_row_norms": [float(norms.min()), float(norms.max())],
+            "settings": self.settings,
+        }
+
+    @property
+    def settings(self):
+        """What was asked for, as a dict of plain values; functions and arrays by a word for them."""
+        how = {**self.how, "optimizer": self.update.name, "optimizer_kwargs": self.update.options}
+        asked = {"dataset": self.dataset.name, "random_seed": self.random_seed, "filtered": self.filtered, **how}
+        return _told({**asked, "epochs": len(self.epochs), "model": self.model.settings})
+
+    def save_to_directory(self, path):
+        """Write all of it into a folder, from which `npembed.load` goes on bit for bit.
+
+        Parameters
+        ----------
+        path : str or path
+            A new folder, an empty one, or one that holds such a run already, which is then replaced.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For options that cannot be written down, such as a function; nothing is written then.
+        OSError
+            Where nothing can be written, or where something else is; that is left alone.
+
+        See Also
+        --------
+        npembed.runs.store : what is in the folder
+        """
+        from .store import save
+
+        save(self, path)
+
+    def __repr__(self):
+        loss = f", loss={self.losses[-1]:.4f}" if self.epochs else ""
+        return f"PipelineResult({self.dataset.name}, epochs={len(self.epochs)}{loss})"
+
+
+def _told(value):
+    """`value` as plain dicts, lists, numbers and words."""
+    if isinstance(value, dict):
+        return {str(name): _told(entry) for name, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_told(entry) for entry in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, np.ndarray):
+        return f"array {value.dtype} {value.shape}"
+    return getattr(value, "__name__", None) or (value.name if isinstance(value, np.dtype) else type(value).__name__)

@@ -1,0 +1,157 @@
+"""A run on disk, and back.
+
+The folder holds, beside a manifest with the SHA-256 of each file (see `npembed.io`):
+
+* ``model.safetensors``: the two tables under PyKEEN's names, complex ones as real and imaginary parts in turn;
+* ``optimizer.safetensors``: what the optimizer remembers; ``triples.safetensors``: training, validation, testing, as ids;
+* ``entities.tsv``, ``relations.tsv``: a label a line, in the order of the ids;
+* ``model.json``, ``training.json``, ``metrics.json``: options; epochs and the state of the generator; ranks.
+
+Where the package safetensors is missing, ``.npz`` takes its place.
+"""
+
+import numpy as np
+
+from ..datasets import Dataset, TriplesFactory
+from ..io import read_folder, write_folder
+from ..models import ERModel
+from ..random import NumpyGenerator, TorchGenerator
+from ..training import Epoch
+from .result import PARTS, PipelineResult
+
+GENERATORS = {"torch": TorchGenerator, "numpy": NumpyGenerator}
+SIDES = ("entity_representations.0", "relation_representations.0")
+
+
+def save(result, path):
+    """Write a run; see `PipelineResult.save_to_directory`."""
+    extra: dict = {}
+    model = _written("save_to_directory", "model", result.model.settings, extra)
+    states = dict(zip(SIDES, result.update.states, strict=True))
+    named = {f"{side}.{key}": value for side, state in states.items() for key, value in state.items()}
+    documents = {
+        "model": model,
+        "training": {
+            "dataset": result.dataset.name,
+            "random_seed": result.random_seed,
+            "filtered": result.filtered,
+            "how": _written("save_to_directory", "how", result.how, extra),
+            "optimizer": result.update.name,
+            "optimizer_kwargs": _written("save_to_directory", "optimizer_kwargs", result.update.options, extra),
+            "optimizer_numbers": {name: value for name, value in named.items() if not isinstance(value, np.ndarray)},
+            "epochs": [list(epoch) for epoch in result.epochs],
+            "generator": _listed(result.model.rng.get_state()),
+        },
+        "metrics": {"metrics": result.metrics},
+    }
+    arrays = {
+        "model": result.model.state_dict(),
+        "optimizer": {name: value for name, value in named.items() if isinstance(value, np.ndarray)},
+        "triples": {part: getattr(result.dataset, part).mapped_triples for part in PARTS},
+        "options": extra,
+    }
+    training = result.dataset.training
+    tables = {
+        name: [[label] for label in labels]
+        for name, labels in (("entities", training.entity_labels), ("relations", training.relation_labels))
+    }
+    arrays = {group: members for group, members in arrays.items() if members}
+    write_folder(path, arrays=arrays, documents=documents, tables=tables, function="save_to_directory")
+
+
+def load(path):
+    """A run that `PipelineResult.save_to_directory` has written, ready to predict, to be ranked, and to be trained on.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Returns
+    -------
+    PipelineResult
+
+    Raises
+    ------
+    ValueError
+        For a folder that is not such a run, or was altered or cut short, with the file and what is wrong.
+    OSError
+        For what cannot be opened.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from npembed import pipeline
+    >>> result = pipeline(dataset="nations", model="transe", model_kwargs=dict(embedding_dim=8), epochs=1, random_seed=0)
+    >>> folder = tempfile.mkdtemp()
+    >>> result.save_to_directory(folder)
+    >>> load(folder).train(1).losses == result.train(1).losses
+    True
+    """
+    folder = read_folder(path, function="load")
+    try:
+        return _result(folder)
+    except (LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"load: {path} holds no run ({error}); allowed: what save_to_directory has written") from error
+
+
+def _result(folder):
+    """The run that a folder tells of."""
+    told = folder.documents["training"]
+    ids = [{row[0]: i for i, row in enumerate(folder.tables[name])} for name in ("entities", "relations")]
+    parts = [TriplesFactory(folder.arrays["triples"][part], *ids) for part in PARTS]
+    settings = _read(folder.documents["model"], folder.arrays.get("options", {}))
+    generator = GENERATORS[told["generator"]["kind"]].from_state(told["generator"])
+    model = ERModel(triples_factory=parts[0], random_seed=generator, **settings)
+    model.load_state_dict(folder.arrays["model"])
+    model.rng.set_state(told["generator"])
+    how = {**told["how"], "optimizer": told["optimizer"], "optimizer_kwargs": _read(told["optimizer_kwargs"], {})}
+    result = PipelineResult(
+        model, Dataset(told["dataset"], *parts), how, random_seed=told["random_seed"], filtered=told["filtered"]
+    )
+    named = {**told["optimizer_numbers"], **folder.arrays.get("optimizer", {})}
+    for side, state in zip(SIDES, result.update.states, strict=True):
+        for key, value in state.items():
+            found = named[f"{side}.{key}"]
+            if isinstance(value, np.ndarray):
+                value[...] = found
+            else:
+                state[key] = found
+    result.epochs = [Epoch(*numbers, tuple(norms)) for *numbers, norms in told["epochs"]]
+    result.metrics = folder.documents["metrics"]["metrics"]
+    return result
+
+
+def _written(function, where, value, arrays):
+    """`value` as JSON can hold it; an array goes into `arrays`, and leaves its name."""
+    if isinstance(value, dict):
+        return {name: _written(function, f"{where}.{name}", entry, arrays) for name, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_written(function, f"{where}.{i}", entry, arrays) for i, entry in enumerate(value)]
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        arrays[where] = value
+        return {"array": where}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    try:
+        return np.dtype(value).name
+    except TypeError:
+        found = f"{where} is a {getattr(value, '__name__', type(value).__name__)}"
+        raise TypeError(f"{function}: {found}; allowed: names, numbers and arrays, which can be written down") from None
+
+
+def _read(value, arrays):
+    """The inverse of `_written`."""
+    if isinstance(value, dict):
+        if value.keys() == {"array"}:
+            return arrays[value["array"]]
+        return {name: _read(entry, arrays) for name, entry in value.items()}
+    return [_read(entry, arrays) for entry in value] if isinstance(value, list) else value
+
+
+def _listed(state):
+    """The state of a generator with lists in the place of arrays."""
+    if isinstance(state, dict):
+        return {name: _listed(value) for name, value in state.items()}
+    return state.tolist() if isinstance(state, (np.ndarray, np.generic)) else state
