@@ -90,6 +90,23 @@ def write_folder(path, *, arrays=None, documents=None, tables=None, array_format
         raise type(error)(f"{function}: {name} cannot be written ({reason}); allowed: a folder that can") from error
 
 
+def check_writable(path, *, function="check_writable"):
+    """Refuse a target that `write_folder` would refuse for what is there already, without writing anything.
+
+    >>> import tempfile
+    >>> check_writable(tempfile.mkdtemp())
+    """
+    name, target = paths.place(function, path)
+    _check_standing(target, functools.partial(_check_replaced, function, name))
+    parent = os.path.dirname(target)
+    while not os.path.lexists(parent):
+        parent = os.path.dirname(parent)
+    if not os.path.isdir(parent) or not os.access(parent, os.W_OK):
+        raise NotADirectoryError(
+            f"{function}: {name} cannot be made in {parent}; allowed: a place in a folder that can be written"
+        )
+
+
 def array_suffix(function, array_format):
     """The suffix of files of arrays."""
     check.choice(function, "array_format", array_format, ("safetensors", "npz", None))

@@ -1,11 +1,12 @@
 """Answers in labels: the vector of an entity by its name, and the most plausible completions of a triple."""
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import check
+from ..datasets.labels import unknown_label
 from ..embedding import lookup
 from ..evaluation import evaluation_mode
 
@@ -33,7 +34,7 @@ class Predictions:
     --------
     >>> print(Predictions("tail", {"head": "ann", "relation": "knows"}, [Prediction("bob", 1, 0.5, "training")]))
     ann  knows  ?
-      bob   0.5000  training
+      bob  0.5000  training
     """
 
     def __init__(self, target, given, answers):
@@ -44,6 +45,9 @@ class Predictions:
 
     def __getitem__(self, place):
         return self._answers[place]
+
+    def __iter__(self):
+        return iter(self._answers)
 
     def to_frame(self):
         """The answers as a pandas DataFrame, with the columns ``{target}``, ``{target}_id``, ``score`` and ``known``.
@@ -65,7 +69,9 @@ class Predictions:
     def __str__(self):
         width = max((len(answer.label) for answer in self), default=0)
         question = "  ".join(self.given.get(column, "?") for column in TARGETS)
-        lines = (f"  {answer.label:<{width}}  {answer.score:7.4f}  {answer.known}".rstrip() for answer in self)
+        scores = [f"{answer.score:.4f}" for answer in self]
+        wide = max(map(len, scores), default=0)
+        lines = (f"  {a.label:<{width}}  {score:>{wide}}  {a.known}".rstrip() for a, score in zip(self, scores, strict=True))
         return "\n".join([question, *lines])
 
     def __repr__(self):
@@ -78,7 +84,7 @@ class ByLabel:
     An entity or relation may also be given by its id.
     """
 
-    def entity_vector(self, entity):
+    def entity_vector(self: Any, entity):
         """What the entity layer says of one entity, without dropout: a row of its own, normalized if the layer normalizes.
 
         >>> from npembed.datasets import Nations
@@ -88,19 +94,19 @@ class ByLabel:
         """
         return _vectors(self.layers[0], self._id("entity_vector", "entity", entity))
 
-    def relation_vector(self, relation):
+    def relation_vector(self: Any, relation):
         """What the relation layer says of one relation; see `entity_vector`."""
         return _vectors(self.layers[1], self._id("relation_vector", "relation", relation))
 
-    def entity_vectors(self):
+    def entity_vectors(self: Any):
         """What the entity layer says of all entities, ``(num_entities, *shape)``, in the order of ``triples_factory.entity_labels``."""
         return _vectors(self.layers[0], np.arange(self.num_entities))
 
-    def relation_vectors(self):
+    def relation_vectors(self: Any):
         """What the relation layer says of all relations, in the order of ``triples_factory.relation_labels``."""
         return _vectors(self.layers[1], np.arange(self.num_relations))
 
-    def predict_tails(self, head, relation, k=10, *, drop_known=False):
+    def predict_tails(self: Any, head, relation, k=10, *, drop_known=False):
         """The k most plausible tails.
 
         Parameters
@@ -131,15 +137,15 @@ class ByLabel:
         """
         return self._predict("predict_tails", {"head": head, "relation": relation}, k, drop_known)
 
-    def predict_heads(self, relation, tail, k=10, *, drop_known=False):
+    def predict_heads(self: Any, relation, tail, k=10, *, drop_known=False):
         """The k most plausible heads; see `predict_tails`."""
         return self._predict("predict_heads", {"relation": relation, "tail": tail}, k, drop_known)
 
-    def predict_relations(self, head, tail, k=10, *, drop_known=False):
+    def predict_relations(self: Any, head, tail, k=10, *, drop_known=False):
         """The k most plausible relations; see `predict_tails`."""
         return self._predict("predict_relations", {"head": head, "tail": tail}, k, drop_known)
 
-    def _predict(self, function, given, k, drop_known):
+    def _predict(self: Any, function, given, k, drop_known):
         """All candidates for the column that is not given, scored and marked."""
         (target,) = set(TARGETS) - given.keys()
         ids = {name: self._id(function, name, value) for name, value in given.items()}
@@ -154,13 +160,12 @@ class ByLabel:
                 f"{function}: {found}; allowed: numbers and infinities, since a NaN has no place in an order"
             )
         known = self._known(target, ids)
-        order = np.argsort(-scores, kind="stable")
-        order = [int(i) for i in order if not (drop_known and int(i) in known)][:k]
+        order = [i for i in np.argsort(-scores, kind="stable").tolist() if not (drop_known and i in known)][:k]
         labels = self._labels("relation" if target == "relation" else "entity")
         said = {name: self._labels("relation" if name == "relation" else "entity")[i] for name, i in ids.items()}
         return Predictions(target, said, [Prediction(labels[i], i, float(scores[i]), known.get(i, "")) for i in order])
 
-    def _known(self, target, ids):
+    def _known(self: Any, target, ids):
         """For each candidate that completes a known triple, the first part of the graph that holds it."""
         found: dict = {}
         for part, triples in self.known_triples.items():
@@ -169,21 +174,23 @@ class ByLabel:
                 found.setdefault(candidate, part)
         return found
 
-    def _labels(self, kind):
+    def _labels(self: Any, kind):
         """The label of each entity, or of each relation: a number where the triples have none."""
         size = self.num_relations if kind == "relation" else self.num_entities
         return getattr(self.triples_factory, f"{kind}_labels", None) or tuple(map(str, range(size)))
 
-    def _id(self, function, argument, value):
+    def _id(self: Any, function, argument, value):
         """The id that a label or an id means."""
         kind = "relation" if argument == "relation" else "entity"
         if not isinstance(value, str):
             size = self.num_relations if kind == "relation" else self.num_entities
             return check.integer(function, argument, value, minimum=0, maximum=size - 1)
-        find = getattr(self.triples_factory, f"{kind}_id", None)
-        if find is None:
+        ids = getattr(self.triples_factory, f"{kind}_to_id", None)
+        if ids is None:
             raise TypeError(f"{function}: {argument} = {value!r} is a label, and the model's triples have none; allowed: an id")
-        return find(value)
+        if value not in ids:
+            raise unknown_label(function, argument, value, tuple(ids))
+        return ids[value]
 
 
 def _vectors(layer, ids):

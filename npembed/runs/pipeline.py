@@ -72,6 +72,28 @@ def pipeline(
     >>> len(result.losses), round(result.get_metric("mrr"), 1)
     (2, 0.3)
     """
+    result, num_epochs = prepare(
+        dataset=dataset, training=training, validation=validation, testing=testing, model=model, model_kwargs=model_kwargs,
+        interaction=interaction, interaction_kwargs=interaction_kwargs, loss=loss, loss_kwargs=loss_kwargs, optimizer=optimizer,
+        optimizer_kwargs=optimizer_kwargs, training_loop=training_loop, training_loop_kwargs=training_loop_kwargs,
+        negative_sampler=negative_sampler, negative_sampler_kwargs=negative_sampler_kwargs, training_kwargs=training_kwargs, epochs=epochs,
+        random_seed=random_seed, filtered=filtered, replay=replay,
+    )  # fmt: skip
+    return result.train(num_epochs, progress=progress).evaluate()
+
+
+def prepare(
+    *, dataset=None, training=None, validation=None, testing=None, model=None, model_kwargs=None, interaction=None,
+    interaction_kwargs=None, loss=None, loss_kwargs=None, optimizer="adam", optimizer_kwargs=None, training_loop="slcwa",
+    training_loop_kwargs=None, negative_sampler=None, negative_sampler_kwargs=None, training_kwargs=None, epochs=None,
+    random_seed=None, filtered=True, replay=None,
+):  # fmt: skip
+    """A run that is not trained yet, and how many epochs it is to be trained for; all options, those of `pipeline`, are checked.
+
+    >>> result, num_epochs = prepare(dataset="nations", model="transe", random_seed=0)
+    >>> result, num_epochs
+    (PipelineResult(nations, epochs=0), 5)
+    """
     seed = (
         secrets.randbelow(2**32)
         if random_seed is None
@@ -93,9 +115,8 @@ def pipeline(
     data = _data(dataset, training, validation, testing, seed)
     made = _model(data, model, model_kwargs, interaction, interaction_kwargs, loss, loss_kwargs, seed)
     result = PipelineResult(made, data, how, random_seed=seed, filtered=filtered)
-    result.train(options["num_epochs"], progress=progress)
-    result.evaluate()
-    return result
+    result.train(0)  # which checks how it is to be trained
+    return result, options["num_epochs"]
 
 
 def _options(argument, given, defaults):

@@ -10,6 +10,8 @@ The folder holds, beside a manifest with the SHA-256 of each file (see `npembed.
 Where the package safetensors is missing, ``.npz`` takes its place.
 """
 
+from typing import Any
+
 import numpy as np
 
 from ..datasets import Dataset, TriplesFactory
@@ -19,7 +21,7 @@ from ..random import NumpyGenerator, TorchGenerator
 from ..training import Epoch
 from .result import PARTS, PipelineResult
 
-GENERATORS = {"torch": TorchGenerator, "numpy": NumpyGenerator}
+GENERATORS: dict[str, Any] = {"torch": TorchGenerator, "numpy": NumpyGenerator}
 SIDES = ("entity_representations.0", "relation_representations.0")
 
 
@@ -97,8 +99,8 @@ def load(path):
 def _result(folder):
     """The run that a folder tells of."""
     told = folder.documents["training"]
-    ids = [{row[0]: i for i, row in enumerate(folder.tables[name])} for name in ("entities", "relations")]
-    parts = [TriplesFactory(folder.arrays["triples"][part], *ids) for part in PARTS]
+    entities, relations = ({row[0]: i for i, row in enumerate(folder.tables[name])} for name in ("entities", "relations"))
+    parts = [TriplesFactory(folder.arrays["triples"][part], entities, relations) for part in PARTS]
     settings = _read(folder.documents["model"], folder.arrays.get("options", {}))
     generator = GENERATORS[told["generator"]["kind"]].from_state(told["generator"])
     model = ERModel(triples_factory=parts[0], random_seed=generator, **settings)
@@ -116,7 +118,7 @@ def _result(folder):
                 value[...] = found
             else:
                 state[key] = found
-    result.epochs = [Epoch(*numbers, tuple(norms)) for *numbers, norms in told["epochs"]]
+    result.epochs = [Epoch(number, loss, seconds, tuple(norms)) for number, loss, seconds, norms in told["epochs"]]
     result.metrics = folder.documents["metrics"]["metrics"]
     return result
 

@@ -1,63 +1,14 @@
-"""The command line: each verb is a thin door to functions that one can call.
-
-Exit status: 0 done, 1 a check failed, 2 bad input, 130 interrupted.
-"""
+"""``npembed show norm``: the unit norm in two places, seen."""
 
 import argparse
-import contextlib
-import os
-import sys
 
-from . import __version__
-
-DONE, CHECK_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+from .report import progress, refusing
 
 
-def main(arguments=None):
-    """Run ``npembed ARGUMENTS`` and return the exit status.
+def add_to(verbs):
+    """Add the verb to the parser."""
+    from ..datasets import DATASETS
 
-    >>> main(["show", "norm", "--epochs", "0"])
-    2
-    """
-    try:
-        options = _parser().parse_args(arguments)
-    except KeyboardInterrupt:
-        print("npembed: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except SystemExit as stop:  # argparse exits by itself: 0 after --help, 2 on a bad option
-        return stop.code
-    try:
-        return options.run(options)
-    except KeyboardInterrupt as stop:
-        print(f"npembed: {str(stop) or 'interrupted'}", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output went away, as in "npembed ... | head"
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
-    except (BadInputError, OSError, FloatingPointError, MemoryError) as error:
-        print(f"npembed: {str(error) or type(error).__name__}", file=sys.stderr)
-        return BAD_INPUT
-
-
-class BadInputError(Exception):
-    """What the user asked for cannot be done; any other error is ours, and keeps its traceback."""
-
-
-@contextlib.contextmanager
-def refusing():
-    """Around the checks of a verb's input: what they raise is the user's to mend."""
-    try:
-        yield
-    except (ValueError, TypeError, LookupError) as error:
-        raise BadInputError(str(error)) from error
-
-
-def _parser():
-    from .datasets import DATASETS
-
-    parser = argparse.ArgumentParser(prog="npembed", description="Embedding layers, by hand and checked.")
-    parser.add_argument("--version", action="version", version=f"npembed {__version__}")
-    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
     show = verbs.add_parser("show", help="see what a part of an embedding layer does")
     topics = show.add_subparsers(title="topics", required=True, metavar="TOPIC")
     topic = topics.add_parser(
@@ -83,37 +34,36 @@ def _parser():
     sweep.add_argument("--lrs", type=float, nargs="+", metavar="LR", default=argparse.SUPPRESS, help=lrs)
     seeds = "of weights, batches and negatives (default: 0 1 2 3 4)"
     sweep.add_argument("--seeds", type=int, nargs="+", metavar="SEED", default=argparse.SUPPRESS, help=seeds)
-    topic.set_defaults(run=_show_norm)
-    return parser
+    topic.set_defaults(run=_norm)
 
 
-def _show_norm(options):
+def _norm(options):
     if "sweep" in options:
-        return _show_norm_sweep(options)
-    from .show import check_settings, norm
-    from .show.norm_words import lines
+        return _sweep(options)
+    from ..show import check_settings, norm
+    from ..show.norm_words import lines
 
     settings = {"lr": 0.5, "seed": 0} | _given(options, ("dataset", "epochs", "lr", "dim", "seed", "out"))
     with refusing():
         _refuse(options, {"lrs": "lr", "seeds": "seed"}, "without")
         check_settings(**settings)
-    result = norm(**settings, progress=_progress(options.epochs, "epoch"))
+    result = norm(**settings, progress=progress(options.epochs, "epoch"))
     _report(lines(result), result["files"])
-    return DONE if all(c["ok"] for c in result["checks"]) else CHECK_FAILED
+    return 0 if all(c["ok"] for c in result["checks"]) else 1  # a check failed
 
 
-def _show_norm_sweep(options):
-    from .show import check_sweep_settings, sweep
-    from .show.sweep import LRS, SEEDS
-    from .show.sweep_words import lines
+def _sweep(options):
+    from ..show import check_sweep_settings, sweep
+    from ..show.sweep import LRS, SEEDS
+    from ..show.sweep_words import lines
 
     settings = {"lrs": LRS, "seeds": SEEDS} | _given(options, ("dataset", "epochs", "lrs", "dim", "seeds", "out"))
     with refusing():
         _refuse(options, {"lr": "lrs", "seed": "seeds"}, "with")
         check_sweep_settings(**settings)
-    result = sweep(**settings, progress=_progress(None, "run"))
+    result = sweep(**settings, progress=progress(None, "run"))
     _report(lines(result), result["files"])
-    return DONE
+    return 0
 
 
 def _given(options, names):
@@ -134,12 +84,3 @@ def _report(lines, files):
     print("\nwrote " + " and ".join(files))
     if len(files) == 1:
         print("no picture: matplotlib is missing (pip install matplotlib)")
-
-
-def _progress(total, unit):
-    """tqdm, if it is installed; it stays silent where standard error is no terminal. Without a `total`, the items' own."""
-    try:
-        from tqdm import tqdm
-    except ModuleNotFoundError:
-        return None
-    return lambda items, desc: tqdm(items, desc=desc, total=total, unit=unit, disable=None, leave=False)

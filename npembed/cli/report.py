@@ -1,0 +1,25 @@
+"""What the verbs share: how bad input is told from our own errors, and a progress bar."""
+
+import contextlib
+
+
+class BadInputError(Exception):
+    """What the user asked for cannot be done; any other error is ours, and keeps its traceback."""
+
+
+@contextlib.contextmanager
+def refusing():
+    """Around the checks of a verb's input: what they raise is the user's to mend."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError) as error:
+        raise BadInputError(str(error)) from error
+
+
+def progress(total, unit):
+    """tqdm, if it is installed; it stays silent where standard error is no terminal. Without a `total`, the items' own."""
+    try:
+        from tqdm import tqdm
+    except ModuleNotFoundError:
+        return None
+    return lambda items, desc: tqdm(items, desc=desc, total=total, unit=unit, disable=None, leave=False)
