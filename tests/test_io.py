@@ -32,7 +32,7 @@ NAMES = [
 SMALL = {
     "arrays": {
         "model": {"e": np.array([[1 + 2j, -3.5j]], np.complex64)},
-        "optimizer": {"step": np.array(7), "none": np.empty((0, 2))},
+        "optimizer": {"step": np.array(7)},
     },
     "documents": {"settings": {"lr": 0.1}},
     "tables": {"entities": [["ann"], ["böb"]]},
@@ -330,7 +330,7 @@ def contents(folder):
     return found
 
 
-def test_a_target_that_npembed_did_not_write_is_left_alone(tmp_path):
+def test_a_target_that_npembed_did_not_write_is_left_alone(tmp_path, monkeypatch):
     write_folder(tmp_path / "ours", **SMALL)
     text_ = (tmp_path / "ours" / "manifest.json").read_text()
 
@@ -362,6 +362,7 @@ def test_a_target_that_npembed_did_not_write_is_left_alone(tmp_path):
         "nested": "holds 'settings.json', which npembed did not write",
     }
     before = contents(tmp_path)
+    monkeypatch.setattr(os, "write", None)  # it is not come to that
     for name, fact in cases.items():
         with pytest.raises(FileExistsError) as caught:
             write_folder(tmp_path / name, **SMALL)
@@ -371,6 +372,15 @@ def test_a_target_that_npembed_did_not_write_is_left_alone(tmp_path):
         OSError, match=r"write_folder: .*file.run cannot be written \(Not a directory\); allowed: a folder that can"
     ):
         write_folder(tmp_path / "file" / "run", **SMALL)
+    assert contents(tmp_path) == before
+
+
+def test_a_write_protected_folder_is_left_alone(tmp_path, monkeypatch):
+    write_folder(tmp_path / "run", **SMALL)
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)  # root may write everywhere
+    before = contents(tmp_path)
+    with pytest.raises(FileExistsError, match=r"write_folder: .*run is write-protected; allowed: a folder that npembed wrote"):
+        write_folder(tmp_path / "run", documents={"d": 1})
     assert contents(tmp_path) == before
 
 
@@ -430,7 +440,7 @@ def test_every_flipped_bit_is_refused_by_the_name_of_the_file(small):
                     flips += 1
                 os.pwrite(file.fileno(), bytes([byte]), at)
         assert refusal(small) is None
-    assert flips > 8000
+    assert flips > 6000
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -529,6 +539,8 @@ def test_forged_archives_are_refused(tmp_path):
     for fact, content in cases.items():
         said = forged(tmp_path, "m.npz", content, **due)
         assert fact in (said or ""), (fact, said)
+    large = {"arrays": {"a": {"dtype": "float64", "shape": [2**40]}}}
+    assert "manifest.json has a size for m.npz that its arrays cannot have" in forged(tmp_path, "m.npz", one, **large)
     yes = {"arrays": {"a": {"dtype": "bool", "shape": [1]}}}
     said = forged(tmp_path, "m.npz", zipped(("a.npy", header((1,), "|b1") + b"\2")), **yes)
     assert "holds a with a bool that is neither 0 nor 1" in said
@@ -581,7 +593,7 @@ def test_forged_text_is_refused(tmp_path):
     for content, fact in documents.items():
         assert fact in (forged(tmp_path, "d.json", content) or ""), content[:40]
     tables = {
-        b"a\nb": "has a last line that is cut off",
+        b"a\nb\nc": "has a last line that is cut off",
         b"a\n": "has 1 rows, against the manifest's 2",
         b"a\nb\nc\n": "has 3 rows, against the manifest's 2",
         b"a\nb\tc\n": "has 2 columns in line 2, against the manifest's 1",

@@ -229,6 +229,7 @@ def test_what_turns_up_in_the_old_folder_meanwhile_is_not_lost(tmp_path, monkeyp
 
 DRIVER = """
 import os, random, signal, sys, time
+signal.alarm(100)
 import numpy as np
 sys.path.insert(0, os.path.join(os.getcwd(), "tests"))
 from npembed.io import read_folder, swap, write_folder
@@ -241,6 +242,7 @@ if way == "two renames":
 def child(work):
     pid = os.fork()
     if not pid:
+        signal.alarm(100)  # it ends, whatever becomes of those who would kill it
         try:
             work()
             os._exit(0)
@@ -253,7 +255,9 @@ def child(work):
 def write_on(start=0, step=1):
     number = start
     while True:
-        write_folder(target, **content(number, size=2000))
+        parts = content(number, size=2000)
+        parts["documents"][f"odd{number % 2}"] = "a file that the other one does not have"
+        write_folder(target, **parts)
         number += step
 
 def ended(pid):
@@ -311,13 +315,15 @@ print(len(seen))
 BESIDE = """
 write_folder(target, **content(0))
 writers = [child(lambda: write_on(0, 2)), child(lambda: write_on(1, 2))]
-end, seen, last = time.monotonic() + rounds / 10, set(), 0
-while time.monotonic() < end or len(seen) < 5:
-    seen.add(number_in(target))
-for pid in writers:
-    assert os.waitpid(pid, os.WNOHANG) == (0, 0), "a writer failed"
-    os.kill(pid, signal.SIGKILL)
-    ended(pid)
+end, seen = time.monotonic() + rounds / 10, set()
+try:
+    while time.monotonic() < end or len(seen) < 5:
+        seen.add(number_in(target))
+        assert os.waitpid(-1, os.WNOHANG) == (0, 0), "a writer failed"
+finally:
+    for pid in writers:
+        os.kill(pid, signal.SIGKILL)
+        ended(pid)
 number_in(target)
 write_folder(target, **content(5))
 assert number_in(target) == 5 and os.listdir(parent) == ["run"], os.listdir(parent)

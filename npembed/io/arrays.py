@@ -138,7 +138,7 @@ def _npz(content):
             raise _DamageError("holds members that are larger than the archive, as a bomb does")
         for member in members:
             name = member.filename.removesuffix(".npy")
-            if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size or member.flag_bits & 1:
+            if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
                 raise _DamageError(f"holds {name[:200]!a} compressed or encrypted, which npembed does not write")
             if name in found or name == member.filename:
                 raise _DamageError(f"holds {member.filename[:200]!a}, which is no array, or one twice")
