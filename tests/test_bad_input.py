@@ -799,7 +799,7 @@ def test_every_public_function_is_in_the_table():
             called |= {text.value for text in ast.walk(node) if isinstance(text, ast.Constant) and isinstance(text.value, str)}
     called |= {"ERModel", "norm", "check_settings", "check_sweep_settings"}  # by way of others
     missing = set(public_functions()) - called - UNCHECKED
-    for room in ("datasets", "evaluation", "interactions", "losses", "optimizers", "regularizers", "samplers"):
+    for room in ("bags", "datasets", "evaluation", "interactions", "losses", "optimizers", "regularizers", "renorm", "samplers"):
         here = (pathlib.Path(__file__).parent / f"test_{room}.py").read_text(encoding="utf-8")
         assert "refused" in here, f"the table of bad input for {room} is kept in test_{room}.py"
     assert not missing

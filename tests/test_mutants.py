@@ -10,12 +10,14 @@ import mutants
 import naive
 import numpy as np
 import pytest
+import test_bags
 import test_interactions
 import test_optimizers
 import test_registries
 import test_row_maps
 
 from npembed import embedding, kernels, losses, model, op, optimizers, rows
+from npembed.bags import arguments, embedding_bag_vjp, pool
 from npembed.gradcheck import check_vjp
 from npembed.interactions import complex_bilinear_vjp, distmult_vjp, rotate_vjp, transe_vjp
 from npembed.kernels import plain
@@ -156,6 +158,52 @@ def rotations():
     test_interactions.test_cheaper_is_what_has_fewer_numbers()
 
 
+def pooling():
+    """embedding_bag and its gradient on a few bags of every kind against the loops, and the conventions of the maximum."""
+    rng = np.random.default_rng(43)
+    for ids, offsets, options in (
+        (np.array([0, 3, 3, 1, 0, 1, 2]), [0, 3, 3, 5], {}),
+        (np.array([0, 3, 3, 1, 0, 1, 2]), [0, 2, 4], {"include_last_offset": True}),
+        (np.array([0, 3, 1, 1, 0, 1]), [0, 2, 4], {"padding_idx": 1}),
+        (np.array([[0, 3], [3, 3], [1, 0]]), None, {"padding_idx": 3}),
+        (np.zeros((2, 0), int), None, {}),
+    ):
+        for mode, by_freq, weigh in (("sum", 0, 0), ("sum", 1, 1), ("mean", 0, 0), ("mean", 1, 0), ("max", 0, 0), ("max", 1, 0)):
+            for dtype in (np.float32, np.complex128) if mode != "max" else (np.float32,):
+                table = naive.uneven(rng, (5, 2), dtype)
+                weights = naive.uneven(rng, ids.shape, dtype) if weigh else None
+                args = table, ids, offsets, weights
+                expected = naive.embedding_bag(*args, mode=mode, **options)
+                test_bags.assert_like(pool.embedding_bag(*args, mode=mode, **options), expected, product=weigh)
+                g = naive.uneven(rng, expected.shape, dtype)
+                d = embedding_bag_vjp(g, *args, mode=mode, scale_grad_by_freq=bool(by_freq), **options)
+                expected, dweights = naive.embedding_bag_vjp(g, *args, mode=mode, scale_grad_by_freq=by_freq, **options)
+                if weigh:
+                    d, dw = d
+                    np.testing.assert_allclose(dw, dweights, rtol=1e-5)
+                test_bags.assert_like(d.to_dense(), expected, product=weigh)
+    with pytest.raises(IndexError):
+        embedding_bag_vjp(np.zeros((1, 2)), np.zeros((5, 2)), [[5]])
+
+
+def bags_by_hand():
+    """Literal numbers: ties, NaN, short offsets, counts."""
+    for case in TIES:
+        test_bags.test_ties_and_nan_of_the_maximum(*case)
+    test_bags.test_the_last_two_offsets()
+    test_bags.test_rows_of_any_shape()
+    test_bags.test_f16_the_count_is_that_of_all_bags()
+    test_bags.test_what_overflows_is_infinite_and_warns_nobody()
+
+
+def offsets_refused():
+    """What `bags` refuses, and how."""
+    for case in test_bags.REFUSED:
+        test_bags.test_bad_input_is_refused(*case)
+
+
+TIES = next(mark.args[1] for mark in test_bags.test_ties_and_nan_of_the_maximum.pytestmark if mark.name == "parametrize")
+BAGS = [pooling, bags_by_hand, functools.partial(gradients, "embedding_bag")]
 DESCENTS = [
     test_optimizers.test_sgd_by_hand,
     test_optimizers.test_adagrad_by_hand,
@@ -187,6 +235,13 @@ TARGETS = {
     distmult_vjp: of("distmult"),
     losses.margin_ranking_vjp: of("margin_ranking"),
     rows.gather_vjp: [scatter, *of("gather")],
+    pool.embedding_bag: BAGS,
+    embedding_bag_vjp: BAGS,
+    pool._divided: BAGS,
+    pool._winners: BAGS,
+    pool._to_winners: BAGS,
+    arguments.bags: [*BAGS, offsets_refused],
+    arguments._starts: [*BAGS, offsets_refused],
     embedding.lookup_vjp: of("lookup"),
     embedding.transform_vjp: of("transform"),
     model.score_vjp: [whole_model, *of("score")],

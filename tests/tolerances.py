@@ -87,3 +87,12 @@ of the geometric mean rank, and writes ``(M - E) / s`` as ``M / s - E / s``."""
 PYKEEN_METRIC_FLOAT32 = {"rel": 1e-6, "abs": 1e-5}
 """PyKEEN's realistic ranks and their means are float32 (eps 1.2e-7). An adjusted metric subtracts the expectation, and a z-score
 divides the difference by a standard deviation that is some twentieth of the mean: absolute, not relative, for values near zero."""
+
+# ---- bags
+
+COMPLEX_PRODUCT = 16.0
+"""In eps of the largest entry: a product of complex numbers may round each of its parts once or twice, as the processor has it;
+then up to nine are added, each sum rounded."""
+
+WEIGHT_GRADIENT = 4.0
+"""In eps of width times the largest table entry times the largest g: float64's sums of up to three products, complex ones too."""
