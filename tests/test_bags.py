@@ -192,6 +192,12 @@ def test_what_is_and_what_is_not_the_gradient():
             check_vjp(EMBEDDING_BAG, TABLE, ids, mode=mode, scale_grad_by_freq=True, kinks="skip")
 
 
+def test_the_gradient_of_a_weight_is_added_up_wide():
+    table = np.array([[2.0**24, 1.0, -(2.0**24)]], np.float32)
+    _, dweights = embedding_bag_vjp(np.ones((1, 3), "f4"), table, [[0]], None, np.ones((1, 1), "f4"), mode="sum")
+    assert dweights.tolist() == [[1.0]]
+
+
 def test_what_overflows_is_infinite_and_warns_nobody():
     table = np.full((2, 1), np.finfo(np.float32).max)
     weights = np.full((1, 2), 3, np.float32)
@@ -217,6 +223,14 @@ REFUSED = [
     (lambda: embedding_bag(TABLE, A, [0, 3, 2]), ValueError, "offsets[2] = 2 follows 3; allowed: offsets that never fall"),
     (lambda: embedding_bag(TABLE, A, [0, -3, 3]), ValueError, "offsets[1] = -3 follows 0; allowed: offsets that never fall"),
     (lambda: embedding_bag(TABLE, A, [0, 5, 2]), ValueError, "offsets[2] = 2 follows 5; allowed: offsets that never fall"),
+    (lambda: embedding_bag(TABLE, A, [0, 3, 2, 3, 1]), ValueError, "offsets[2] = 2 follows 3"),
+    (lambda: embedding_bag(TABLE, A, [0, 5, 6]), ValueError, "offsets[1] = 5 is behind the end of ids; allowed: 0..3"),
+    (lambda: embedding_bag(TABLE, [], np.array([])), TypeError, "offsets has dtype float64"),
+    (
+        lambda: embedding_bag(TABLE, [], [], include_last_offset=True),
+        ValueError,
+        "offsets is empty; allowed: the end of the last",
+    ),
     (lambda: embedding_bag(TABLE, A, [0, 4]), ValueError, "offsets[1] = 4 is behind the end of ids; allowed: 0..3"),
     (lambda: embedding_bag(TABLE, A, []), ValueError, "offsets is empty; allowed: a bag at least for ids of shape (3,)"),
     (lambda: embedding_bag(TABLE, A, [], include_last_offset=True), ValueError, "offsets is empty; allowed: the end of the last"),

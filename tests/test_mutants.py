@@ -162,7 +162,7 @@ def pooling():
     """embedding_bag and its gradient on a few bags of every kind against the loops, and the conventions of the maximum."""
     rng = np.random.default_rng(43)
     for ids, offsets, options in (
-        (np.array([0, 3, 3, 1, 0, 1, 2]), [0, 3, 3, 5], {}),
+        (np.array([3, 0, 3, 3, 1, 0, 1, 2]), [0, 4, 4, 6], {}),
         (np.array([0, 3, 3, 1, 0, 1, 2]), [0, 2, 4], {"include_last_offset": True}),
         (np.array([0, 3, 1, 1, 0, 1]), [0, 2, 4], {"padding_idx": 1}),
         (np.array([[0, 3], [3, 3], [1, 0]]), None, {"padding_idx": 3}),
@@ -176,8 +176,9 @@ def pooling():
                 expected = naive.embedding_bag(*args, mode=mode, **options)
                 test_bags.assert_like(pool.embedding_bag(*args, mode=mode, **options), expected, product=weigh)
                 g = naive.uneven(rng, expected.shape, dtype)
-                d = embedding_bag_vjp(g, *args, mode=mode, scale_grad_by_freq=bool(by_freq), **options)
-                expected, dweights = naive.embedding_bag_vjp(g, *args, mode=mode, scale_grad_by_freq=by_freq, **options)
+                more = {**options, "ties": ("first", "split")[by_freq], "scale_grad_by_freq": bool(by_freq)}
+                d = embedding_bag_vjp(g, *args, mode=mode, **more)
+                expected, dweights = naive.embedding_bag_vjp(g, *args, mode=mode, **more)
                 if weigh:
                     d, dw = d
                     np.testing.assert_allclose(dw, dweights, rtol=1e-5)
@@ -193,6 +194,7 @@ def bags_by_hand():
     test_bags.test_the_last_two_offsets()
     test_bags.test_rows_of_any_shape()
     test_bags.test_f16_the_count_is_that_of_all_bags()
+    test_bags.test_the_gradient_of_a_weight_is_added_up_wide()
     test_bags.test_what_overflows_is_infinite_and_warns_nobody()
 
 
@@ -286,6 +288,14 @@ EQUIVALENT = {
         ("if p == 1: direction", "[always]", "for p > 1 it is multiplied by 0**(p - 1)"),
     ],
     "distmult_vjp": [("wide(g) -> g", "g = wide(g)", WIDE)],
+    "bags": [
+        ("1 -> 2", "flat = ids.reshape(-1)", "NumPy reads any negative size as the one to be found"),
+        ("if padding is not None", "[always]", "no id is None"),
+    ],
+    "embedding_bag": [
+        ("if per_sample_weights is None and table", "[never]", "the same sum, from a copy of the rows"),
+        ("per_sample_weights is None and table", "[per_sample_weights is None alone]", "the same sum, from a copy of the table"),
+    ],
     "gather_vjp": [("1 -> 2", "ids.reshape(-1)", "NumPy reads any negative size as the one to be found")],
     "loss_and_gradients": [
         ("0 -> -1", "score_vjp(dtrue[:, 0], entities, ...  #1", "there is one column"),

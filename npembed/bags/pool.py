@@ -139,7 +139,7 @@ def embedding_bag_vjp(
         return dtable
     dweights = np.zeros(per_sample_weights.size, table.dtype)
     with np.errstate(all="ignore"):
-        dweights[cut.places] = (np.conj(wide(_flat(take(table, cut.ids)))) * wide(_flat(g)[owners])).sum(axis=1)
+        dweights[cut.places] = (np.conj(wide(_flat(take(table, cut.ids)))) * _flat(g)[owners]).sum(axis=1)
     return dtable, dweights.reshape(per_sample_weights.shape)
 
 
@@ -186,32 +186,35 @@ def _weighted(rows, weights, cut):
         return _flat(rows * weights.reshape(-1)[cut.places][:, None])
 
 
+def _filled(cut):
+    """Of the bags that are not empty: where each begins, and for each id the how manieth of them it is in."""
+    sizes = cut.sizes[cut.sizes > 0]
+    return cut.starts[:-1][cut.sizes > 0], np.repeat(np.arange(len(sizes)), sizes)
+
+
 def _winners(rows, cut, nan):
     """For each bag that is not empty and each column: where in `rows` the first maximum is, and all rows (k, D) that hold it.
 
     A NaN beats every number. In torch's order of comparing, ``row > maximum`` from the second row on, none but the first can win.
     """
-    starts, owners = cut.starts[:-1][cut.sizes > 0], cut.owners
+    starts, nth = _filled(cut)
+    numbers = np.arange(len(rows))[:, None]
     if nan == "torch":
-        rows = np.where(np.isnan(rows) & ~np.isin(np.arange(len(rows)), starts)[:, None], -np.inf, rows)
-    if not rows.size:
-        return np.zeros((len(starts), rows.shape[1]), np.int64), np.zeros(rows.shape, bool)
-    nth = (np.cumsum(cut.sizes > 0) - 1)[owners]
-    top = np.maximum.reduceat(rows, starts, axis=0)[nth]
-    top = (rows == top) | (np.isnan(rows) & np.isnan(top))
-    places = np.where(top, np.arange(len(rows))[:, None], len(rows))
-    return np.minimum.reduceat(places, starts, axis=0), top
+        rows = np.where(np.isnan(rows) & ~np.isin(numbers, starts), -np.inf, rows)
+    maximum = np.maximum.reduceat(rows, starts)[nth]
+    top = (rows == maximum) | np.isnan(rows)
+    return np.minimum.reduceat(np.where(top, numbers, len(rows)), starts), top
 
 
 def _to_winners(g, rows, cut, ties, nan):
     """Each bag's `g`, entry by entry, at the rows (k, D) that the maximum came from, and zero elsewhere."""
     first, top = _winners(rows, cut, nan)
-    full = cut.sizes > 0
+    starts, nth = _filled(cut)
+    g = g[cut.sizes > 0]
     d = np.zeros(rows.shape, rows.dtype)
     if ties == "first":
-        np.put_along_axis(d, first, g[full], axis=0)
-    elif rows.size:
-        shares = np.zeros((len(full), rows.shape[1]), rows.dtype)
-        shares[full] = np.add.reduceat(top, cut.starts[:-1][full], axis=0, dtype=rows.dtype)
-        d = np.where(top, (g / np.maximum(shares, 1))[cut.owners], d)  # only real rows have a maximum
+        np.put_along_axis(d, first, g, axis=0)
+    else:
+        shares = g / np.add.reduceat(top.astype(int), starts)  # only real rows have a maximum
+        d[top] = shares[nth][top]
     return d
