@@ -96,3 +96,12 @@ then up to nine are added, each sum rounded."""
 
 WEIGHT_GRADIENT = 4.0
 """In eps of width times the largest table entry times the largest g: float64's sums of up to three products, complex ones too."""
+
+# ---- max_norm
+
+RENORMED_BEYOND = 2.0**-50
+"""Relative: whether a row is beyond the bound is read off its norm in float64, a sum of some ten terms and a root."""
+
+RENORMED = 8.0
+"""In eps of the bound: a row is divided by its norm and multiplied by the bound, and may step inside by an ulp or two then; the
+norm for p = 1.5 takes two `pow` for each entry."""

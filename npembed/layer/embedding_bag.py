@@ -307,6 +307,7 @@ class EmbeddingBag:
 
     def __repr__(self):
         parts = [f"{self.num_embeddings}, {self.shape}, mode={self.mode!r}, dtype={self.dtype}"]
-        for name in ("max_norm", "norm_type", "scale_grad_by_freq", "sparse", "include_last_offset", "padding_idx", "compat"):
-            parts += [f"{name}={value!r}"] if (value := getattr(self, name)) not in (None, False, 2.0) else []
-        return f"EmbeddingBag({', '.join(parts)}{'' if self.trainable else ', trainable=False'})"
+        silent = {"max_norm": None, "norm_type": 2.0, "scale_grad_by_freq": False, "sparse": False, "include_last_offset": False}
+        for name, default in {**silent, "padding_idx": None, "ties": "first", "compat": None, "trainable": True}.items():
+            parts += [f"{name}={getattr(self, name)!r}"] if getattr(self, name) != default else []
+        return f"EmbeddingBag({', '.join(parts)})"
