@@ -1,5 +1,7 @@
 """torch's ``max_norm``: rows that are too long are shortened in the table itself, before they are looked up."""
 
+import math
+
 import numpy as np
 
 from . import check
@@ -52,7 +54,7 @@ def renorm_(table, ids, *, max_norm, norm_type=2.0, compat=None):
     check.choice("renorm_", "compat", compat, (None, "torch"))
     check.writable("renorm_", "table", table, ("ids", ids))
     touched = np.unique(ids)
-    rows = table[touched].reshape(len(touched), int(np.prod(table.shape[1:], dtype=np.int64)))
+    rows = table[touched].reshape(len(touched), math.prod(table.shape[1:]))
     lengths = norm(wide(rows), p=norm_type)
     long = np.flatnonzero(lengths > max_norm)
     with np.errstate(invalid="ignore"):  # infinity over infinity, infinity times zero

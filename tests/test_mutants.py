@@ -11,16 +11,19 @@ import naive
 import numpy as np
 import pytest
 import test_bags
+import test_embedding_bag
 import test_interactions
 import test_optimizers
 import test_registries
+import test_renorm
 import test_row_maps
 
-from npembed import embedding, kernels, losses, model, op, optimizers, rows
+from npembed import embedding, kernels, losses, model, op, optimizers, renorm, rows
 from npembed.bags import arguments, embedding_bag_vjp, pool
 from npembed.gradcheck import check_vjp
 from npembed.interactions import complex_bilinear_vjp, distmult_vjp, rotate_vjp, transe_vjp
 from npembed.kernels import plain
+from npembed.layer import EmbeddingBag
 from npembed.optimizers import adagrad, adam, sgd
 from npembed.row_maps import bounds, normalize_vjp, norms, softmax_vjp
 from npembed.row_maps.normalize import complex_normalize_vjp, over_eps, unit_vjp
@@ -204,6 +207,37 @@ def offsets_refused():
         test_bags.test_bad_input_is_refused(*case)
 
 
+def shortening():
+    """renorm_ on literal numbers, rows of several axes, rows that are not finite, and what is refused."""
+    test_renorm.test_literal_numbers_at_and_beside_the_bound()
+    test_renorm.test_the_norm_is_the_one_asked_for_in_double_precision()
+    for compat in (None, "torch"):
+        test_renorm.test_rows_that_are_not_finite(compat)
+    test_renorm.test_torch_falls_short_of_the_bound()
+    for case in test_renorm.REFUSED:
+        test_renorm.test_a_refused_call_writes_nothing(case)
+    table = np.full((3, 2, 2), 3.0)
+    renorm.renorm_(table, [[2, 0]], max_norm=3.0)
+    np.testing.assert_allclose(table[:, 0, 0], [1.5, 3.0, 1.5], rtol=1e-15)
+    table = np.full((2, 2, 2), 3 + 4j, np.complex64)
+    renorm.renorm_(table, [1], max_norm=1.0, compat="torch")
+    np.testing.assert_allclose(table[:, 0, 0], [3 + 4j, 0.3 + 0.4j], rtol=1e-6)
+
+
+def bag_layer():
+    """The layer against the functions that it calls."""
+    for mode in ("sum", "mean", "max"):
+        for frozen in (False, True):
+            for options in ({}, {"padding_idx": 2}, {"scale_grad_by_freq": True, "include_last_offset": True}):
+                test_embedding_bag.test_forward_and_backward_are_those_of_the_functions(mode, options, frozen)
+    test_embedding_bag.test_weights_and_their_gradient()
+    test_embedding_bag.test_a_pullback_is_of_its_own_lookup()
+    test_embedding_bag.test_max_norm_shortens_the_rows_asked_for_and_no_others()
+    test_embedding_bag.test_max_norm_of_a_frozen_table_shortens_what_is_looked_up()
+    test_embedding_bag.test_torchs_way_on_request()
+    test_embedding_bag.test_ties()
+
+
 TIES = next(mark.args[1] for mark in test_bags.test_ties_and_nan_of_the_maximum.pytestmark if mark.name == "parametrize")
 BAGS = [pooling, bags_by_hand, functools.partial(gradients, "embedding_bag")]
 DESCENTS = [
@@ -244,6 +278,9 @@ TARGETS = {
     pool._to_winners: BAGS,
     arguments.bags: [*BAGS, offsets_refused],
     arguments._starts: [*BAGS, offsets_refused],
+    EmbeddingBag.vjp: [bag_layer],
+    EmbeddingBag._rows: [bag_layer],
+    renorm.renorm_: [shortening],
     embedding.lookup_vjp: of("lookup"),
     embedding.transform_vjp: of("transform"),
     model.score_vjp: [whole_model, *of("score")],
@@ -292,6 +329,7 @@ EQUIVALENT = {
         ("1 -> 2", "flat = ids.reshape(-1)", "NumPy reads any negative size as the one to be found"),
         ("if padding is not None", "[always]", "no id is None"),
     ],
+    "renorm_": [("rows.real -> rows", "compat ==", "a scale without imaginary part, whatever its dtype")],
     "embedding_bag": [
         ("if per_sample_weights is None and table", "[never]", "the same sum, from a copy of the rows"),
         ("per_sample_weights is None and table", "[per_sample_weights is None alone]", "the same sum, from a copy of the table"),

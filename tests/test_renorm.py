@@ -57,6 +57,19 @@ def test_literal_numbers_at_and_beside_the_bound():
     assert table.tolist() == [[0.25, -1.0]]
 
 
+def test_the_norm_is_the_one_asked_for_in_double_precision():
+    table = np.array([[1.0, -2.0]])
+    renorm_(table, 0, max_norm=2.5, norm_type=1)
+    np.testing.assert_allclose(table, [[2.5 / 3, -5 / 3]], rtol=4e-16)
+    table = np.array([[3.0000002, 4.0]], np.float32)  # its norm is 5 in single precision
+    renorm_(table, 0, max_norm=5)
+    assert 4.999999 < np.hypot(*table[0].astype(float)) <= 5
+    table = np.array([[0.1, 0.7], [0.3, 0.6]])  # on the bound, to rounding, where scaling would change them
+    for i, row in enumerate(table.copy()):
+        renorm_(table, i, max_norm=float(np.sqrt((row * row).sum())))
+        assert table[i].tolist() == row.tolist()
+
+
 @pytest.mark.parametrize("compat", [None, "torch"])
 def test_rows_that_are_not_finite(compat):
     """What has no length stays; what is infinite cannot be divided."""
@@ -71,6 +84,9 @@ def test_torch_falls_short_of_the_bound():
     renorm_(ours, [0], max_norm=1)
     renorm_(theirs, [0], max_norm=1, compat="torch")
     np.testing.assert_allclose(ours, [[0.6, 0.8]], rtol=4e-16)
+    several = np.array([[3.0, 4.0, 0.0], [0.0, 6.0, 8.0]])
+    renorm_(several, [0, 1], max_norm=1, compat="torch")
+    np.testing.assert_allclose(several, [[0.6, 0.8, 0.0], [0.0, 0.6, 0.8]], rtol=1e-7)
     assert theirs.tolist() == [[3 * (1 / (5 + 1e-7)), 4 * (1 / (5 + 1e-7))]]
 
 

@@ -105,3 +105,6 @@ RENORMED_BEYOND = 2.0**-50
 RENORMED = 8.0
 """In eps of the bound: a row is divided by its norm and multiplied by the bound, and may step inside by an ulp or two then; the
 norm for p = 1.5 takes two `pow` for each entry."""
+
+TORCH_SHORT = {"rtol": 1e-6, "atol": 2e-5}
+"""torch leaves rows short of the bound by 1e-7 of a norm of half or more; then up to 40 rows of a few units each are added."""

@@ -1,5 +1,7 @@
 """`embedding_bag` and its gradient: a gather and a segment sum, or a gather and a columnwise maximum."""
 
+import math
+
 import numpy as np
 
 from .. import check, kernels
@@ -164,7 +166,7 @@ def _checked(function, table, ids, offsets, weights, mode, include_last_offset, 
 
 
 def _width(table):
-    return int(np.prod(table.shape[1:], dtype=np.int64))
+    return math.prod(table.shape[1:])
 
 
 def _flat(array):

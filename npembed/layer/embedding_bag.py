@@ -212,12 +212,12 @@ class EmbeddingBag:
             "EmbeddingBag", input, offsets, self.num_embeddings, include_last_offset=self.include_last_offset, argument="input"
         )
         check_weights("EmbeddingBag", per_sample_weights, np.shape(input), self.dtype, self.mode, "input")
-        weights = None if per_sample_weights is None else per_sample_weights.reshape(-1)[cut.places]
+        weights = None if per_sample_weights is None else per_sample_weights.ravel()[cut.places]
         touched, ids = np.unique(cut.ids, return_inverse=True)
         rows = self._rows(touched)
-        padding = np.flatnonzero(touched == self.padding_idx) if self.padding_idx is not None else touched[:0]
+        padding = np.flatnonzero(touched == self.padding_idx)  # nothing is equal to None
         options = {
-            "mode": self.mode, "include_last_offset": True, "padding_idx": int(padding[0]) if padding.size else None,
+            "mode": self.mode, "include_last_offset": True, "padding_idx": padding.item() if padding.size else None,
             "scale_grad_by_freq": self.scale_grad_by_freq, "ties": self.ties, "nan": self.compat or "propagate",
         }  # fmt: skip
 
@@ -227,9 +227,9 @@ class EmbeddingBag:
             dtable = RowSparse(touched[drows.rows], drows.values, self.num_embeddings)
             if weights is None:
                 return dtable
-            dweights = np.zeros(per_sample_weights.shape, self.dtype)
-            dweights.reshape(-1)[cut.places] = d[1]
-            return dtable, dweights
+            dweights = np.zeros(per_sample_weights.size, self.dtype)
+            dweights[cut.places] = d[1]
+            return dtable, dweights.reshape(per_sample_weights.shape)
 
         return embedding_bag(rows, ids, cut.starts, weights, **options), pullback
 
