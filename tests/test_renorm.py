@@ -64,10 +64,10 @@ def test_the_norm_is_the_one_asked_for_in_double_precision():
     table = np.array([[3.0000002, 4.0]], np.float32)  # its norm is 5 in single precision
     renorm_(table, 0, max_norm=5)
     assert 4.999999 < np.hypot(*table[0].astype(float)) <= 5
-    table = np.array([[0.1, 0.7], [0.3, 0.6]])  # on the bound, to rounding, where scaling would change them
-    for i, row in enumerate(table.copy()):
-        renorm_(table, i, max_norm=float(np.sqrt((row * row).sum())))
-        assert table[i].tolist() == row.tolist()
+    for compat in (None, "torch"):
+        table = np.array([[7.0, 24.0]])  # exactly on the bound, where scaling by 25 / 25 would move it
+        renorm_(table, 0, max_norm=25, compat=compat)
+        assert table.tolist() == [[7.0, 24.0]]
 
 
 @pytest.mark.parametrize("compat", [None, "torch"])
