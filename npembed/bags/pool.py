@@ -20,8 +20,8 @@ def embedding_bag(
 
     An empty bag, or one of padding alone, gives zeros in every mode. A sum begins at 0 and takes its terms in batch order, in the
     dtype of the table, each weighted term rounded before it is added: the bits of ``np.add.at``, on any machine and for any
-    number of threads (and without weights those of torch on a CPU); an entry is off by at most ``k 2**-24`` (float64: ``2**-53``)
-    times the sum of its k terms' magnitudes. The mean is that sum over k, rounded once more; the maximum is exact.
+    number of threads (and without weights those of torch 2.13 on a CPU); a real entry is off by at most ``k 2**-24`` (in float64
+    ``k 2**-53``) times the sum of its k terms' magnitudes. The mean is that sum over k, rounded once more; the maximum is exact.
 
     Parameters
     ----------
@@ -53,6 +53,7 @@ def embedding_bag(
     References
     ----------
     torch.nn.functional.embedding_bag (2.13). Joulin et al., Bag of Tricks for Efficient Text Classification (EACL 2017), section 2.
+    Jeannerod and Rump, Improved error bounds for inner products in floating-point arithmetic (SIAM J. Matrix Anal. Appl. 34, 2013).
 
     Examples
     --------
