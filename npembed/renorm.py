@@ -55,19 +55,22 @@ def renorm_(table, ids, *, max_norm, norm_type=2.0, compat=None):
     check.writable("renorm_", "table", table, ("ids", ids))
     touched = np.unique(ids)
     rows = table[touched].reshape(len(touched), math.prod(table.shape[1:]))
-    lengths = norm(wide(rows), p=norm_type)
-    long = np.flatnonzero(lengths > max_norm)
     with np.errstate(invalid="ignore"):  # infinity over infinity, infinity times zero
-        if compat == "torch":
-            rows = rows[long] * (max_norm / (lengths[long] + 1e-7)).astype(rows.real.dtype)[:, None]
-        else:
-            rows = _within(rows[long], max_norm, norm_type)
-    table[touched[long]] = rows.reshape(len(long), *table.shape[1:])
+        rows = (_as_torch if compat == "torch" else _within)(rows, max_norm, norm_type)
+    table[touched] = rows.reshape(len(touched), *table.shape[1:])
+
+
+def _as_torch(rows, max_norm, p):
+    """`rows`, the longer ones scaled by ``max_norm / (length + 1e-7)``."""
+    lengths = norm(wide(rows), p=p)[:, None]
+    return np.where(lengths > max_norm, rows * (max_norm / (lengths + 1e-7)).astype(rows.real.dtype), rows)
 
 
 def _within(rows, max_norm, p):
-    """`rows` on the ball, none outside: where rounding left one an ulp beyond, each entry goes one towards zero."""
-    rows = clamp_norm(rows, maxnorm=max_norm, p=p, eps=0)
+    """`rows` with the longer ones on the ball; where rounding left one an ulp outside, each entry goes one towards zero."""
+    rows = rows.copy()
+    long = norm(wide(rows), p=p) > max_norm
+    rows[long] = clamp_norm(rows[long], maxnorm=max_norm, p=p, eps=0)
     while (beyond := norm(wide(rows), p=p) > max_norm).any():
         parts = rows[beyond].view(rows.real.dtype)
         rows[beyond] = np.nextafter(parts, np.zeros_like(parts)).view(rows.dtype)

@@ -281,6 +281,7 @@ TARGETS = {
     EmbeddingBag.vjp: [bag_layer],
     EmbeddingBag._rows: [bag_layer],
     renorm.renorm_: [shortening],
+    renorm._as_torch: [shortening],
     embedding.lookup_vjp: of("lookup"),
     embedding.transform_vjp: of("transform"),
     model.score_vjp: [whole_model, *of("score")],
@@ -329,7 +330,7 @@ EQUIVALENT = {
         ("1 -> 2", "flat = ids.reshape(-1)", "NumPy reads any negative size as the one to be found"),
         ("if padding is not None", "[always]", "no id is None"),
     ],
-    "renorm_": [("rows.real -> rows", "compat ==", "a scale without imaginary part, whatever its dtype")],
+    "_as_torch": [("rows.real -> rows", "return", "a scale without imaginary part, whatever its dtype")],
     "embedding_bag": [
         ("if per_sample_weights is None and table", "[never]", "the same sum, from a copy of the rows"),
         ("per_sample_weights is None and table", "[per_sample_weights is None alone]", "the same sum, from a copy of the table"),

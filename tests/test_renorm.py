@@ -61,9 +61,12 @@ def test_the_norm_is_the_one_asked_for_in_double_precision():
     table = np.array([[1.0, -2.0]])
     renorm_(table, 0, max_norm=2.5, norm_type=1)
     np.testing.assert_allclose(table, [[2.5 / 3, -5 / 3]], rtol=4e-16)
-    table = np.array([[3.0000002, 4.0]], np.float32)  # its norm is 5 in single precision
-    renorm_(table, 0, max_norm=5)
-    assert 4.999999 < np.hypot(*table[0].astype(float)) <= 5
+    renorm_(table, 0, max_norm=1, norm_type=INF, compat="torch")
+    assert table.tolist() == [[2.5 / 3 * (1 / (5 / 3 + 1e-7)), -5 / 3 * (1 / (5 / 3 + 1e-7))]]
+    for compat in (None, "torch"):
+        table = np.array([[3.0000002, 4.0]], np.float32)  # its norm is 5 in single precision
+        renorm_(table, 0, max_norm=5, compat=compat)
+        assert 4.999999 < np.hypot(*table[0].astype(float)) <= 5
     for compat in (None, "torch"):
         table = np.array([[7.0, 24.0]])  # exactly on the bound, where scaling by 25 / 25 would move it
         renorm_(table, 0, max_norm=25, compat=compat)
