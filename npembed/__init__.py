@@ -17,10 +17,11 @@ import importlib
 __version__ = "0.1.0"
 
 _MODULES = (
-    "check", "datasets", "embedding", "evaluation", "gradcheck", "initializers", "interactions", "io", "kernels", "layer", "losses",
-    "model", "models", "op", "optimizers", "random", "regularizers", "row_maps", "rows", "runs", "samplers", "show", "trace", "training",
+    "bags", "check", "datasets", "embedding", "evaluation", "gradcheck", "initializers", "interactions", "io", "kernels", "layer", "losses",
+    "model", "models", "op", "optimizers", "random", "regularizers", "renorm", "row_maps", "rows", "runs", "samplers", "show", "trace",
+    "training",
 )  # fmt: skip
-_NAMES = {"Embedding": "layer", "Op": "op", "RowSparse": "rows", "load": "runs", "pipeline": "runs"}
+_NAMES = {"Embedding": "layer", "EmbeddingBag": "layer", "Op": "op", "RowSparse": "rows", "load": "runs", "pipeline": "runs"}
 
 
 def __getattr__(name):

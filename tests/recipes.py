@@ -260,6 +260,25 @@ def lp_cases(rng):
             yield (x,), {"p": p, "dim": dim, "normalize": True, "expected": "pykeen"}
 
 
+def embedding_bag_cases(rng):
+    """Rows of one sign where they are added, so that single precision keeps its digits; of either sign where they are compared."""
+    cut = np.array([0, 4, 4, 2, 4, 1, 0]), np.array([0, 3, 3, 6])
+    for dtype in (float, complex):
+        table = naive.rows(rng, (5, 3), dtype)
+        positive = np.abs(table.real) + 1j * np.abs(table.imag) if dtype is complex else np.abs(table)
+        for mode in ("sum", "mean", "max") if dtype is float else ("sum", "mean"):
+            x = table if mode == "max" else positive
+            for more in ({}, {"padding_idx": 4}, {"include_last_offset": True}, {"backend": "python"}):
+                yield (x, *cut), {"mode": mode, **more}
+            yield (x, np.array([[1, 0], [1, 1], [3, 1]])), {"mode": mode, "padding_idx": -5}
+            yield (x.reshape(5, 3, 1), np.zeros((2, 0), int)), {"mode": mode}
+            yield (x[:, 0], np.array([[1, 0], [1, 1]])), {"mode": mode, "ties": "split"}  # one row twice: no kink
+        weights = np.abs(naive.rows(rng, 7)).astype(dtype)
+        for more in ({}, {"padding_idx": 4}, {"include_last_offset": True}):
+            yield (positive, *cut, weights), {"mode": "sum", **more}
+        yield (positive.reshape(5, 1, 3), np.array([[1, 0], [1, 1]]), None, weights[:4].reshape(2, 2)), {"mode": "sum"}
+
+
 LOSS_RECIPES = {
     "margin_ranking": masked_margin_ranking_cases,
     "margin_ranking_lcwa": lambda rng: with_options(labelled(rng, weights=False), *MARGINS),
@@ -279,6 +298,7 @@ LOSS_RECIPES = {
 
 RECIPES = {
     "gather": gather_cases,
+    "embedding_bag": embedding_bag_cases,
     "norm": norm_cases,
     "normalize": normalize_cases,
     "complex_normalize": complex_normalize_cases,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import npembed
-from npembed import Embedding, Op, RowSparse
+from npembed import Embedding, EmbeddingBag, Op, RowSparse
 from npembed.check import UnknownNameError
 from npembed.datasets import Nations, TriplesFactory
 from npembed.embedding import dropout_mask, lookup, lookup_vjp, penalty, penalty_vjp, post_step_, transform, transform_vjp
@@ -71,6 +71,7 @@ MODEL = ERModel(
 )
 LAYER = Embedding(3, 2, rng=0)
 FROZEN = Embedding.from_pretrained(TABLE)
+BAG = EmbeddingBag(3, 2, max_norm=0.5, rng=0)
 ROWS_OF_3 = {"embedding_dim": 3}
 
 
@@ -786,6 +787,76 @@ CASES = [
     (lambda: sweep(seeds=[0.5]), TypeError, r"show norm: seeds\[0\] = 0.5 is of type float; allowed: a whole number"),
     (lambda: sweep(dim=1), ValueError, "show norm: dim = 1 is out of range; allowed: a whole number >= 2"),
     (lambda: sweep(dataset=3), TypeError, r"show norm: dataset is a int; allowed: a name \(.*nations"),
+    # bags: the functions in test_bags.py and test_renorm.py, here the class
+    (lambda: EmbeddingBag(-1, 2), ValueError, "EmbeddingBag: num_embeddings = -1 is out of range; allowed: a whole number >= 0"),
+    (lambda: EmbeddingBag(3, "2"), TypeError, "EmbeddingBag: embedding_dim = '2' is of type str; allowed: whole numbers >= 0"),
+    (
+        lambda: EmbeddingBag(3, 2, -1.0),
+        ValueError,
+        "EmbeddingBag: max_norm = -1.0 is out of range; allowed: a finite number >= 0",
+    ),
+    (lambda: EmbeddingBag(3, 2, 1, 0.5), ValueError, "EmbeddingBag: norm_type = 0.5 is out of range; allowed: a number >= 1"),
+    (
+        lambda: EmbeddingBag(3, 2, mode="median"),
+        ValueError,
+        "EmbeddingBag: mode = 'median' is not a choice; allowed: 'sum', 'mean'",
+    ),
+    (lambda: EmbeddingBag(3, 2, sparse=1), ValueError, "EmbeddingBag: sparse = 1 is not a choice; allowed: True or False"),
+    (
+        lambda: EmbeddingBag(3, 2, padding_idx=3),
+        ValueError,
+        "EmbeddingBag: padding_idx = 3 is outside a table of 3 rows; allowed: -3",
+    ),
+    (
+        lambda: EmbeddingBag(3, 2, compat="pykeen"),
+        ValueError,
+        "EmbeddingBag: compat = 'pykeen' is not a choice; allowed: None or",
+    ),
+    (
+        lambda: EmbeddingBag(3, 2, ties="last"),
+        ValueError,
+        "EmbeddingBag: ties = 'last' is not a choice; allowed: 'first' or 'split'",
+    ),
+    (lambda: EmbeddingBag(3, 2, dtype=int), TypeError, "EmbeddingBag: dtype = int64 is not supported; allowed: float32"),
+    (
+        lambda: EmbeddingBag(3, 2, mode="max", dtype=complex),
+        TypeError,
+        "EmbeddingBag: dtype = complex128 is given with mode = 'max'; allowed: a real one, complex numbers have no order",
+    ),
+    (
+        lambda: EmbeddingBag(3, 2, constrainer="nrmalize"),
+        KeyError,
+        "EmbeddingBag: constrainer = 'nrmalize' is unknown.*known are",
+    ),
+    (lambda: BAG([[0, 3]]), IndexError, r"EmbeddingBag: input\[0, 1\] = 3 is outside a table of 3 rows; valid ids are 0..2"),
+    (
+        lambda: BAG([0, 1]),
+        ValueError,
+        r"EmbeddingBag: offsets are missing; allowed: where each bag begins, for input of shape \(2,\)",
+    ),
+    (lambda: BAG([0, 1], [0, 2, 1]), ValueError, r"EmbeddingBag: offsets\[2\] = 1 follows 2; allowed: offsets that never fall"),
+    (
+        lambda: BAG([0, 1], [0], np.ones(2)),
+        ValueError,
+        "EmbeddingBag: per_sample_weights are given with mode = 'mean'; allowed: with mode 'sum' alone",
+    ),
+    (lambda: BAG.train(2), ValueError, "EmbeddingBag.train: mode = 2 is not a choice; allowed: True or False"),
+    (
+        lambda: set_weight(BAG, ROWS),
+        ValueError,
+        r"EmbeddingBag: weight has shape \(4, 2\); allowed: \(3, 2\), the shape of the table",
+    ),
+    (
+        lambda: EmbeddingBag.from_pretrained(TABLE, True, trainable=True),
+        ValueError,
+        "from_pretrained: freeze = True and trainable = True are both given; allowed: one of them",
+    ),
+    (
+        lambda: EmbeddingBag.from_pretrained(TABLE, embedding_dim=2),
+        TypeError,
+        "from_pretrained: embedding_dim = 2 is given; allowed: options without it, the array says it",
+    ),
+    (lambda: GRADIENT.to_coo(coalesced=False), ValueError, "RowSparse.to_coo: coalesced = False is not a choice; allowed: True"),
     # data, randomness, gradient check
     (
         lambda: TriplesFactory(TRIPLES, {"a": 0}, {"r": 0}),
@@ -826,7 +897,7 @@ CASES = [
 ]
 
 ARRAYS = [TABLE, ROWS, SINGLE, COMPLEX, WHOLE, IDS, READ_ONLY, STRIDED, GRADIENT.values, RELATIONS, TRIPLES, NEGATIVES]
-ARRAYS += [layer.weight for layer in (*MODEL.layers, LAYER, FROZEN)]
+ARRAYS += [layer.weight for layer in (*MODEL.layers, LAYER, FROZEN, BAG)]
 
 
 @pytest.mark.parametrize(("call", "error", "message"), CASES, ids=[re.sub(r"\W+", " ", case[2])[:50] for case in CASES])
@@ -909,7 +980,9 @@ def test_every_public_function_is_in_the_table():
             called |= {text.value for text in ast.walk(node) if isinstance(text, ast.Constant) and isinstance(text.value, str)}
     called |= {"ERModel", "norm", "check_settings", "check_sweep_settings"}  # by way of others
     missing = set(public_functions()) - called - UNCHECKED
-    for room in ("datasets", "evaluation", "interactions", "io", "losses", "optimizers", "regularizers", "samplers"):
+    for room in (
+        "bags", "datasets", "evaluation", "interactions", "io", "losses", "optimizers", "regularizers", "renorm", "samplers",
+    ):  # fmt: skip
         here = (pathlib.Path(__file__).parent / f"test_{room}.py").read_text(encoding="utf-8")
         assert "refused" in here, f"the table of bad input for {room} is kept in test_{room}.py"
     assert not missing

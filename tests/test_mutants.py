@@ -10,15 +10,20 @@ import mutants
 import naive
 import numpy as np
 import pytest
+import test_bags
+import test_embedding_bag
 import test_interactions
 import test_optimizers
 import test_registries
+import test_renorm
 import test_row_maps
 
-from npembed import embedding, kernels, losses, model, op, optimizers, rows
+from npembed import embedding, kernels, losses, model, op, optimizers, renorm, rows
+from npembed.bags import arguments, embedding_bag_vjp, pool
 from npembed.gradcheck import check_vjp
 from npembed.interactions import complex_bilinear_vjp, distmult_vjp, rotate_vjp, transe_vjp
 from npembed.kernels import plain
+from npembed.layer import EmbeddingBag
 from npembed.optimizers import adagrad, adam, sgd
 from npembed.row_maps import bounds, normalize_vjp, norms, softmax_vjp
 from npembed.row_maps.normalize import complex_normalize_vjp, over_eps, unit_vjp
@@ -156,6 +161,85 @@ def rotations():
     test_interactions.test_cheaper_is_what_has_fewer_numbers()
 
 
+def pooling():
+    """embedding_bag and its gradient on a few bags of every kind against the loops, and the conventions of the maximum."""
+    rng = np.random.default_rng(43)
+    for ids, offsets, options in (
+        (np.array([3, 0, 3, 3, 1, 0, 1, 2]), [0, 4, 4, 6], {}),
+        (np.array([0, 3, 3, 1, 0, 1, 2]), [0, 2, 4], {"include_last_offset": True}),
+        (np.array([0, 3, 1, 1, 0, 1]), [0, 2, 4], {"padding_idx": 1}),
+        (np.array([[0, 3], [3, 3], [1, 0]]), None, {"padding_idx": 3}),
+        (np.zeros((2, 0), int), None, {}),
+    ):
+        for mode, by_freq, weigh in (("sum", 0, 0), ("sum", 1, 1), ("mean", 0, 0), ("mean", 1, 0), ("max", 0, 0), ("max", 1, 0)):
+            for dtype in (np.float32, np.complex128) if mode != "max" else (np.float32,):
+                table = naive.uneven(rng, (5, 2), dtype)
+                weights = naive.uneven(rng, ids.shape, dtype) if weigh else None
+                args = table, ids, offsets, weights
+                expected = naive.embedding_bag(*args, mode=mode, **options)
+                test_bags.assert_like(pool.embedding_bag(*args, mode=mode, **options), expected, product=weigh)
+                g = naive.uneven(rng, expected.shape, dtype)
+                more = {**options, "ties": ("first", "split")[by_freq], "scale_grad_by_freq": bool(by_freq)}
+                d = embedding_bag_vjp(g, *args, mode=mode, **more)
+                expected, dweights = naive.embedding_bag_vjp(g, *args, mode=mode, **more)
+                if weigh:
+                    d, dw = d
+                    np.testing.assert_allclose(dw, dweights, rtol=1e-5)
+                test_bags.assert_like(d.to_dense(), expected, product=weigh)
+    with pytest.raises(IndexError):
+        embedding_bag_vjp(np.zeros((1, 2)), np.zeros((5, 2)), [[5]])
+
+
+def bags_by_hand():
+    """Literal numbers: ties, NaN, short offsets, counts."""
+    for case in TIES:
+        test_bags.test_ties_and_nan_of_the_maximum(*case)
+    test_bags.test_the_last_two_offsets()
+    test_bags.test_rows_of_any_shape()
+    test_bags.test_f16_the_count_is_that_of_all_bags()
+    test_bags.test_the_gradient_of_a_weight_is_added_up_wide()
+    test_bags.test_what_overflows_is_infinite_and_warns_nobody()
+
+
+def offsets_refused():
+    """What `bags` refuses, and how."""
+    for case in test_bags.REFUSED:
+        test_bags.test_bad_input_is_refused(*case)
+
+
+def shortening():
+    """renorm_ on literal numbers, rows of several axes, rows that are not finite, and what is refused."""
+    test_renorm.test_literal_numbers_at_and_beside_the_bound()
+    test_renorm.test_the_norm_is_the_one_asked_for_in_double_precision()
+    for compat in (None, "torch"):
+        test_renorm.test_rows_that_are_not_finite(compat)
+    test_renorm.test_torch_falls_short_of_the_bound()
+    for case in test_renorm.REFUSED:
+        test_renorm.test_a_refused_call_writes_nothing(case)
+    table = np.full((3, 2, 2), 3.0)
+    renorm.renorm_(table, [[2, 0]], max_norm=3.0)
+    np.testing.assert_allclose(table[:, 0, 0], [1.5, 3.0, 1.5], rtol=1e-15)
+    table = np.full((2, 2, 2), 3 + 4j, np.complex64)
+    renorm.renorm_(table, [1], max_norm=1.0, compat="torch")
+    np.testing.assert_allclose(table[:, 0, 0], [3 + 4j, 0.3 + 0.4j], rtol=1e-6)
+
+
+def bag_layer():
+    """The layer against the functions that it calls."""
+    for mode in ("sum", "mean", "max"):
+        for frozen in (False, True):
+            for options in ({}, {"padding_idx": 2}, {"scale_grad_by_freq": True, "include_last_offset": True}):
+                test_embedding_bag.test_forward_and_backward_are_those_of_the_functions(mode, options, frozen)
+    test_embedding_bag.test_weights_and_their_gradient()
+    test_embedding_bag.test_a_pullback_is_of_its_own_lookup()
+    test_embedding_bag.test_max_norm_shortens_the_rows_asked_for_and_no_others()
+    test_embedding_bag.test_max_norm_of_a_frozen_table_shortens_what_is_looked_up()
+    test_embedding_bag.test_torchs_way_on_request()
+    test_embedding_bag.test_ties()
+
+
+TIES = next(mark.args[1] for mark in test_bags.test_ties_and_nan_of_the_maximum.pytestmark if mark.name == "parametrize")
+BAGS = [pooling, bags_by_hand, functools.partial(gradients, "embedding_bag")]
 DESCENTS = [
     test_optimizers.test_sgd_by_hand,
     test_optimizers.test_adagrad_by_hand,
@@ -187,6 +271,17 @@ TARGETS = {
     distmult_vjp: of("distmult"),
     losses.margin_ranking_vjp: of("margin_ranking"),
     rows.gather_vjp: [scatter, *of("gather")],
+    pool.embedding_bag: BAGS,
+    embedding_bag_vjp: BAGS,
+    pool._divided: BAGS,
+    pool._winners: BAGS,
+    pool._to_winners: BAGS,
+    arguments.bags: [*BAGS, offsets_refused],
+    arguments._starts: [*BAGS, offsets_refused],
+    EmbeddingBag.vjp: [bag_layer],
+    EmbeddingBag._rows: [bag_layer],
+    renorm.renorm_: [shortening],
+    renorm._as_torch: [shortening],
     embedding.lookup_vjp: of("lookup"),
     embedding.transform_vjp: of("transform"),
     model.score_vjp: [whole_model, *of("score")],
@@ -231,6 +326,15 @@ EQUIVALENT = {
         ("if p == 1: direction", "[always]", "for p > 1 it is multiplied by 0**(p - 1)"),
     ],
     "distmult_vjp": [("wide(g) -> g", "g = wide(g)", WIDE)],
+    "bags": [
+        ("1 -> 2", "flat = ids.reshape(-1)", "NumPy reads any negative size as the one to be found"),
+        ("if padding is not None", "[always]", "no id is None"),
+    ],
+    "_as_torch": [("rows.real -> rows", "return", "a scale without imaginary part, whatever its dtype")],
+    "embedding_bag": [
+        ("if per_sample_weights is None and table", "[never]", "the same sum, from a copy of the rows"),
+        ("per_sample_weights is None and table", "[per_sample_weights is None alone]", "the same sum, from a copy of the table"),
+    ],
     "gather_vjp": [("1 -> 2", "ids.reshape(-1)", "NumPy reads any negative size as the one to be found")],
     "loss_and_gradients": [
         ("0 -> -1", "score_vjp(dtrue[:, 0], entities, ...  #1", "there is one column"),

@@ -87,3 +87,24 @@ of the geometric mean rank, and writes ``(M - E) / s`` as ``M / s - E / s``."""
 PYKEEN_METRIC_FLOAT32 = {"rel": 1e-6, "abs": 1e-5}
 """PyKEEN's realistic ranks and their means are float32 (eps 1.2e-7). An adjusted metric subtracts the expectation, and a z-score
 divides the difference by a standard deviation that is some twentieth of the mean: absolute, not relative, for values near zero."""
+
+# ---- bags
+
+COMPLEX_PRODUCT = 16.0
+"""In eps of the largest entry: a product of complex numbers may round each of its parts once or twice, as the processor has it;
+then up to nine are added, each sum rounded."""
+
+WEIGHT_GRADIENT = 4.0
+"""In eps of width times the largest table entry times the largest g: float64's sums of up to three products, complex ones too."""
+
+# ---- max_norm
+
+RENORMED_BEYOND = 2.0**-50
+"""Relative: whether a row is beyond the bound is read off its norm in float64, a sum of some ten terms and a root."""
+
+RENORMED = 8.0
+"""In eps of the bound: a row is divided by its norm and multiplied by the bound, and may step inside by an ulp or two then; the
+norm for p = 1.5 takes two `pow` for each entry."""
+
+TORCH_SHORT = {"rtol": 1e-6, "atol": 2e-5}
+"""torch leaves rows short of the bound by 1e-7 of a norm of half or more; then up to 40 rows of a few units each are added."""

@@ -60,7 +60,13 @@ def add_to(verbs):
     add(group, "dropout", "share of the entries of looked-up rows that are dropped", type=float, metavar="RATE")
     for side in SIDES:
         for part, names in zip(LAYER, (INITIALIZERS, CONSTRAINERS, NORMALIZERS, REGULARIZERS), strict=True):
-            add(group, f"{side}-{part}", f"of {side} rows, or none (default: the model's own)", names, metavar="NAME[:KEY=VALUE]|none")
+            add(
+                group,
+                f"{side}-{part}",
+                f"of {side} rows, or none (default: the model's own)",
+                names,
+                metavar="NAME[:KEY=VALUE]|none",
+            )
     group = verb.add_argument_group("how")
     add(group, "epochs", "passes through the training triples; with --resume, how many more", type=int, metavar="N")
     add(group, "batch-size", "triples, or pairs with --loop lcwa", type=int, metavar="B")
@@ -184,7 +190,9 @@ def _named(option, text):
     for part in filter(None, rest.split(",")):
         key, equals, value = part.partition("=")
         if not equals:
-            raise ValueError(f"train: {option} = {text!r} holds {part!r}; allowed: NAME:KEY=VALUE, such as clamp_norm:maxnorm=1.5")
+            raise ValueError(
+                f"train: {option} = {text!r} holds {part!r}; allowed: NAME:KEY=VALUE, such as clamp_norm:maxnorm=1.5"
+            )
         try:
             kwargs[key.strip()] = json.loads(value)
         except json.JSONDecodeError:

@@ -1,8 +1,11 @@
-"""The class `Embedding`: a table with PyKEEN's options behind torch's interface."""
+"""The classes `Embedding` and `EmbeddingBag`: a table with PyKEEN's options behind torch's interface."""
 
 from .arguments import table_shape
 from .choose import choose, choose_regularizer, pykeen_dim
 from .embedding import Embedding
+from .embedding_bag import EmbeddingBag
 from .state import from_state, to_state
 
-__all__ = ["Embedding", "choose", "choose_regularizer", "from_state", "pykeen_dim", "table_shape", "to_state"]
+__all__ = [
+    "Embedding", "EmbeddingBag", "choose", "choose_regularizer", "from_state", "pykeen_dim", "table_shape", "to_state",
+]  # fmt: skip
