@@ -8,20 +8,40 @@ import numpy as np
 
 from .. import check
 from ..op import resolve
-from . import draws
-from .draws import pretrained
+from .draws import (
+    constant,
+    init_phases,
+    normal,
+    normal_norm,
+    ones,
+    pretrained,
+    uniform,
+    uniform_norm,
+    uniform_norm_p1,
+    xavier_normal,
+    xavier_normal_norm,
+    xavier_uniform,
+    xavier_uniform_norm,
+    zeros,
+)
+from .graph import random_walk_positional_encoding, weisfeiler_lehman
+from .kaiming import kaiming_normal, kaiming_uniform
+from .matrices import dirac, eye, orthogonal, sparse
+from .quaternions import init_quaternions
+from .truncated import trunc_normal
 
 INITIALIZERS = {
-    name: getattr(draws, name)
-    for name in (
-        "normal", "uniform", "xavier_uniform", "xavier_normal", "xavier_uniform_norm", "xavier_normal_norm", "normal_norm",
-        "uniform_norm", "init_phases", "zeros", "ones", "constant", "pretrained",
+    function.__name__: function
+    for function in (
+        normal, uniform, xavier_uniform, xavier_normal, xavier_uniform_norm, xavier_normal_norm, normal_norm, uniform_norm,
+        uniform_norm_p1, init_phases, init_quaternions, kaiming_uniform, kaiming_normal, trunc_normal, orthogonal, sparse, eye,
+        dirac, zeros, ones, constant, pretrained, weisfeiler_lehman, random_walk_positional_encoding,
     )
 }  # fmt: skip
-"""By name; `init_phases` is ``"init_phases"`` or ``"InitPhases"``, and so on."""
+"""By name; `init_phases` is ``"init_phases"`` or ``"InitPhases"``, and so on, also ``"PretrainedInitializer"``."""
 
 
-def initializer(choice, options=None, *, function="initializer"):
+def initializer(choice, options=None, *, compat=None, function="initializer"):
     """What is to fill a table, as one function ``f(rng, shape, dtype)`` for real and complex tables.
 
     Parameters
@@ -30,7 +50,9 @@ def initializer(choice, options=None, *, function="initializer"):
         An array is copied. A callable with one positional parameter is PyKEEN's contract: it gets an array (the real pairs of a
         complex table) and returns it filled, or another one, or fills it and returns None. Any other is called with
         ``(rng, shape, dtype)``, the shape and dtype of the table.
-    options : dict, keyword arguments for it
+    options : dict, keyword arguments for it; arrays among them are copied
+    compat : None or "pykeen"
+        Handed to a named initializer that has the option, unless `options` holds it.
     function : who asks, for error messages
 
     Raises
@@ -47,7 +69,10 @@ def initializer(choice, options=None, *, function="initializer"):
     if choice is None or isinstance(choice, str):
         key = resolve(INITIALIZERS, "normal" if choice is None else choice, function=function, argument="initializer")
         check.options(function, "initializer_kwargs", options, INITIALIZERS[key])
+        if compat and "compat" in inspect.signature(INITIALIZERS[key]).parameters:
+            options.setdefault("compat", compat)
         if key != "pretrained":
+            options = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in options.items()}
             return partial(_drawn, INITIALIZERS[key], options)
         choice = check.numbers_in(function, "initializer_kwargs['tensor']", options.pop("tensor"))
     if isinstance(choice, np.ndarray):
