@@ -39,7 +39,7 @@ def weisfeiler_lehman(
 
     edges = _edges("weisfeiler_lehman", shape, triples_factory, mapped_triples, edge_index)
     colors = weisfeiler_lehman_colors(edges, shape[0], max_iter=max_iter)
-    draw = initializer(color_initializer, color_initializer_kwargs, function="weisfeiler_lehman")
+    draw = initializer(color_initializer, color_initializer_kwargs, function="weisfeiler_lehman", argument="color_initializer")
     return draw(rng, (int(colors.max(initial=-1)) + 1, *shape[1:]), dtype)[colors]
 
 
@@ -168,7 +168,7 @@ def random_walk_positional_encoding(
             x = y
     powers = np.arange(first, last)
     with np.errstate(over="ignore"):
-        return (powers ** (space_dim / 2) * chances[:, powers]).astype(dtype)
+        return np.ascontiguousarray(powers ** (space_dim / 2) * chances[:, powers], dtype)
 
 
 def _edges(function, shape, triples_factory, mapped_triples, edge_index):
@@ -176,7 +176,7 @@ def _edges(function, shape, triples_factory, mapped_triples, edge_index):
     given = {"triples_factory": triples_factory, "mapped_triples": mapped_triples, "edge_index": edge_index}
     given = {name: value for name, value in given.items() if value is not None}
     if len(given) != 1:
-        found = " and ".join(given) + " are all given" if given else "the graph is missing"
+        found = " and ".join(given) + " are given" if given else "the graph is missing"
         raise ValueError(f"{function}: {found}; allowed: one of triples_factory, mapped_triples, edge_index")
     name, value = next(iter(given.items()))
     if name == "triples_factory":

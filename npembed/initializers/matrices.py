@@ -6,14 +6,14 @@ import numpy as np
 
 from .. import check
 from ..random import generator
+from ..random.arguments import real_dtype
 
 
 def _matrix(function, shape):
     """`shape`, that of a matrix."""
     shape = check.shape(function, "shape", shape)
     if len(shape) != 2:
-        allowed = "two axes, rows of one (the pairs of a complex table count as an axis)"
-        raise ValueError(f"{function}: shape = {shape} has {len(shape)}; allowed: {allowed}")
+        raise ValueError(f"{function}: shape = {shape} has {len(shape)} axes; allowed: two, real rows of one axis")
     return shape
 
 
@@ -59,7 +59,8 @@ def dirac(rng, shape, dtype=np.float32, *, groups=1):
         size = shape[0] // groups
         channel = np.arange(min(size, shape[1]))
         rows = (size * np.arange(groups)[:, None] + channel).ravel()
-        table[(rows, np.tile(channel, groups), *(n // 2 for n in shape[2:]))] = 1
+        place = (rows, np.tile(channel, groups), *(n // 2 for n in shape[2:]))
+        table[place] = 1
     return table
 
 
@@ -93,7 +94,8 @@ def orthogonal(rng, shape, dtype=np.float32, *, gain=1.0):
     shape = check.shape("orthogonal", "shape", shape)
     if len(shape) < 2:
         raise ValueError(f"orthogonal: shape = {shape} holds single numbers; allowed: rows of one axis or more")
-    gain = check.fits("orthogonal", "gain", check.real("orthogonal", "gain", gain), np.dtype(dtype))
+    dtype = real_dtype("orthogonal", dtype)
+    gain = check.fits("orthogonal", "gain", check.real("orthogonal", "gain", gain), dtype)
     drawn = generator(rng).normal((shape[0], math.prod(shape[1:])), dtype=dtype)
     wide = drawn.shape[0] < drawn.shape[1]
     q, r = np.linalg.qr((drawn.T if wide else drawn).astype(np.float64))

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import check
 from ..random import generator
+from ..random.arguments import real_dtype
 from ..row_maps import normalize
 
 
@@ -39,7 +40,7 @@ def init_quaternions(rng, shape, dtype=np.float32, *, compat=None):
     >>> bool((np.linalg.norm(x, axis=-1) < 1.0001 / np.sqrt(2 * 8)).all())
     True
     """
-    shape, dtype = check.shape("init_quaternions", "shape", shape), np.dtype(dtype)
+    shape, dtype = check.shape("init_quaternions", "shape", shape), real_dtype("init_quaternions", dtype)
     check.choice("init_quaternions", "compat", compat, (None, "pykeen"))
     if len(shape) < 2 or shape[-1] != 4:
         raise ValueError(f"init_quaternions: shape = {shape} holds no quaternions; allowed: rows of reals with a last axis of 4")

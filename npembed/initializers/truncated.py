@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import check
 from ..random import generator
+from ..random.arguments import real_dtype
 
 _SHARE = 0.3
 _RATE = 1e-5
@@ -45,7 +46,7 @@ def trunc_normal(rng, shape, dtype=np.float32, *, mean=0.0, std=1.0, a=-2.0, b=2
     >>> bool(((x >= 0.5) & (x <= 1.5)).all())
     True
     """
-    rng, dtype = generator(rng), np.dtype(dtype)
+    rng, dtype = generator(rng), real_dtype("trunc_normal", dtype)
     mean = check.real("trunc_normal", "mean", mean)
     std = check.real("trunc_normal", "std", std, above=0)
     a, b = (check.real("trunc_normal", name, value, finite=False) for name, value in (("a", a), ("b", b)))
@@ -87,20 +88,22 @@ def _accepted(rng, shape, dtype, mean, std, a, b):
             f"a = {a:g} and b = {b:g} are so wide that not one draw in {1 / _RATE:g} is kept for mean = {mean:g}, std = {std:g}"
         )
         raise ValueError(f"trunc_normal: {found}; allowed: bounds nearer to each other or to the mean")
-    center, scale = (check.fits("trunc_normal", name, value, dtype) for name, value in (("mean", mean), ("std", std)))
-    log_peak = dtype.type(-0.5 * off * off)
+    given = {"mean": mean, "std": std, "a": a, "b": b}
+    center, scale, a, b = (check.fits("trunc_normal", name, value, dtype) for name, value in given.items())
+    with np.errstate(over="ignore"):
+        log_peak = dtype.type(-0.5 * off * off)
 
     def refused(x):
         log_density = ((x - center) / scale) ** 2 * dtype.type(-0.5) - log_peak
         return np.log(rng.rand(shape, dtype).astype(np.float64)).astype(dtype) > log_density
 
     with np.errstate(all="ignore"):
-        x = rng.uniform(shape, a, b, dtype)
+        x = rng.uniform(shape, float(a), float(b), dtype)
         pending = refused(x)
         for _ in range(1000 + int(100 / rate)):
             if not pending.any():
                 return x
-            candidates = rng.uniform(shape, a, b, dtype)
+            candidates = rng.uniform(shape, float(a), float(b), dtype)
             x = np.where(pending, candidates, x)
             pending &= refused(candidates)
     raise _none_inside(dtype, mean, std, a, b)
