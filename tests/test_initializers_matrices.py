@@ -89,6 +89,12 @@ def test_orthogonal_is_gram_schmidt_of_normal_numbers(shape, gain):
     assert np.abs(found - gain * q.reshape(shape)).max() <= PYKEEN_FLOAT64
 
 
+def test_a_float32_table_is_decomposed_in_float64_and_rounded_once():
+    q = gram_schmidt(TorchGenerator(3).normal((40, 6)).astype(np.float64))
+    expected = (float(np.float32(-2.7)) * q).astype(np.float32)
+    np.testing.assert_array_equal(orthogonal(3, (40, 6), gain=-2.7), expected)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(7, 3), (3, 7), (12, 12), (8, 2, 3)])
 def test_rows_or_columns_are_orthogonal(shape, dtype):

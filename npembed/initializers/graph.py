@@ -66,7 +66,7 @@ def weisfeiler_lehman_colors(edge_index, num_nodes, *, max_iter=2):
     References
     ----------
     Weisfeiler and Lehman, A reduction of a graph to a canonical form (1968); Shervashidze et al., Weisfeiler-Lehman graph kernels
-    (JMLR 12, 2011), section 2.1; pykeen.utils.iter_weisfeiler_lehman (1.11.1).
+    (JMLR 12, 2011), algorithm 1; pykeen.utils.iter_weisfeiler_lehman (1.11.1).
 
     Examples
     --------
@@ -128,7 +128,7 @@ def random_walk_positional_encoding(
 
     References
     ----------
-    Dwivedi et al., Graph neural networks with learnable structural and positional representations (ICLR 2022), section 4.1;
+    Dwivedi et al., Graph neural networks with learnable structural and positional representations (ICLR 2022);
     pykeen.nn.init.RandomWalkPositionalEncodingInitializer (1.11.1).
 
     Examples

@@ -81,8 +81,8 @@ def orthogonal(rng, shape, dtype=np.float32, *, gain=1.0):
     References
     ----------
     Saxe, McClelland, Ganguli, Exact solutions to the nonlinear dynamics of learning in deep linear neural networks (ICLR 2014);
-    Mezzadri, How to generate random matrices from the classical compact groups (Notices of the AMS 54, 2007), section 5 (the
-    signs); torch.nn.init.orthogonal_.
+    Mezzadri, How to generate random matrices from the classical compact groups (Notices of the AMS 54, 2007), on why the signs
+    are needed; torch.nn.init.orthogonal_.
 
     Examples
     --------

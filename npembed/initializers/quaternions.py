@@ -31,8 +31,8 @@ def init_quaternions(rng, shape, dtype=np.float32, *, compat=None):
     References
     ----------
     Zhang et al., Quaternion knowledge graph embeddings (NeurIPS 2019), section 4, initialization (the scale: k is the number of
-    quaternions that embed an entity); Parcollet et al., Quaternion recurrent neural networks (ICLR 2019), algorithm 1. Both draw
-    v in one octant; here no direction is preferred.
+    quaternions that embed an entity); Parcollet et al., Quaternion recurrent neural networks (ICLR 2019), algorithm 1, where the
+    parts of v are drawn from [0, 1), that is, in one octant. Here no direction is preferred.
 
     Examples
     --------

@@ -37,8 +37,7 @@ def trunc_normal(rng, shape, dtype=np.float32, *, mean=0.0, std=1.0, a=-2.0, b=2
 
     References
     ----------
-    torch.nn.init.trunc_normal_ (2.13); von Neumann, Various techniques used in connection with random digits (1951), section 3
-    (rejection).
+    torch.nn.init.trunc_normal_ (2.13); von Neumann, Various techniques used in connection with random digits (1951), on rejection.
 
     Examples
     --------
