@@ -21,7 +21,7 @@ def trunc_normal(rng, shape, dtype=np.float32, *, mean=0.0, std=1.0, a=-2.0, b=2
     from the mean, where torch warns that its may not be.
 
     torch's numbers from the same seed, but for an entry whose drawn logarithm lies within an ulp of that probability's: it may be
-    kept on one side and not on the other, which happens to about one in 10^7 float32 entries.
+    kept on one side and not on the other, which happens to less than one in 10^7 float32 draws.
 
     Parameters
     ----------
