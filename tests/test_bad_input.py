@@ -15,7 +15,7 @@ from npembed.check import UnknownNameError
 from npembed.datasets import Nations, TriplesFactory
 from npembed.embedding import dropout_mask, lookup, lookup_vjp, penalty, penalty_vjp, post_step_, transform, transform_vjp
 from npembed.gradcheck import check_vjp
-from npembed.initializers import INITIALIZERS, initializer
+from npembed.initializers import INITIALIZERS, calculate_gain, initializer, weisfeiler_lehman_colors
 from npembed.interactions import INTERACTIONS, distmult, distmult_vjp, transe, transe_vjp
 from npembed.losses import LCWA_LOSSES, LOSSES, margin_ranking, margin_ranking_vjp
 from npembed.model import lcwa_loss_and_gradients, loss_and_gradients, score, score_vjp
@@ -438,6 +438,203 @@ CASES = [
         lambda: INITIALIZERS["pretrained"](0, (2,), tensor=TABLE),
         ValueError,
         r"pretrained: tensor has shape \(3, 2\); allowed: \(2,\)",
+    ),
+    (
+        lambda: INITIALIZERS["kaiming_uniform"](0, (3,)),
+        ValueError,
+        r"kaiming_uniform: shape = \(3,\) has no fan-in; allowed: rows of one axis or more",
+    ),
+    (
+        lambda: INITIALIZERS["kaiming_normal"](0, (3, 2), mode="fan_avg"),
+        ValueError,
+        "kaiming_normal: mode = 'fan_avg' is not a choice; allowed: 'fan_in' or 'fan_out'",
+    ),
+    (
+        lambda: INITIALIZERS["kaiming_normal"](0, (3, 2), mode=1),
+        ValueError,
+        "kaiming_normal: mode = 1 is not a choice; allowed: 'fan_in' or 'fan_out'",
+    ),
+    (
+        lambda: INITIALIZERS["kaiming_normal"](0, (3, 2), nonlinearity="gelu"),
+        ValueError,
+        "calculate_gain: nonlinearity = 'gelu' is not a choice; allowed: 'linear', .* or 'leaky_relu'",
+    ),
+    (
+        lambda: calculate_gain("leaky_relu", True),
+        TypeError,
+        "calculate_gain: param = True is of type bool; allowed: a finite number",
+    ),
+    (
+        lambda: INITIALIZERS["trunc_normal"](0, (3, 2), std=0),
+        ValueError,
+        "trunc_normal: std = 0 is out of range; allowed: a finite number > 0",
+    ),
+    (
+        lambda: INITIALIZERS["trunc_normal"](0, (3, 2), mean=NAN),
+        ValueError,
+        "trunc_normal: mean = nan is out of range; allowed: a finite number",
+    ),
+    (
+        lambda: INITIALIZERS["trunc_normal"](0, (3, 2), a=NAN),
+        ValueError,
+        "trunc_normal: a = nan is out of range; allowed: a number",
+    ),
+    (
+        lambda: INITIALIZERS["trunc_normal"](0, (3, 2), a=1, b=0.5),
+        ValueError,
+        "trunc_normal: a = 1 exceeds b = 0.5; allowed: a <= b",
+    ),
+    (
+        lambda: INITIALIZERS["trunc_normal"](0, (3, 2), a=2, b=INF),
+        ValueError,
+        r"trunc_normal: a = 2 and b = inf lie in the tail of N\(0, 1\^2\); allowed: finite bounds where they hold no more than 0.3",
+    ),
+    (
+        lambda: INITIALIZERS["trunc_normal"](0, (3, 2), a=2, b=1e6),
+        ValueError,
+        "trunc_normal: a = 2 and b = 1e.06 are so wide that not one draw in 100000 is kept for mean = 0, std = 1; allowed: bounds",
+    ),
+    (
+        lambda: INITIALIZERS["trunc_normal"](0, (3, 2), a=1e60, b=1e60),
+        ValueError,
+        "trunc_normal: a = 1e.60 is out of range; allowed: up to",
+    ),
+    (
+        lambda: INITIALIZERS["trunc_normal"](0, (3, 2), mean=1e60, std=1e60, a=0, b=1),
+        ValueError,
+        r"trunc_normal: \w+ = 1e.60 is out of range; allowed: up to",
+    ),
+    (
+        lambda: INITIALIZERS["trunc_normal"](0, (3,), int),
+        TypeError,
+        "trunc_normal: dtype = <class 'int'> is not supported; allowed: ",
+    ),
+    (
+        lambda: INITIALIZERS["orthogonal"](0, (3,)),
+        ValueError,
+        r"orthogonal: shape = \(3,\) holds single numbers; allowed: rows of one axis or more",
+    ),
+    (
+        lambda: INITIALIZERS["orthogonal"](0, (3, 2), gain=1e60),
+        ValueError,
+        "orthogonal: gain = 1e.60 is out of range; allowed: up to",
+    ),
+    (
+        lambda: INITIALIZERS["orthogonal"](0, (3, 2), gain=NAN),
+        ValueError,
+        "orthogonal: gain = nan is out of range; allowed: a finite",
+    ),
+    (
+        lambda: INITIALIZERS["orthogonal"](0, (3, 2), int),
+        TypeError,
+        "orthogonal: dtype = <class 'int'> is not supported; allowed: ",
+    ),
+    (
+        lambda: initializer("sparse"),
+        TypeError,
+        r"initializer: sparsity is missing; allowed: initializer_kwargs=dict\(sparsity=...\)",
+    ),
+    (
+        lambda: INITIALIZERS["sparse"](0, (3, 2), sparsity=1.5),
+        ValueError,
+        "sparse: sparsity = 1.5 is out of range; allowed: a finite number >= 0 and <= 1",
+    ),
+    (
+        lambda: INITIALIZERS["sparse"](LAYER.rng, (3, 2), sparsity=0.5, std=-1),
+        ValueError,
+        "normal: std = -1 is out of range; allowed: a finite number >= 0",
+    ),
+    (
+        lambda: initializer("sparse", {"sparsity": 0.5})(0, (3, 2), np.complex64),
+        ValueError,
+        r"sparse: shape = \(3, 2, 2\) has 3 axes; allowed: two, real rows of one axis",
+    ),
+    (lambda: INITIALIZERS["eye"](0, (3,)), ValueError, r"eye: shape = \(3,\) has 1 axes; allowed: two, real rows of one axis"),
+    (lambda: INITIALIZERS["dirac"](0, (3, 2)), ValueError, r"dirac: shape = \(3, 2\) has 2 axes; allowed: 3 to 5"),
+    (
+        lambda: INITIALIZERS["dirac"](0, (3, 2, 2), groups=2),
+        ValueError,
+        "dirac: groups = 2 does not divide 3 rows; allowed: a divisor",
+    ),
+    (
+        lambda: INITIALIZERS["dirac"](0, (3, 2, 2), groups=0),
+        ValueError,
+        "dirac: groups = 0 is out of range; allowed: a whole number >= 1",
+    ),
+    (
+        lambda: INITIALIZERS["init_quaternions"](0, (3, 5)),
+        ValueError,
+        r"init_quaternions: shape = \(3, 5\) holds no quaternions; allowed: rows of reals with a last axis of 4",
+    ),
+    (
+        lambda: initializer("init_quaternions")(0, (3, 4), np.complex64),
+        ValueError,
+        r"init_quaternions: shape = \(3, 4, 2\) holds no quaternions; allowed: rows of reals with a last axis of 4",
+    ),
+    (
+        lambda: INITIALIZERS["init_quaternions"](0, (3, 4), compat="torch"),
+        ValueError,
+        "init_quaternions: compat = 'torch' is not a choice; allowed: None or 'pykeen'",
+    ),
+    (
+        lambda: INITIALIZERS["uniform_norm_p1"](0, (3,)),
+        ValueError,
+        "normalize: dim = 1 is no axis of an array with 1 axes; allowed: -1..0",
+    ),
+    (
+        lambda: INITIALIZERS["weisfeiler_lehman"](0, (3, 2)),
+        ValueError,
+        "weisfeiler_lehman: the graph is missing; allowed: one of triples_factory, mapped_triples, edge_index",
+    ),
+    (
+        lambda: INITIALIZERS["weisfeiler_lehman"](0, (3, 2), mapped_triples=TRIPLES, edge_index=[[0], [1]]),
+        ValueError,
+        "weisfeiler_lehman: mapped_triples and edge_index are given; allowed: one of ",
+    ),
+    (
+        lambda: INITIALIZERS["weisfeiler_lehman"](LAYER.rng, (3, 2), mapped_triples=TRIPLES, color_initializer="norm"),
+        KeyError,
+        "weisfeiler_lehman: color_initializer = 'norm' is unknown.*; known are normal",
+    ),
+    (
+        lambda: INITIALIZERS["weisfeiler_lehman"](LAYER.rng, (3, 2), mapped_triples=TRIPLES, color_initializer_kwargs={"sd": 1}),
+        KeyError,
+        "weisfeiler_lehman: color_initializer_kwargs = 'sd' is unknown.*; known are mean, std",
+    ),
+    (
+        lambda: INITIALIZERS["weisfeiler_lehman"](0, (3, 2), mapped_triples=TRIPLES, max_iter=0),
+        ValueError,
+        "weisfeiler_lehman_colors: max_iter = 0 is out of range; allowed: a whole number >= 1",
+    ),
+    (
+        lambda: weisfeiler_lehman_colors([[0, 1]], 3),
+        ValueError,
+        r"weisfeiler_lehman_colors: edge_index has shape \(1, 2\); allowed: \(2, m\), sources above targets",
+    ),
+    (
+        lambda: weisfeiler_lehman_colors([[0], [3]], 3),
+        IndexError,
+        r"weisfeiler_lehman_colors: edge_index\[1, 0\] = 3 is outside a table of 3 rows; valid ids are 0..2",
+    ),
+    (
+        lambda: INITIALIZERS["random_walk_positional_encoding"](0, (2, 3), mapped_triples=TRIPLES),
+        IndexError,
+        r"random_walk_positional_encoding: mapped_triples\[1, 0\] = 2 is outside the 2 entities; valid ids are 0..1",
+    ),
+    (
+        lambda: INITIALIZERS["random_walk_positional_encoding"](0, (3, 2, 2), mapped_triples=TRIPLES),
+        ValueError,
+        r"random_walk_positional_encoding: shape = \(3, 2, 2\) has 3 axes; allowed: two, real rows of one axis",
+    ),
+    (
+        lambda: INITIALIZERS["random_walk_positional_encoding"](0, (3, 2), triples_factory=TRIPLES),
+        TypeError,
+        "random_walk_positional_encoding: triples_factory is a ndarray; allowed: a thing with mapped_triples",
+    ),
+    (
+        lambda: INITIALIZERS["random_walk_positional_encoding"](0, (3, 2), mapped_triples=TRIPLES, space_dim=INF),
+        ValueError,
+        "random_walk_positional_encoding: space_dim = inf is out of range; allowed: a finite number",
     ),
     # interactions and losses
     (

@@ -42,6 +42,18 @@ SAMPLE_MOMENTS = 0.01
 PYKEEN_NORMALIZED = 1e-6
 """Rows normalized by torch, relative to the largest entry: torch sums squares in float32 (eps 1.2e-7), npembed in float64."""
 
+PYKEEN_ORTHOGONAL_FLOAT32 = 0.5
+"""torch's QR in float32, in units of ``eps cond``: a column of Q turns by that much when the matrix is rounded by eps."""
+
+PYKEEN_FLOAT64 = 1e-12
+"""The same in float64, relative to the largest entry: QR of well-conditioned matrices of up to 40 columns, eps 2e-16."""
+
+GRAPH_POWERS = 1e-13
+"""Powers of a random walk in float64, relative to the largest entry: sums and products of numbers that are never negative."""
+
+ORTHOGONAL = {np.float32: 1e-6, np.float64: 1e-13}
+"""Inner products of rows of some ten numbers, each rounded once to the dtype (QR itself works in float64)."""
+
 DIFFERENCES = 1e-6
 """Central differences with h = 1e-6 of a float64 function near one: h^2 truncation, and eps / h = 2e-10 of rounding."""
 

@@ -43,7 +43,7 @@ class Embedding:
         A frozen table is read-only: only `reset_parameters` and `load_state_dict` change it.
     dtype : float32 (default), float64, complex64 or complex128
     compat : None or "pykeen"
-        "pykeen" applies normalizers and constrainers along the axes that PyKEEN 1.11.1 does.
+        "pykeen" applies normalizers and constrainers along the axes that PyKEEN 1.11.1 does, and draws its `init_quaternions`.
     rng : int, generator, or None
         An int is the seed of torch's generator: ``Embedding(10, 3, rng=0)`` has the weights of
         ``torch.manual_seed(0); torch.nn.Embedding(10, 3)``.
@@ -98,7 +98,7 @@ class Embedding:
         self.compat = check.choice("Embedding", "compat", compat, (None, "pykeen"))
         self.dropout = None if dropout is None else check.real("Embedding", "dropout", dropout, 0, 1)
         self._trainable = check.choice("Embedding", "trainable", trainable, (True, False))
-        self._initializer = choose_initializer(initializer, initializer_kwargs, function="Embedding")
+        self._initializer = choose_initializer(initializer, initializer_kwargs, compat=compat, function="Embedding")
         about = {"shape": self.shape, "dtype": self.dtype, "compat": compat, "function": "Embedding"}
         self.regularizer = choose_regularizer(regularizer, regularizer_kwargs, **about)
         self.constrainer = choose(CONSTRAINERS, constrainer, constrainer_kwargs, argument="constrainer", **about)
