@@ -1,22 +1,15 @@
 """`EmbeddingBag`: a table whose rows are looked up by the bag, behind torch's interface."""
 
-import math
-
 import numpy as np
 
 from .. import check
 from ..bags import bags, embedding_bag, embedding_bag_vjp
-from ..bags.arguments import check_weights, padding_row
-from ..embedding import post_step_
-from ..initializers import initializer as choose_initializer
-from ..random import generator
-from ..renorm import renorm_
-from ..row_maps import CONSTRAINERS
-from ..rows import RowSparse, gather
-from .choose import choose
+from ..bags.arguments import check_weights
+from ..rows import RowSparse
+from .table import Table
 
 
-class EmbeddingBag:
+class EmbeddingBag(Table):
     """A trainable table of rows: sum, average or maximize the rows of each bag; pull gradients back; constrain after each update.
 
     In forward, in this order: `max_norm` is applied to the rows asked for, then they are pooled, see `npembed.bags.embedding_bag`.
@@ -85,107 +78,21 @@ class EmbeddingBag:
         include_last_offset=False, padding_idx=None, *, initializer=None, initializer_kwargs=None, constrainer=None,
         constrainer_kwargs=None, trainable=True, dtype=None, ties="first", compat=None, rng=None,
     ):  # fmt: skip
-        flags = {"scale_grad_by_freq": scale_grad_by_freq, "sparse": sparse, "include_last_offset": include_last_offset}
-        for name, value in {**flags, "trainable": trainable}.items():
-            check.choice("EmbeddingBag", name, value, (True, False))
-        self.scale_grad_by_freq, self.sparse, self.include_last_offset = flags.values()
-        self.num_embeddings = check.integer("EmbeddingBag", "num_embeddings", num_embeddings, minimum=0)
-        self.shape = check.shape("EmbeddingBag", "embedding_dim", embedding_dim)
-        self.dtype = check.dtype("EmbeddingBag", "dtype", np.float32 if dtype is None else dtype)
-        self.max_norm = None if max_norm is None else check.real("EmbeddingBag", "max_norm", max_norm, minimum=0)
-        self.norm_type = check.real("EmbeddingBag", "norm_type", norm_type, minimum=1, finite=False)
+        self.include_last_offset = check.choice("EmbeddingBag", "include_last_offset", include_last_offset, (True, False))
+        dtype = check.dtype("EmbeddingBag", "dtype", np.float32 if dtype is None else dtype)
         self.mode = check.choice("EmbeddingBag", "mode", mode, ("sum", "mean", "max"))
-        if self.mode == "max" and self.dtype.kind == "c":
+        if self.mode == "max" and dtype.kind == "c":
             raise TypeError(
-                f"EmbeddingBag: dtype = {self.dtype} is given with mode = 'max'; allowed: a real one, complex numbers have no order"
+                f"EmbeddingBag: dtype = {dtype} is given with mode = 'max'; allowed: a real one, complex numbers have no order"
             )
-        self.padding_idx = padding_row("EmbeddingBag", padding_idx, self.num_embeddings)
-        self._trainable = trainable
         self.ties = check.choice("EmbeddingBag", "ties", ties, ("first", "split"))
-        self.compat = check.choice("EmbeddingBag", "compat", compat, (None, "torch"))
-        self._initializer = choose_initializer(initializer, initializer_kwargs, function="EmbeddingBag")
-        self._pretrained = isinstance(initializer, np.ndarray)
-        self.constrainer = choose(
-            CONSTRAINERS, constrainer, constrainer_kwargs, shape=self.shape, dtype=self.dtype, compat=None,
-            function="EmbeddingBag", argument="constrainer",
+        self._make(
+            check.integer("EmbeddingBag", "num_embeddings", num_embeddings, minimum=0),
+            check.shape("EmbeddingBag", "embedding_dim", embedding_dim), dtype=dtype, trainable=trainable, initializer=initializer,
+            initializer_kwargs=initializer_kwargs, constrainer=constrainer, constrainer_kwargs=constrainer_kwargs,
+            padding_idx=padding_idx, max_norm=max_norm, norm_type=norm_type, scale_grad_by_freq=scale_grad_by_freq, sparse=sparse,
+            compat=check.choice("EmbeddingBag", "compat", compat, (None, "torch")), rng=rng,
         )  # fmt: skip
-        self.rng = generator(rng)
-        self.training = True
-        self.grad = None
-        self._pending: list = []  # the pullbacks of forwards without a backward; two are kept at most, to know that it was not one
-        self._weight = np.empty((self.num_embeddings, *self.shape), self.dtype)
-        self.reset_parameters()
-
-    @classmethod
-    def from_pretrained(cls, array, freeze=None, **options):
-        """A layer whose rows are a copy of `array` ``(N, *shape)``, frozen unless ``freeze=False`` (or ``trainable=True``).
-
-        The dtype is that of the array unless given; all options of `EmbeddingBag` but the sizes and the initializer may be.
-
-        >>> EmbeddingBag.from_pretrained(np.eye(2), mode="sum")([[0, 1, 1]])
-        array([[1., 2.]])
-        """
-        check.table("from_pretrained", array, "array")
-        for name in ("num_embeddings", "embedding_dim", "initializer", "initializer_kwargs"):
-            if name in options:
-                raise TypeError(
-                    f"from_pretrained: {name} = {options[name]!r} is given; allowed: options without it, the array says it"
-                )
-        check.choice("from_pretrained", "freeze", freeze, (None, True, False))
-        if freeze is not None and options.get("trainable", not freeze) == freeze:
-            raise ValueError(f"from_pretrained: freeze = {freeze} and trainable = {freeze} are both given; allowed: one of them")
-        trainable = options.pop("trainable", freeze is not None and not freeze)
-        return cls(len(array), array.shape[1:], initializer=array, trainable=trainable, **{"dtype": array.dtype, **options})
-
-    @property
-    def max_id(self):
-        """PyKEEN's name for `num_embeddings`."""
-        return self.num_embeddings
-
-    @property
-    def embedding_dim(self):
-        """How many numbers a row has."""
-        return math.prod(self.shape)
-
-    @property
-    def weight(self):
-        """The table ``(N, *shape)``; assigning copies into it."""
-        return self._weight
-
-    @weight.setter
-    def weight(self, value):
-        check.like("EmbeddingBag", "weight", value, self._weight.shape, self.dtype, "the table")
-        if not self.trainable:
-            raise ValueError("EmbeddingBag: weight is frozen; allowed: a change after trainable = True")
-        self._weight[...] = value
-
-    @property
-    def trainable(self):
-        """Whether updates may change the table."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value):
-        if bool(check.choice("EmbeddingBag", "trainable", value, (True, False))) == self._trainable:
-            return
-        self._trainable = not self._trainable
-        self._weight = self._weight.copy()  # so that no view from before can write to a frozen table
-        self._weight.flags.writeable = self._trainable
-
-    def reset_parameters(self):
-        """Draw the table anew, with zeros for the padding, and constrain it; the only call that changes a frozen table."""
-        weight = self._initializer(self.rng, self._weight.shape, self.dtype)
-        if self.padding_idx is not None and not self._pretrained:
-            weight[self.padding_idx] = 0
-        post_step_(weight, self.constrainer)
-        self._weight.flags.writeable = True
-        self._weight[...] = weight
-        self._weight.flags.writeable = self._trainable
-
-    def post_parameter_update(self):
-        """Apply the constrainer to the table; to be called after each update. A frozen table stays as it is."""
-        if self.trainable:
-            post_step_(self._weight, self.constrainer)
 
     def vjp(self, input, offsets=None, per_sample_weights=None):
         """Pool rows, and get the function that pulls a gradient back through this very lookup, whatever becomes of the table.
@@ -214,7 +121,7 @@ class EmbeddingBag:
         check_weights("EmbeddingBag", per_sample_weights, np.shape(input), self.dtype, self.mode, "input")
         weights = None if per_sample_weights is None else per_sample_weights.ravel()[cut.places]
         touched, ids = np.unique(cut.ids, return_inverse=True)
-        rows = self._rows(touched)
+        rows = self.rows(touched)
         padding = np.flatnonzero(touched == self.padding_idx)  # nothing is equal to None
         options = {
             "mode": self.mode, "include_last_offset": True, "padding_idx": padding.item() if padding.size else None,
@@ -232,16 +139,6 @@ class EmbeddingBag:
             return dtable, dweights.reshape(per_sample_weights.shape)
 
         return embedding_bag(rows, ids, cut.starts, weights, **options), pullback
-
-    def _rows(self, touched):
-        """A copy of the rows `touched`, none longer than `max_norm`; those of a trainable table are shortened there too."""
-        rows = gather(self._weight, touched)
-        if self.max_norm is not None:
-            every = np.arange(len(rows))
-            renorm_(rows, every, max_norm=self.max_norm, norm_type=self.norm_type, compat=self.compat)
-            if self.trainable:
-                self._weight[touched] = rows
-        return rows
 
     def forward(self, input, offsets=None, per_sample_weights=None):
         """Pool the rows of each bag, see `vjp`. Remembered for `backward` in training mode."""
@@ -278,12 +175,6 @@ class EmbeddingBag:
             self.grad = before + gradient  # a new object: what the caller does to `gradient` stays with the caller
         return result
 
-    def export_grad(self):
-        """`grad` as other libraries take it: an array ``(N, *shape)``; with `sparse`, ``RowSparse.to_coo()``; None without one."""
-        if self.grad is None:
-            return None
-        return self.grad.to_coo() if self.sparse else self.grad.to_dense()
-
     def zero_grad(self):
         """Forget the gradient, and any forward that waits for its backward."""
         self.grad = None
@@ -297,13 +188,6 @@ class EmbeddingBag:
     def eval(self):
         """Switch to eval mode; returns the layer."""
         return self.train(False)
-
-    def __getstate__(self):
-        return {**self.__dict__, "_pending": []}  # a forward that waits for its backward stays behind
-
-    def __setstate__(self, state):
-        self.__dict__.update(state)
-        self._weight.flags.writeable = self._trainable  # which NumPy does not keep in a copy or a pickle
 
     def __repr__(self):
         parts = [f"{self.num_embeddings}, {self.shape}, mode={self.mode!r}, dtype={self.dtype}"]

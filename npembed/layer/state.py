@@ -28,7 +28,7 @@ def to_state(layer):
     """
     width = math.prod(layer.shape) * (2 if layer.dtype.kind == "c" else 1)
     state = {WEIGHT: layer.weight.copy().view(layer.dtype.type(0).real.dtype).reshape(layer.max_id, width)}
-    if layer.regularizer is not None:
+    if getattr(layer, "regularizer", None) is not None:
         weight = (layer.choices["regularizer"][1] or {}).get("weight", 1.0)
         state |= zip(REGULARIZER, (np.float32(weight)[...], np.zeros(1, np.float32)), strict=True)
     return state
