@@ -87,3 +87,9 @@ of the geometric mean rank, and writes ``(M - E) / s`` as ``M / s - E / s``."""
 PYKEEN_METRIC_FLOAT32 = {"rel": 1e-6, "abs": 1e-5}
 """PyKEEN's realistic ranks and their means are float32 (eps 1.2e-7). An adjusted metric subtracts the expectation, and a z-score
 divides the difference by a standard deviation that is some twentieth of the mean: absolute, not relative, for values near zero."""
+
+# ---- the fused engine
+
+FUSED = {"eps": 2.0**-52, "more": 4, "float32": {"rtol": 2e-7, "atol": 1e-9}}
+"""``(2 d + more) eps`` of the sum of the terms' sizes: two sums of up to 2 d equal terms in other orders, each at most d eps off, and
+few roundings of root, modulus and scaling; then each score is rounded once (float32: 6e-8 each, and sums near zero that cancel)."""

@@ -28,7 +28,10 @@ ANY = -np.finfo(np.float64).max
 
 
 class Form(NamedTuple):
-    """What a side's scores are, in the words of `kernels.fused`: the loop, two rows for each query, and what becomes of the sum."""
+    """What a side's scores are, in the words of `kernels.fused`: the loop, two rows for each query, and what becomes of the sum.
+
+    `options` are those of the definition that it takes from the whole batch, and that it is to be told where it scores a part of it.
+    """
 
     loop: str
     a: np.ndarray
@@ -36,6 +39,7 @@ class Form(NamedTuple):
     sign: float
     root: bool
     low: float
+    options: dict
 
 
 def score_all(h, r, t, *, interaction, side):
@@ -91,7 +95,7 @@ def score_all(h, r, t, *, interaction, side):
     rows = np.require(candidates, requirements=["C", "A", "W"])
     a, b = _real(np.ascontiguousarray(form.a)), _real(np.ascontiguousarray(form.b))
     if kernels.score(form.loop, out, _real(rows), a, b, sign=form.sign, root=form.root, low=form.low):
-        _settle_(out, interaction, place, h, r, t)
+        _settle_(out, functools.partial(interaction.forward, **form.options), place, h, r, t)
     return out
 
 
@@ -121,22 +125,22 @@ def _transe(side, h, r, t, *, p=1, power_norm=False, slope_at_zero=0.0):
     if side == "tail":
         a, b = np.zeros_like(a), a + b
     if p == 1:
-        return Form("absolute", a, b, -1.0, False, 0.0)
-    return Form("squares", a, b, -1.0, not power_norm, _low(h, 2))
+        return Form("absolute", a, b, -1.0, False, 0.0, {})
+    return Form("squares", a, b, -1.0, not power_norm, _low(h, 2), {})
 
 
 def _distmult(side, h, r, t):
     a, b = _query(side, h, r, t)
     if side == "tail":
         a, b = np.ones_like(a), a * b
-    return Form("products", a, b, 1.0, False, ANY)
+    return Form("products", a, b, 1.0, False, ANY, {})
 
 
 def _complex(side, h, r, t):
     a, b = _query(side, h, r, t)
     if side == "tail":  # Re q conj(x) is the product of two rows of real numbers
-        return Form("products", np.full_like(a, 1 + 1j), a * b, 1.0, False, ANY)
-    return Form("turned_products", a, b, 1.0, False, ANY)
+        return Form("products", np.full_like(a, 1 + 1j), a * b, 1.0, False, ANY, {})
+    return Form("turned_products", a, b, 1.0, False, ANY, {})
 
 
 def _rotate(side, h, r, t, *, p=2, power_norm=False, slope_at_zero=0.0, turn="head"):
@@ -149,12 +153,12 @@ def _rotate(side, h, r, t, *, p=2, power_norm=False, slope_at_zero=0.0, turn="he
     if side == ("tail" if turn == "head" else "head"):  # what is turned is in the query
         a, b = np.ones_like(a), (a * b if turn == "head" else b * np.conj(a))
         if p == 2:
-            return Form("squares", np.zeros_like(a), b, -1.0, not power_norm, _low(h, 2))
+            return Form("squares", np.zeros_like(a), b, -1.0, not power_norm, _low(h, 2), {"turn": turn})
     elif turn == "tail":  # |h - x conj(r)|, and |h - t conj(x)| = |conj(h) - x conj(t)|
         a, b = (np.conj(b), a) if side == "tail" else (np.conj(b), np.conj(a))
     if p == 1:
-        return Form("turned_moduli", a, b, -1.0, False, _low(h, 1))
-    return Form("turned_squares", a, b, -1.0, not power_norm, _low(h, 2))
+        return Form("turned_moduli", a, b, -1.0, False, _low(h, 1), {"turn": turn})
+    return Form("turned_squares", a, b, -1.0, not power_norm, _low(h, 2), {"turn": turn})
 
 
 _FORMS = {transe: _transe, distmult: _distmult, complex_bilinear: _complex, rotate: _rotate}
@@ -190,10 +194,10 @@ def _layered(interaction, place, h, r, t, shape):
     return scores[0] if len(scores) == 1 else np.concatenate(scores)
 
 
-def _settle_(out, interaction, place, h, r, t):
+def _settle_(out, definition, place, h, r, t):
     """Have the definition score what is in doubt."""
     where = np.nonzero(np.isnan(out))
-    width = max(1, h.shape[1])
-    for lo in range(0, len(where[0]), max(1, 16 * LAYERED // width)):
-        i, n = (index[lo : lo + max(1, 16 * LAYERED // width)] for index in where)
-        out[i, n] = interaction.forward(*(x[n if k == place else i] for k, x in enumerate((h, r, t))))
+    size = max(1, 16 * LAYERED // h.shape[1])
+    for lo in range(0, len(where[0]), size):
+        i, n = (index[lo : lo + size] for index in where)
+        out[i, n] = definition(*(x[n if k == place else i] for k, x in enumerate((h, r, t))))
