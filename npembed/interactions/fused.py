@@ -111,7 +111,7 @@ def fast_form(interaction, side, h, r, t):
     """
     f = interaction.forward if isinstance(interaction.forward, functools.partial) else functools.partial(interaction.forward)
     form = next((form for definition, form in _FORMS.items() if definition is f.func), None)
-    if form is None or f.args:
+    if form is None:
         return None
     f(h[:0], r[:0], t[:0])  # which refuses rows and options that do not fit
     return form(side, h, r, t, **f.keywords)
