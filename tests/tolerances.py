@@ -120,3 +120,9 @@ norm for p = 1.5 takes two `pow` for each entry."""
 
 TORCH_SHORT = {"rtol": 1e-6, "atol": 2e-5}
 """torch leaves rows short of the bound by 1e-7 of a norm of half or more; then up to 40 rows of a few units each are added."""
+
+# ---- the fused engine
+
+FUSED = {"eps": 2.0**-52, "more": 4, "float32": {"rtol": 2e-7, "atol": 1e-9}}
+"""``(2 d + more) eps`` of the sum of the terms' sizes: two sums of up to 2 d equal terms in other orders, each at most d eps off, and
+few roundings of root, modulus and scaling; then each score is rounded once (float32: 6e-8 each, and sums near zero that cancel)."""
