@@ -79,7 +79,7 @@ class ERModel(Scorer, ByLabel):
         self.loss = _op(LOSSES, loss, loss_kwargs, "loss")
         self.lcwa_loss = _op(LCWA_LOSSES, loss, loss_kwargs, "loss") if isinstance(loss, str) else None
         self.rng = generator(random_seed)
-        self._held: list | None = None
+        self._held = None
         sides = {"entity": (self.num_entities, entity_representations_kwargs)}
         sides["relation"] = (self.num_relations, relation_representations_kwargs)
         for side, (_, options) in sides.items():

@@ -20,6 +20,8 @@ ALL = slice(None)
 class Scorer:
     """The scores of a model; the model has layers, an interaction, and draws its dropout masks."""
 
+    _held: list | None = None
+
     def _score(self: Any, h, r, t):
         entity, relation = self.layers
         return model.score(entity.weight, relation.weight, h, r, t, masks=self._masks(h, r, t), **self._settings())
