@@ -245,8 +245,8 @@ def test_a_dense_gradient_is_a_sparse_one_with_zeros(name, options):
                 assert same(run(name, table, gradients, options), dense)
             full = [RowSparse(np.arange(len(table)), g.to_dense(), len(table)) for g in gradients]
             for untouched in modes(name, options):  # every row has a gradient
-                for given in (False, True):
-                    found = run(name, table, full, options, untouched, dense=given)
+                for dense_too in (False, True):
+                    found = run(name, table, full, options, untouched, dense=dense_too)
                     assert (found[1].pop("last_step", 5) == np.array(5)).all()
                     if name == "sgd":  # counts only where it remembers
                         found[1]["step"] = dense[1]["step"]
@@ -357,6 +357,14 @@ def test_plain_sgd_rounds_once_in_single_precision():
     assert table[0] == np.float32(float(a) - float(lr) * float(b)) != a - lr * b
 
 
+def test_without_weight_decay_the_row_is_not_in_the_gradient():
+    """Not even times zero, which would make NaN of a row that is infinite."""
+    table, state = np.array([np.inf, 1.0]), sgd_state(np.ones(2))
+    sgd_(table, np.ones(2), lr=0.5, momentum=0.5, state=state)
+    assert table.tolist() == [np.inf, 0.5]
+    assert state["momentum_buffer"].tolist() == [1.0, 1.0]
+
+
 def test_adagrad_by_hand():
     table, state = np.array([1.0, 1.0, 1.0]), adagrad_state(np.ones(3))
     adagrad_(table, np.array([3.0, -1e-3, 0.0]), state=state, lr=0.5)
@@ -438,6 +446,8 @@ def test_sparse_adam_by_hand():
     np.testing.assert_allclose(found["row"], [-3, -1], rtol=LITERAL)
     np.testing.assert_allclose(found["table"], [-3, -math.sqrt(1 - 0.75**3) / (1 - 0.5**3)], rtol=LITERAL)
     assert state["row_steps"].tolist() == [3, 1]
+    np.testing.assert_allclose(state["exp_avg"], [[7 / 8], [1 / 2]], rtol=LITERAL)
+    np.testing.assert_allclose(state["exp_avg_sq"], [[37 / 64], [1 / 4]], rtol=LITERAL)
 
 
 def test_rowwise_adagrad_by_hand():
@@ -450,6 +460,13 @@ def test_rowwise_adagrad_by_hand():
     one = np.array([[3 + 4j]])
     rowwise_adagrad_(one, np.array([[6 - 8j]]), state=rowwise_adagrad_state(one), lr=1.0, weight_decay=1.0, eps=1e-300)
     np.testing.assert_allclose(one, [[3 + 4j - (9 - 4j) / math.sqrt(97 / 2)]], rtol=LITERAL)  # the mean of two squares
+    table, g = np.zeros((1, 4), np.float32), np.array([[4096, 1, 1, 1]], np.float32)
+    state = rowwise_adagrad_state(table)
+    rowwise_adagrad_(table, g, state=state)
+    assert state["row_sum"].tolist() == [float(np.float32((2**24 + 3) / 4))]  # summed in double precision, rounded once
+    state = rowwise_adagrad_state(np.zeros((2, 0)))
+    rowwise_adagrad_(np.zeros((2, 0)), np.zeros((2, 0)), state=state)
+    assert state["row_sum"].tolist() == [0.0, 0.0]
     table = np.array([3.0])
     both = [table.copy(), table.copy()]
     rowwise_adagrad_(both[0], table, state=rowwise_adagrad_state(table), lr=0.1, eps=0.5)
@@ -562,7 +579,13 @@ def test_plain_sgd_needs_no_state_and_leaves_one_alone():
 
 
 def test_names():
-    for written, name in (("SGD", "sgd"), ("Adagrad", "adagrad"), ("Adam", "adam"), ("AdamW", "adamw"), ("SparseAdam", "sparse_adam")):
+    for written, name in (
+        ("SGD", "sgd"),
+        ("Adagrad", "adagrad"),
+        ("Adam", "adam"),
+        ("AdamW", "adamw"),
+        ("SparseAdam", "sparse_adam"),
+    ):
         assert resolve(OPTIMIZERS, written, function="fit", argument="optimizer") == name
     for name, (state, step_) in OPTIMIZERS.items():
         assert (state.__name__, step_.__name__) == (f"{name}_state", f"{name}_")
@@ -618,7 +641,11 @@ REFUSED = [
                 r"gradient is of a float64 \(4, 2\) table; allowed: float64 \(3, 2\), those of table",
             ),
             ({"gradient": TABLE}, ValueError, "table shares memory with gradient; allowed: arrays that do not overlap"),
-            ({"untouched": "sparse"}, ValueError, "untouched = 'sparse' is not a choice; allowed: ('dense', )?'lazy' or 'decay_on"),
+            (
+                {"untouched": "sparse"},
+                ValueError,
+                "untouched = 'sparse' is not a choice; allowed: ('dense', )?'lazy' or 'decay_on",
+            ),
             ({"maximize": 1}, ValueError, "maximize = 1 is not a choice; allowed: True or False"),
             ({"lr": -0.1}, ValueError, "lr = -0.1 is out of range; allowed: a finite number >= 0"),
             ({"lr": math.nan}, ValueError, "lr = nan is out of range; allowed: a finite number >= 0"),
@@ -683,6 +710,12 @@ REFUSED = [
             (np.array([-1, 0, 0]), ValueError, r"state\['last_step'\]\[0\] = -1 is out of range; allowed: 0..0"),
             (np.zeros(6, int)[::2], ValueError, r"state\['last_step'\] has strides \(16,\); allowed: a C-contiguous array"),
         )
+    ),
+    (
+        "sparse_adam",
+        {"state": {}},
+        ValueError,
+        r"state has no keys; allowed: step, exp_avg, exp_avg_sq, those of sparse_adam_state\(table\)",
     ),
     ("sparse_adam", {"correction": "none"}, ValueError, "correction = 'none' is not a choice; allowed: 'table' or 'row'"),
     (

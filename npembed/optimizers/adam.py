@@ -97,7 +97,8 @@ def adam_(
     [[1.0], [0.833]]
     """
     check_step("adam_", table, gradient, untouched)
-    lr, b1, b2, eps, weight_decay = numbers("adam_", table, lr, betas, eps, weight_decay)
+    lr, b1, b2, eps = numbers("adam_", table, lr, betas, eps)
+    weight_decay = number("adam_", "weight_decay", weight_decay, table, minimum=0)
     refuse_decay("adam_", weight_decay, untouched)
     more = _more("adam_", amsgrad, maximize, untouched)
     check_state("adam_", state, table, gradient, ("exp_avg", "exp_avg_sq"), more=more)
@@ -148,7 +149,8 @@ def adamw_(
     [[0.625], [0.875]]
     """
     check_step("adamw_", table, gradient, untouched)
-    lr, b1, b2, eps, weight_decay = numbers("adamw_", table, lr, betas, eps, weight_decay)
+    lr, b1, b2, eps = numbers("adamw_", table, lr, betas, eps)
+    weight_decay = number("adamw_", "weight_decay", weight_decay, table, minimum=0)
     more = _more("adamw_", amsgrad, maximize, untouched)
     check_state("adamw_", state, table, gradient, ("exp_avg", "exp_avg_sq"), more=more)
     _step_(
@@ -157,14 +159,14 @@ def adamw_(
     )  # fmt: skip
 
 
-def numbers(function, table, lr, betas, eps, weight_decay):
-    """The numbers that Adam and its kin have in common, checked: lr, b1, b2, eps, weight_decay."""
+def numbers(function, table, lr, betas, eps):
+    """The numbers that Adam and its kin have in common, checked: lr, b1, b2, eps."""
     lr = number(function, "lr", lr, table, minimum=0)
     if not isinstance(betas, (tuple, list)) or len(betas) != 2:
         raise TypeError(f"{function}: betas = {betas!r} is no pair; allowed: two numbers >= 0 and < 1")
     b1, b2 = (number(function, f"betas[{i}]", b, table, minimum=0, below=1) for i, b in enumerate(betas))
     eps = number(function, "eps", eps, table, minimum=float(np.finfo(table.dtype).tiny))
-    return lr, b1, b2, eps, number(function, "weight_decay", weight_decay, table, minimum=0)
+    return lr, b1, b2, eps
 
 
 def _more(function, amsgrad, maximize, untouched):

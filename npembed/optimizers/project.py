@@ -68,5 +68,5 @@ def project_state_(table, state, *, constrainer="normalize", dim=-1, rows=None):
     length = np.sqrt((np.abs(x) ** 2).sum(axis=dims, keepdims=True))
     u = x / np.where(length > 0, length, 1.0)
     for _, m in momenta:
-        old = wide(m[where])
+        old = m[where]
         m[where] = old - u * (np.conj(u) * old).real.sum(axis=dims, keepdims=True)

@@ -128,7 +128,7 @@ def downhill(g, x, weight_decay, maximize):
 
 def faded(x, factor, times):
     """``x * factor ** times``, for each row its own whole number of times, a column; rounded once."""
-    return np.asarray(wide(x) * factor**times, x.dtype)
+    return np.asarray(x * factor**times, x.dtype)
 
 
 def walk_(table, gradient, rule, *, arrays=(), everywhere=False):

@@ -5,7 +5,6 @@ from functools import partial
 import numpy as np
 
 from .. import check
-from ..op import wide
 from .rowwise import check_state, check_step, downhill, fused, new_state, number, walk_
 
 
@@ -136,13 +135,14 @@ def _heavy(g, x, b, *, lr, momentum, dampening, nesterov, weight_decay, maximize
 
 def _make_up(g, x, last, *b, step, first, later):
     """x, the step in which it was touched last, and b (without momentum there is none), after the steps of zero since `last`."""
-    missed = step - 1 - last[:, 0]
-    undamped = (missed > 0) & (last[:, 0] == 0)  # the first step of all is among them
+    missed = step - 1 - last.ravel()
+    undamped = (missed > 0) & (last.ravel() == 0)  # the first step of all is among them
     p = powers(later, missed - undamped)
     p = np.where(undamped[:, None, None], p @ first, p)
     pair = (x, *b)
-    x, *b = (np.asarray(sum(p[:, i, j, None] * wide(s) for j, s in enumerate(pair)), x.dtype) for i in range(len(pair)))
-    return x, np.full_like(last, step), *b
+    found = [sum(p[:, i, j : j + 1] * s for j, s in enumerate(pair)) for i in range(len(pair))]
+    new_x, *new_b = (np.asarray(new, x.dtype) for new in found)
+    return new_x, np.full_like(last, step), *new_b
 
 
 def zero_step(lr, momentum, dampening, nesterov, weight_decay):
@@ -164,7 +164,7 @@ def powers(matrix, times):
     [[1.0, 5.0], [0.0, 1.0]]
     """
     found = np.broadcast_to(np.eye(2), (len(times), 2, 2))
-    while times.any():
-        found = np.where((times % 2 == 1)[:, None, None], found @ matrix, found)
-        matrix, times = matrix @ matrix, times // 2
+    for bit in range(int(times.max()).bit_length()):
+        found = np.where((times >> bit & 1 == 1)[:, None, None], found @ matrix, found)
+        matrix = matrix @ matrix
     return found

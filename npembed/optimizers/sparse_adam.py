@@ -81,7 +81,7 @@ def sparse_adam_(
     [-1.]
     """
     check_step("sparse_adam_", table, gradient, untouched, ("lazy", "decay_on_touch"))
-    lr, b1, b2, eps, _ = numbers("sparse_adam_", table, lr, betas, eps, 0.0)
+    lr, b1, b2, eps = numbers("sparse_adam_", table, lr, betas, eps)
     check.choice("sparse_adam_", "maximize", maximize, (True, False))
     by_row = check.choice("sparse_adam_", "correction", correction, ("table", "row")) == "row"
     late = untouched == "decay_on_touch"
