@@ -221,6 +221,36 @@ def test_constraining_touched_rows_is_exact_just_where_it_is_said_to_be(optimize
         assert is_constrained(few, BAND) or not rest
 
 
+@pytest.mark.parametrize(
+    ("constrainer", "dtypes"),
+    [
+        (BOX, DTYPES[:2]),
+        (normalize, DTYPES),
+        (functools.partial(normalize, p=1), DTYPES),
+        (functools.partial(clamp_norm, maxnorm=1.0), DTYPES),
+        (complex_normalize, DTYPES[2:]),
+    ],
+)
+def test_each_constrainer_is_exact_on_touched_rows_or_refused(constrainer, dtypes):
+    """Refused just where it moves, if only by an ulp, what it has constrained."""
+    for dtype in dtypes:
+        for seed in range(30):
+            rng = np.random.default_rng(seed)
+            table = constrainer(constrainer(constrainer(naive.rows(rng, (5, 3), dtype))))
+            table[[1, 3]] += naive.rows(rng, (2, 3), dtype)
+            whole, before, once = table.copy(), table.copy(), constrainer(table[[1, 3]])
+            post_step_(whole, constrainer)
+            try:
+                post_step_rows_(table, [1, 3], constrainer, others_at_rest=True)
+            except ValueError:
+                assert not np.array_equal(constrainer(once), once)
+                assert naive.same_bits(table, before)
+            else:
+                assert np.array_equal(constrainer(once), once)
+                assert naive.same_bits(table[[1, 3]], whole[[1, 3]])
+                assert naive.same_bits(table, whole) or not is_constrained(before[[0, 2, 4]], constrainer)
+
+
 def test_post_step_rows_needs_no_row_and_takes_repeats():
     table = np.array([[3.0], [-4.0], [5.0]])
     post_step_rows_(table, [], BOX, others_at_rest=True)
