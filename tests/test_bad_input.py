@@ -13,7 +13,18 @@ import npembed
 from npembed import Embedding, EmbeddingBag, Op, RowSparse
 from npembed.check import UnknownNameError
 from npembed.datasets import Nations, TriplesFactory
-from npembed.embedding import dropout_mask, lookup, lookup_vjp, penalty, penalty_vjp, post_step_, transform, transform_vjp
+from npembed.embedding import (
+    dropout_mask,
+    is_constrained,
+    lookup,
+    lookup_vjp,
+    penalty,
+    penalty_vjp,
+    post_step_,
+    post_step_rows_,
+    transform,
+    transform_vjp,
+)
 from npembed.gradcheck import check_vjp
 from npembed.initializers import INITIALIZERS, calculate_gain, initializer, weisfeiler_lehman_colors
 from npembed.interactions import INTERACTIONS, distmult, distmult_vjp, transe, transe_vjp
@@ -336,6 +347,37 @@ CASES = [
         lambda: post_step_(TABLE, lambda x: SINGLE),
         TypeError,
         r"post_step_: constrainer\(table\) has dtype float32; allowed: float64",
+    ),
+    (lambda: is_constrained(WHOLE, None), TypeError, "is_constrained: table.dtype = int64 is not supported; allowed: float32"),
+    (
+        lambda: is_constrained(READ_ONLY, 3),
+        TypeError,
+        "post_step_: constrainer is a int; allowed: a function of a table, or None",
+    ),
+    (
+        lambda: post_step_rows_(READ_ONLY, [0], normalize, others_at_rest=True),
+        ValueError,
+        "post_step_rows_: table is read-only; allowed: a writable array",
+    ),
+    (
+        lambda: post_step_rows_(TABLE, [0, 3], normalize, others_at_rest=True),
+        IndexError,
+        r"post_step_rows_: rows\[1\] = 3 is outside a table of 3 rows; valid ids are 0..2",
+    ),
+    (
+        lambda: post_step_rows_(TABLE, [0], normalize, others_at_rest=1),
+        ValueError,
+        "post_step_rows_: others_at_rest = 1 is not a choice; allowed: True or False",
+    ),
+    (
+        lambda: post_step_rows_(TABLE, [0], normalize, others_at_rest=False),
+        ValueError,
+        "post_step_rows_: others_at_rest = False; allowed: True, else post_step_ on the whole table",
+    ),
+    (
+        lambda: post_step_rows_(TABLE, [1], lambda x: x + 1, others_at_rest=True),
+        ValueError,
+        "post_step_rows_: constrainer moves rows that it has constrained, or looks at other rows; allowed: an idempotent function",
     ),
     (lambda: post_step_(TABLE, lambda x: 3), TypeError, r"post_step_: constrainer\(table\) is a int; allowed: a NumPy array"),
     # the layer

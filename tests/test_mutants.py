@@ -11,6 +11,7 @@ import naive
 import numpy as np
 import pytest
 import test_bags
+import test_clip_and_project
 import test_embedding_bag
 import test_interactions
 import test_optimizers
@@ -24,7 +25,8 @@ from npembed.gradcheck import check_vjp
 from npembed.interactions import complex_bilinear_vjp, distmult_vjp, rotate_vjp, transe_vjp
 from npembed.kernels import plain
 from npembed.layer import EmbeddingBag
-from npembed.optimizers import adagrad, adam, sgd
+from npembed.layer.table import Table
+from npembed.optimizers import adagrad, adam, clip, rowwise, rowwise_adagrad, sgd, sparse_adam
 from npembed.row_maps import bounds, normalize_vjp, norms, softmax_vjp
 from npembed.row_maps.normalize import complex_normalize_vjp, over_eps, unit_vjp
 from npembed.rows import RowSparse
@@ -132,24 +134,27 @@ def descent():
         assert table.tolist() == [[1.0, 2.0], [3.0, 4.0]]
 
 
-def steps():
-    """Every optimizer over five steps against loops over single numbers, and what is refused."""
-    for name, options in test_optimizers.CASES:
+def steps(name):
+    """One optimizer over five steps against loops over single numbers, and what it refuses."""
+    cases = [case for case in test_optimizers.CASES if case[0] == name]
+    for _, options in cases:
         for dtype in (np.float32, np.complex128):
             table, some = test_optimizers.draw(np.random.default_rng(42), (4, 3), dtype)
-            for lazy in (False, True):
-                found, state = test_optimizers.run(name, table, some, options, "lazy" if lazy else "dense")
-                expected = test_optimizers.oracle(name, table, some, lazy, options)
+            for untouched in test_optimizers.modes(name, options):
+                found, state = test_optimizers.run(name, table, some, options, untouched)
+                expected = test_optimizers.oracle(name, table, some, untouched, options)
                 assert np.abs(found - expected).max() <= test_optimizers.LOOPS[found.real.itemsize]
-                assert state.get("step", 5) == 5
-    for name, options in test_optimizers.CASES:
-        test_optimizers.test_lazy_neither_reads_nor_writes_other_rows(name, options)
+                counts = name != "sgd" or test_optimizers.remembers(options, untouched)
+                assert state.get("step", 5) == (5 if counts else 0)
+    for case in cases:
+        test_optimizers.test_lazy_neither_reads_nor_writes_other_rows(*case)
+        test_optimizers.test_where_dense_and_lazy_are_the_same(*case)
     for case in test_optimizers.REFUSED:
-        test_optimizers.test_refused_calls_change_nothing(*case)
+        if case[0] == name:
+            test_optimizers.test_refused_calls_change_nothing(*case)
     test_optimizers.test_numbers_that_single_precision_cannot_hold()
     test_optimizers.test_plain_sgd_needs_no_state_and_leaves_one_alone()
-    test_optimizers.test_memory("sgd", {"lr": 0.1})
-    test_optimizers.test_memory("adagrad", {})
+    test_optimizers.test_memory(*cases[0])
 
 
 def rotations():
@@ -240,14 +245,63 @@ def bag_layer():
 
 TIES = next(mark.args[1] for mark in test_bags.test_ties_and_nan_of_the_maximum.pytestmark if mark.name == "parametrize")
 BAGS = [pooling, bags_by_hand, functools.partial(gradients, "embedding_bag")]
-DESCENTS = [
-    test_optimizers.test_sgd_by_hand,
-    test_optimizers.test_adagrad_by_hand,
-    test_optimizers.test_adam_by_hand,
-    test_optimizers.test_adams_eps_stands_outside_of_the_correction,
-    test_optimizers.test_adams_mean_is_reckoned_from_the_nearer_end,
-    steps,
-]
+
+
+def descents(*names):
+    """Of some optimizers the literal numbers, then steps against loops."""
+    by_hand = [
+        test_optimizers.test_without_weight_decay_the_row_is_not_in_the_gradient,
+        test_optimizers.test_sgd_by_hand,
+        test_optimizers.test_adagrad_by_hand,
+        test_optimizers.test_adam_by_hand,
+        test_optimizers.test_adams_eps_stands_outside_of_the_correction,
+        test_optimizers.test_adams_mean_is_reckoned_from_the_nearer_end,
+        test_optimizers.test_the_first_step_of_momentum_is_not_dampened,
+        test_optimizers.test_amsgrad_divides_by_the_largest,
+        test_optimizers.test_adamw_by_hand,
+        test_optimizers.test_what_adamw_owes_by_hand,
+        test_optimizers.test_sparse_adam_by_hand,
+        test_optimizers.test_rowwise_adagrad_by_hand,
+    ]
+    return [*by_hand, *(functools.partial(steps, name) for name in names)]
+
+
+def clipping():
+    """Norms against mpmath, factors, what is not finite."""
+    inner = test_clip_and_project.test_clip_grad_norm.hypothesis.inner_test
+    for p in (0.5, 1, 2, 3, np.inf):
+        for max_norm, eps in ((0.5, 0.0), (7, 0.5), (0.0, 1e-6), (1e3, 1e-6)):
+            inner(seed=5, dtype=np.complex64 if p == 2 else np.float64, p=p, max_norm=max_norm, eps=eps)
+    for seed in range(20):  # to the bit
+        inner(seed=seed, dtype=np.float64, p=3, max_norm=0.5, eps=0.0)
+    test_clip_and_project.test_norms_that_overflow_underflow_or_are_not_finite()
+    test_clip_and_project.test_clip_grad_value()
+
+
+def projecting():
+    """The state of each optimizer against loops, all rows and some."""
+    inner = test_clip_and_project.test_project_state.hypothesis.inner_test
+    for optimizer, dtype, some, dim in (
+        ("sgd", np.float32, None, -1), ("adam", np.complex128, [3, 0, 3], 1), ("adamw", np.float64, [], (1, 2)),
+        ("sparse_adam", np.complex64, [1], -1),
+    ):  # fmt: skip
+        inner(seed=6, dtype=dtype, optimizer=optimizer, rows=some, dim=dim)
+    test_clip_and_project.test_project_state_where_each_entry_is_a_circle()
+
+
+def few_rows():
+    """Touched rows constrained alone, where that is exact, and refused elsewhere."""
+    for case in test_clip_and_project.EXACT + test_clip_and_project.NOT_EXACT:
+        test_clip_and_project.test_constraining_touched_rows_is_exact_just_where_it_is_said_to_be(*case)
+    test_clip_and_project.test_post_step_rows_needs_no_row_and_takes_repeats()
+    for constrainer in test_clip_and_project.REFUSED_CONSTRAINERS:
+        test_clip_and_project.test_constrainers_for_which_rows_do_not_suffice_are_refused(constrainer)
+
+
+def bad_input():
+    """What all of these refuse."""
+    for case in test_clip_and_project.REFUSED:
+        test_clip_and_project.test_bad_input_is_refused(*case)
 
 
 def of(*names):
@@ -279,7 +333,7 @@ TARGETS = {
     arguments.bags: [*BAGS, offsets_refused],
     arguments._starts: [*BAGS, offsets_refused],
     EmbeddingBag.vjp: [bag_layer],
-    EmbeddingBag._rows: [bag_layer],
+    Table.rows: [bag_layer],
     renorm.renorm_: [shortening],
     renorm._as_torch: [shortening],
     embedding.lookup_vjp: of("lookup"),
@@ -288,14 +342,32 @@ TARGETS = {
     model.loss_and_gradients: [whole_model],
     complex_bilinear_vjp: [rotations, *of("complex_bilinear")],
     rotate_vjp: [rotations, *of("rotate")],
-    optimizers.sgd_: [descent, *DESCENTS],
-    sgd._plain: [descent, *DESCENTS],
-    sgd._heavy: DESCENTS,
-    optimizers.adagrad_: DESCENTS,
-    adagrad._adagrad: DESCENTS,
-    optimizers.adam_: DESCENTS,
-    adam._adam: DESCENTS,
-    adam.mix: DESCENTS,
+    optimizers.sgd_: [descent, *descents("sgd")],
+    sgd._plain: [descent, *descents("sgd")],
+    sgd._heavy: descents("sgd"),
+    sgd._make_up: descents("sgd"),
+    sgd.zero_step: descents("sgd"),
+    sgd.powers: descents("sgd"),
+    optimizers.adagrad_: descents("adagrad"),
+    adagrad._adagrad: descents("adagrad"),
+    optimizers.adam_: descents("adam"),
+    optimizers.adamw_: descents("adamw"),
+    adam._step_: descents("adam", "adamw"),
+    adam.fade: descents("adam", "adamw"),
+    adam._adam: descents("adam", "adamw"),
+    adam.mix: descents("adam"),
+    optimizers.sparse_adam_: descents("sparse_adam"),
+    sparse_adam._sparse_adam: descents("sparse_adam"),
+    optimizers.rowwise_adagrad_: descents("rowwise_adagrad"),
+    rowwise_adagrad._rowwise_adagrad: descents("rowwise_adagrad"),
+    rowwise.downhill: descents("sgd"),
+    rowwise.faded: descents("adam", "adamw"),
+    optimizers.clip_grad_norm: [clipping, bad_input],
+    optimizers.clip_grad_value: [clipping, bad_input],
+    clip.total_norm: [clipping],
+    optimizers.project_state_: [projecting, bad_input],
+    optimizers.others_at_rest: [few_rows, bad_input],
+    embedding.post_step_rows_: [few_rows],
     op.unbroadcast: [broadcasting],
 }
 """Each function that a gradient is made of, and what is run against its mutants, the quick ones first."""
@@ -345,10 +417,24 @@ EQUIVALENT = {
     "complex_bilinear_vjp": [("wide(g) -> g", "g = wide(g)", WIDE)],
     "sgd_": [
         ("check_state('sgd_', state, table, gradient", "arguments 2 and 3 swapped", "they are alike in shape and dtype"),
+        ("1 -> 2", "rule, step = (_plain, 1)", "without momentum nobody asks"),
+        ("1 -> 0", "rule, step = (_plain, 1)", "without momentum nobody asks"),
     ],
+    "_rowwise_adagrad": [("fused(x, -lr", "arguments 1 and 2 swapped", "a product, rounded with the sum")],
+    "total_norm": [
+        ("0.0 -> -1", "#1", "the outer maximum starts at 0"),
+        ("1 -> 0", "sums = ", "columns are added up first, then all, with the same zeros"),
+        ("math.isinf(norm_type) or", "[not 0 < largest < math.inf alone]", "the general formula gives the same, only slower"),
+    ],
+    "project_state_": [
+        ("1 -> 2", "where = slice(None)", "NumPy reads any negative size as the one to be found"),
+        ("x / np.where", "[minus]", "u comes twice: -u times -u"),
+        ("1.0 -> 2.0", "u = x / np.where", "0 / 2 = 0 / 1"),
+    ],
+    "others_at_rest": [("('adam', 'adamw') -> ('adamw', 'adam')", "swapped", "they are only looked for")],
+    "post_step_rows_": [("1 -> 2", "rows = check.ids", "NumPy reads any negative size as the one to be found")],
     "adagrad_": [
         ("check_state('adagrad_', state, table, gradient", "arguments 2 and 3 swapped", "they are alike in shape and dtype"),
-        ("0 -> -1", "everywhere =", "weight decay is never negative"),
     ],
     "adam_": [
         ("check_state('adam_', state, table, gradient", "arguments 2 and 3 swapped", "they are alike in shape and dtype"),

@@ -75,9 +75,9 @@ def test_each_table_has_a_state_of_its_own_and_a_frozen_one_does_not_move():
     ("options", "error", "said"),
     [
         (
-            {"optimizer": "adamw"},
+            {"optimizer": "adamx"},
             KeyError,
-            r"fit: optimizer = 'adamw' is unknown \(did you mean 'adam'\?\); known are sgd, adagrad, adam",
+            r"fit: optimizer = 'adamx' is unknown \(did you mean 'adam'\?\); known are sgd, adagrad, adam",
         ),
         ({"optimizer": 3}, TypeError, "fit: optimizer is a int; allowed: a name"),
         ({"optimizer_kwargs": {"beta": 1}}, KeyError, "fit: optimizer_kwargs = 'beta' is unknown"),
