@@ -126,3 +126,9 @@ TORCH_SHORT = {"rtol": 1e-6, "atol": 2e-5}
 FUSED = {"eps": 2.0**-52, "more": 4, "float32": {"rtol": 2e-7, "atol": 1e-9}}
 """``(2 d + more) eps`` of the sum of the terms' sizes: two sums of up to 2 d equal terms in other orders, each at most d eps off, and
 few roundings of root, modulus and scaling; then each score is rounded once (float32: 6e-8 each, and sums near zero that cancel)."""
+
+# ---- PyKEEN's layer with all of its options
+
+PYKEEN_LAYER = {"float32": 2e-5, "float64": 1e-12, "regularized": 1e-7}
+"""Of the largest entry, or of one: sums of up to 9 products and two norms in float32, divided by norms of a few tenths; gradients
+of up to ten lookups of a row are added. PyKEEN's regularization term, and so its factor, is float32 for a float64 table."""
