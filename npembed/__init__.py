@@ -17,8 +17,8 @@ import importlib
 __version__ = "0.1.0"
 
 _MODULES = (
-    "check", "datasets", "embedding", "evaluation", "gradcheck", "initializers", "interactions", "kernels", "layer", "losses", "model",
-    "models", "op", "optimizers", "random", "regularizers", "row_maps", "rows", "samplers", "show", "trace", "training",
+    "check", "datasets", "embedding", "evaluation", "exact", "gradcheck", "initializers", "interactions", "kernels", "layer", "losses",
+    "model", "models", "op", "optimizers", "random", "regularizers", "row_maps", "rows", "samplers", "show", "trace", "training",
 )  # fmt: skip
 _NAMES = {"Embedding": "layer", "Op": "op", "RowSparse": "rows"}
 

@@ -49,8 +49,16 @@ def complex_normalize_cases(rng):
     for x, _ in shaped(rng, ((4, 3), -1), ((3,), 0), ((2, 1, 2), 0), ((0, 3), 0), dtypes=(complex,)):
         yield (x,), {}
         yield (x.view(float),), {}
-        yield (x * 2.0**-60,), {}  # every modulus below eps
+        yield (x * 2.0**-60,), {"eps": 2.0**-52}  # every modulus below eps
+        yield (x * 2.0**-60,), {}
         yield (x * 100.0,), {}
+
+
+def quaternion_normalize_cases(rng):
+    for shape in ((3, 4), (8,), (2, 2, 8), (0, 4)):
+        x = naive.rows(rng, shape)
+        for options in ({}, {"eps": 20.0}, {"eps": 0, "zero_row": "stop"}):  # with eps = 20 all are short
+            yield (x,), options
 
 
 def clamp_cases(rng):
@@ -128,7 +136,7 @@ def lookup_cases(rng):
         for shape, ids in (
             ((5, 4), [0, 4, 4, 2]),
             ((5, 4), [[4, 0], [0, 0]]),
-            ((4, 2, 2), 3),
+            ((4, 2, 4), 3),
             ((5, 2), []),
             ((4,), 2),
             ((4,), [3, 0, 3]),
@@ -178,7 +186,7 @@ def bound(dtype):
     """Every normalizer that takes rows of `dtype`, with its options, by name."""
     options = {"clamp": {"min": -1.1, "max": 0.9}, "clamp_norm": {"maxnorm": 2.6}}
     for name, op in NORMALIZERS.items():
-        if dtype is float or name not in ("clamp", "softmax"):
+        if dtype is float or name not in ("clamp", "softmax", "quaternion_normalize"):
             yield name, op.bind(**options.get(name, {}))
 
 
@@ -267,6 +275,7 @@ RECIPES = {
     "norm": norm_cases,
     "normalize": normalize_cases,
     "complex_normalize": complex_normalize_cases,
+    "quaternion_normalize": quaternion_normalize_cases,
     "clamp": clamp_cases,
     "clamp_norm": clamp_norm_cases,
     "softmax": softmax_cases,

@@ -16,7 +16,7 @@ PACKAGE = Path(npembed.__file__).parent
 ROOT = PACKAGE.parent
 FLOORS = [
     {"kernels"},
-    {"check", "op", "random", "gradcheck"},
+    {"check", "op", "exact", "random", "gradcheck"},
     {"rows", "row_maps"},
     {"initializers", "regularizers", "interactions", "losses", "samplers", "datasets"},
     {"embedding", "optimizers"},

@@ -21,7 +21,8 @@ from npembed.interactions import complex_bilinear_vjp, distmult_vjp, rotate_vjp,
 from npembed.kernels import plain
 from npembed.optimizers import adagrad, adam, sgd
 from npembed.row_maps import bounds, normalize_vjp, norms, softmax_vjp
-from npembed.row_maps.normalize import complex_normalize_vjp, over_eps, unit_vjp
+from npembed.row_maps.blocks import complex_normalize_vjp, quaternion_normalize_vjp
+from npembed.row_maps.normalize import over_eps, unit_vjp
 from npembed.rows import RowSparse
 
 # ---- killers
@@ -180,6 +181,7 @@ TARGETS = {
     unit_vjp: [*of("normalize", "clamp_norm"), extremes],
     over_eps: [*of("normalize", "clamp_norm"), extremes],
     complex_normalize_vjp: of("complex_normalize"),
+    quaternion_normalize_vjp: of("quaternion_normalize"),
     bounds.clamp_vjp: [*of("clamp"), test_row_maps.test_clamp_keeps_nan_and_cuts_infinity],
     bounds.clamp_norm_vjp: [*of("clamp_norm"), extremes],
     softmax_vjp: of("softmax"),
@@ -218,11 +220,9 @@ EQUIVALENT = {
         ("0.0 -> -1", "np.where", "what stands where it is not small is read by nobody"),
         ("1.0 -> 2.0", "np.where", "for eps = 0 nothing is small, so it divides what nobody reads"),
     ],
-    "complex_normalize_vjp": [("z / length -> -(z / length)", "u = z / length", "u comes twice: -u times -u")],
     "clamp_norm_vjp": [
         ("wide(g) -> g", "unit_vjp(wide(g)", WIDE),
         ("wide(g) -> g", "return np.where(inside", "np.where takes the wider dtype of its branches"),
-        ("n < eps -> n <= eps", "#2", "the inner one only says where the outer one may read"),
     ],
     "softmax_vjp": [("wide(g) -> g", "g = wide(g)", WIDE)],
     "transe_vjp": [
