@@ -159,7 +159,7 @@ def _digits(row, bound, p):
     """The side of one row for any p, in 60 digits."""
     with localcontext(Context(prec=60, traps=[])):
         sizes = [(Decimal(v.real) ** 2 + Decimal(v.imag) ** 2).sqrt() for v in row]
-        difference = sum((size / Decimal(bound)) ** Decimal(p) for size in sizes) - 1
+        difference = sum(((size / Decimal(bound)) ** Decimal(p) for size in sizes), Decimal(0)) - 1
         return 0 if abs(difference) < Decimal("1e-50") else (1 if difference > 0 else -1)
 
 

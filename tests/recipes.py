@@ -7,6 +7,7 @@ import numpy as np
 
 from npembed.interactions import INTERACTIONS
 from npembed.losses import adversarial_weights
+from npembed.regularizers import REGULARIZERS
 from npembed.row_maps import NORMALIZERS
 
 ORDERS = [1, 1.5, 2, 3, math.inf]
@@ -253,6 +254,43 @@ def lp_cases(rng):
             yield (x,), {"p": p, "dim": dim, "normalize": True, "expected": "pykeen"}
 
 
+def power_sum_cases(rng):
+    for x, dim in shaped(rng, ((4, 3), -1), ((3,), 0), ((2, 3, 4), (0, 2)), ((3, 2), None), ((2, 1), -1), ((0, 3), -1)):
+        for p in (1, 1.5, 2, 3):
+            for options in ({"weight": 0.3}, {"normalize": True}, {"normalize": True, "count": "pykeen"}):
+                yield (x,), {"p": p, "dim": dim, **options}
+
+
+def norm_limit_cases(rng):
+    """With a limit that some norms exceed and others do not, or none does, or all do."""
+    for x, dim in shaped(rng, ((4, 3), -1), ((3,), 0), ((2, 3, 4), (0, 2)), ((3, 2), None), ((2, 1), -1), ((0, 3), -1)):
+        for p in ORDERS:
+            for power_norm in (False, True) if p != math.inf else (False,):
+                options = {"p": p, "dim": dim, "power_norm": power_norm}
+                for max_norm, edge in ((2.345, "stop"), (0.123, "pass"), (1e3, "half"), (-1.0, "stop")):
+                    yield (x,), {**options, "max_norm": max_norm, "edge": edge, "weight": 0.7}
+
+
+def orthogonality_cases(rng):
+    for shape in ((4, 3), (3,), (2, 3, 4), (2, 2), (0, 3)):
+        a, b = naive.rows(rng, shape), naive.rows(rng, shape)
+        for options in ({}, {"limit": "pykeen", "weight": 0.3}, {"epsilon": 0.4, "edge": "pass"}, {"epsilon": 0.1, "eps": 9.0}):
+            yield (a, b), options
+            yield (2 * b, a), options
+
+
+def combined_cases(rng):
+    parts = [("lp", {"p": 1}, 2.0), ("power_sum", None, 0.5), (REGULARIZERS["norm_limit"], {"max_norm": 1.3}, -0.25)]
+    for x, _ in shaped(rng, ((4, 3), -1), ((3,), 0), ((2, 3, 4), (0, 2)), ((0, 3), -1)):
+        for some in (parts, parts[:1], [*parts, ("combined", {"regularizers": parts[1:]}, 0.7)]):
+            yield (x,), {"regularizers": some, "weight": 0.3}
+
+
+def no_cases(rng):
+    for x, _ in shaped(rng, ((8, 4), -1), ((3,), 0), ((0, 3), -1)):
+        yield (x,), {}
+
+
 LOSS_RECIPES = {
     "margin_ranking": masked_margin_ranking_cases,
     "margin_ranking_lcwa": lambda rng: with_options(labelled(rng, weights=False), *MARGINS),
@@ -267,6 +305,11 @@ LOSS_RECIPES = {
     "crossentropy": lambda rng: with_options(masked(rng, ((4, 3), (3, 1), (1, 4), (5, 3))), {}),
     "crossentropy_lcwa": labelled,
     "lp": lp_cases,
+    "power_sum": power_sum_cases,
+    "norm_limit": norm_limit_cases,
+    "orthogonality": orthogonality_cases,
+    "combined": combined_cases,
+    "no": no_cases,
 }
 
 

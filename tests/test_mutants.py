@@ -12,14 +12,17 @@ import numpy as np
 import pytest
 import test_interactions
 import test_optimizers
+import test_projections
 import test_registries
+import test_regularizers
 import test_row_maps
 
-from npembed import embedding, kernels, losses, model, op, optimizers, rows
+from npembed import embedding, exact, kernels, losses, model, op, optimizers, regularizers, rows
 from npembed.gradcheck import check_vjp
 from npembed.interactions import complex_bilinear_vjp, distmult_vjp, rotate_vjp, transe_vjp
 from npembed.kernels import plain
 from npembed.optimizers import adagrad, adam, sgd
+from npembed.regularizers.power_sum import sum_powers_slope
 from npembed.row_maps import bounds, normalize_vjp, norms, softmax_vjp
 from npembed.row_maps.blocks import complex_normalize_vjp, quaternion_normalize_vjp
 from npembed.row_maps.normalize import over_eps, unit_vjp
@@ -157,6 +160,40 @@ def rotations():
     test_interactions.test_cheaper_is_what_has_fewer_numbers()
 
 
+def charges():
+    """The literal numbers of all regularizers, and their special points."""
+    for case in test_regularizers.LITERALS:
+        test_regularizers.check_literal(*case)
+    test_regularizers.test_conventions_at_kinks()
+    test_regularizers.test_zero_rows_and_rows_of_extreme_size()
+    for dtype in (np.float32, np.complex128):
+        test_regularizers.test_nothing_costs_nothing((0, 3), dtype)
+        test_regularizers.test_nothing_costs_nothing((2, 0), dtype)
+    test_regularizers.test_exactly_at_the_limit_and_one_ulp_on_either_side((3, 4, 5), np.float64)
+    test_regularizers.test_a_single_entry_and_the_precision_of_the_rows()
+
+
+def projections():
+    """Sums in two floats, and on which side of a bound rows are, where only exact arithmetic can tell."""
+    sums, sides = (t.hypothesis.inner_test for t in (test_projections.test_sums_in_two_floats, test_projections.test_compare))
+    for seed in range(12):
+        for n, spread in ((0, 0), (1, 3), (2, 0), (7, 40), (33, 3)):
+            for p in (1, 2):
+                sums(seed, n, p, spread)
+    for p in test_projections.ORDERS:
+        for seed in range(6):
+            for is_complex, d, size in ((False, 2, 1.0), (True, 1, 1e150), (False, 1, 1e-150), (True, 3, 1.0)):
+                sides(seed, p, is_complex, d, size)
+    for tiny in (2.0**-60, 1e-30, 1e-170, 5e-324):
+        test_projections.test_the_smallest_entry_decides(tiny)
+    for dtype in (np.float32, np.complex128):
+        test_projections.test_one_entry_alone_is_as_long_as_itself(dtype, 1.5)
+        test_projections.test_rows_exactly_as_long_as_allowed_and_one_ulp_on_either_side((3, 4, 5), 90, dtype)
+        for bad in (np.nan, np.inf):
+            test_projections.test_rows_that_are_not_finite("clamp_norm", dtype, bad)
+    test_projections.test_pykeens_eps_on_request()
+
+
 DESCENTS = [
     test_optimizers.test_sgd_by_hand,
     test_optimizers.test_adagrad_by_hand,
@@ -204,6 +241,21 @@ TARGETS = {
     adam._adam: DESCENTS,
     adam.mix: DESCENTS,
     op.unbroadcast: [broadcasting],
+    regularizers.lp_vjp: [charges, *of("lp")],
+    regularizers.power_sum_vjp: [charges, *of("power_sum")],
+    sum_powers_slope: [charges, *of("power_sum", "norm_limit")],
+    regularizers.norm_limit_vjp: [charges, *of("norm_limit")],
+    regularizers.orthogonality_vjp: [charges, *of("orthogonality")],
+    regularizers.combined_vjp: [charges, *of("combined")],
+    exact.squares: [projections],
+    exact.total: [projections],
+    exact._two_sum: [projections],
+    exact.sum_of_powers: [projections],
+    exact.compare: [projections],
+    exact._sides: [projections],
+    exact._fractions: [projections],
+    exact._digits: [projections],
+    exact.towards_zero: [projections],
 }
 """Each function that a gradient is made of, and what is run against its mutants, the quick ones first."""
 

@@ -164,18 +164,20 @@ def _ball(function, x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero):
     check.choice(function, "edge", edge, ("project", "pass"))
     conventions(function, ties, slope_at_zero)
     dims = check.dims(function, dim, axis, x.ndim)
-    rows = scaled(x, p, dims, careful=True)
+    xs, length, e = scaled(x, p, dims, careful=True)
     if eps is None:
-        return wide(x), maxnorm, p, dims, rows, exact.compare(wide(x), *rows, maxnorm, p, dims)
-    length = ldexp(*rows[1:])
-    return wide(x), maxnorm, p, dims, rows, np.where(length < maxnorm, -1, np.where(length == maxnorm, 0, 1))
+        side = exact.compare(wide(x), xs, length, e, maxnorm, p, dims)
+    else:
+        n = ldexp(length, e)
+        side = np.where(n < maxnorm, -1, np.where(n == maxnorm, 0, 1))
+    return wide(x), maxnorm, p, dims, (xs, length, e), side
 
 
 def _stepped_inside(x, maxnorm, p, dims):
     """Rows that rounding has carried over the bound, each entry stepped towards zero by one ulp, as often as that takes."""
     while True:
-        rows = scaled(x, p, dims, careful=True)
-        over = (exact.compare(wide(x), *rows, maxnorm, p, dims) > 0) & np.isfinite(rows[1])
+        xs, length, e = scaled(x, p, dims, careful=True)
+        over = (exact.compare(wide(x), xs, length, e, maxnorm, p, dims) > 0) & np.isfinite(length)
         if not over.any():
             return x
         x = np.where(over, exact.towards_zero(x), x)
