@@ -245,6 +245,15 @@ LITERALS = [
     (orthogonality_vjp, (5.0, A, B), {"epsilon": 0.7}, (np.zeros((3, 2)), np.zeros((3, 2)))),
     (orthogonality_vjp, (5.0, A[:1], B[:1]), {"epsilon": 0.7, "limit": "pykeen"}, (np.zeros((1, 2)), np.zeros((1, 2)))),
     (orthogonality_vjp, (5.0, A[:1], B[:1]), {"eps": 10.0}, ([[0.075, 0.0]], [[0.045, 0.06]])),  # both short: 2 g c b / eps^2
+    *(
+        (
+            orthogonality_vjp,
+            (64.0, A[:1], B[:1]),
+            {"eps": 8.0, "epsilon": 15 / 64, "edge": edge},  # at the limit: u = (3, 4) / 8, v = (5, 0) / 8, cosine 15 / 64
+            ([[2.34375 * slope, 0.0]], [[1.40625 * slope, 1.875 * slope]]),
+        )
+        for edge, slope in (("stop", 0), ("half", 0.5), ("pass", 1))
+    ),
     (combined, (ROWS,), {"regularizers": PARTS}, (3 * 4.0 + 13.0) / 4),
     (combined, (ROWS,), {"regularizers": PARTS[:1], "weight": 0.5}, 2.0),
     (combined, (ROWS,), {"regularizers": [("Combined", {"regularizers": PARTS}, 1), ("NormLimitRegularizer", {}, 1)]}, 15.125),
