@@ -314,7 +314,6 @@ EQUIVALENT = {
         ("_fours('quaternion_normalize_vjp', 'g'", "arguments 0 and 1 swapped", "names, for an error"),
     ],
     "lp_vjp": [("1 -> 2", "share = np.full", "of no norms there is no entry")],
-    "combined_vjp": [("wide(x) -> x", "return np.asarray", "each part computes wide; only its result is rounded sooner")],
     "_fractions": [
         ("[Fraction(v.real)", "always the first", "computed, but not looked at"),
         ("1 -> 0", "squared =", "computed, but not looked at"),
@@ -337,9 +336,6 @@ EQUIVALENT = {
         ("134217729.0 * x -> 134217729.0 * x * 1.001", "times 1.001", "splits in two as well"),
         ("134217729.0 -> 134217730.0", "plus 1", "splits in two as well"),
         ("134217729.0 -> 134217728.0", "minus 1", "splits in two as well"),
-    ],
-    "sum_powers_slope": [
-        ("wide(x) -> x", "x = wide(x)", "it is wide already where it is called with a wide x, and is rounded once")
     ],
     "power_sum_vjp": [("1 -> 2", "share = check.cotangent", "of no sums there is no entry")],
     "unbroadcast": [("n == 1 and d.shape[i] != 1 -> n == 1", "[n == 1 alone]", "the sum over an axis of size 1 changes nothing")],
