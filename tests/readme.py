@@ -40,7 +40,11 @@ def renewed(text):
     """The README with what its commands print now."""
 
     def renew(match):
-        return "```console\n" + "".join(f"$ {command}\n{run(command, output)}" for command, output in commands(match.group())) + "```\n"
+        return (
+            "```console\n"
+            + "".join(f"$ {command}\n{run(command, output)}" for command, output in commands(match.group()))
+            + "```\n"
+        )
 
     return BLOCK.sub(renew, text)
 

@@ -15,13 +15,11 @@ from npembed.check import UnknownNameError
 from npembed.datasets import Nations, TriplesFactory
 from npembed.embedding import (
     dropout_mask,
-    is_constrained,
     lookup,
     lookup_vjp,
     penalty,
     penalty_vjp,
     post_step_,
-    post_step_rows_,
     transform,
     transform_vjp,
 )
@@ -47,6 +45,8 @@ from npembed.row_maps import (
     norm_vjp,
     normalize,
     normalize_vjp,
+    quaternion_normalize,
+    quaternion_normalize_vjp,
     softmax,
     softmax_vjp,
 )
@@ -54,6 +54,7 @@ from npembed.rows import gather, gather_vjp, segment_add_
 from npembed.samplers import basic
 from npembed.show import norm as show_norm
 from npembed.show import sweep
+from npembed.touched import is_constrained, post_step_rows_
 from npembed.training import fit
 
 NAN, INF = float("nan"), float("inf")
@@ -248,6 +249,16 @@ CASES = [
         r"complex_normalize: x has shape \(2, 3\) of reals; allowed: complex entries",
     ),
     (lambda: complex_normalize_vjp(TABLE, COMPLEX), TypeError, "complex_normalize_vjp: g has dtype float64; allowed: complex128"),
+    (
+        lambda: quaternion_normalize(TABLE),
+        ValueError,
+        r"quaternion_normalize: x has shape \(3, 2\) of reals; allowed: quaternions: a last axis that is a multiple of 4",
+    ),
+    (
+        lambda: quaternion_normalize_vjp(TABLE, np.ones((3, 4))),
+        ValueError,
+        r"quaternion_normalize_vjp: g has shape \(3, 2\); allowed: \(3, 4\), the shape of x",
+    ),
     (lambda: clamp(TABLE), ValueError, "clamp: min and max are both missing; allowed: at least one bound"),
     (lambda: clamp(TABLE, min=2, max=1), ValueError, "clamp: min = 2 exceeds max = 1; allowed: min <= max"),
     (lambda: clamp(TABLE, min=NAN), ValueError, "clamp: min = nan is out of range; allowed: a number"),
@@ -1197,6 +1208,7 @@ def public_functions():
         "model",
         "initializers",
         "training",
+        "touched",
         "trace",
         "random",
         "gradcheck",

@@ -277,20 +277,20 @@ def test_indices_that_are_refused(indices, error, message):
         Embedding(4, 2)(indices)
 
 
-NAMED = ["normalize", "softmax", "clamp", "clamp_norm", "complex_normalize"]
+NAMED = ["normalize", "softmax", "clamp", "clamp_norm", "complex_normalize", "quaternion_normalize"]
 
 
 @settings(max_examples=60)
 @given(
     name=st.sampled_from([None, *NAMED]),
-    row=st.sampled_from([(4,), (3, 2), (2, 3, 2)]),
+    row=st.sampled_from([(4,), (3, 4), (2, 3, 4)]),
     dtype=st.sampled_from([np.float32, np.float64, np.complex64, np.complex128]),
     ids=st.lists(st.integers(0, 5), min_size=12, max_size=12),
     shape=st.sampled_from([(12,), (12, 1), (1, 12), (3, 4), (2, 3, 2), (1, 1, 12)]),
     dim=st.integers(0, 3),
 )
 def test_one_id_gives_one_vector_whatever_the_shape_of_the_index_array(name, row, dtype, ids, shape, dim):
-    if np.dtype(dtype).kind == "c" and name in ("softmax", "clamp"):
+    if np.dtype(dtype).kind == "c" and name in ("softmax", "clamp", "quaternion_normalize"):
         name = "normalize"
     options = dict(OPTIONS.get(name, {}))
     if name in ("normalize", "softmax", "clamp_norm"):
@@ -465,9 +465,9 @@ def random_away_from_zero(rng, shape):
 @pytest.mark.parametrize("dropout", [None, 0.4])
 @pytest.mark.parametrize("complex_rows", [False, True])
 @pytest.mark.parametrize("name", [None, *NAMED])
-@pytest.mark.parametrize("row", [(4,), (3, 2)])
+@pytest.mark.parametrize("row", [(4,), (2, 4)])
 def test_gradient_equals_differences_of_the_layer_with_the_same_mask(row, name, complex_rows, dropout):
-    if complex_rows and name in ("softmax", "clamp"):
+    if complex_rows and name in ("softmax", "clamp", "quaternion_normalize"):
         with pytest.raises(TypeError, match="allowed: real rows"):
             Embedding(5, shape=row, dtype=complex, normalizer=name, normalizer_kwargs=OPTIONS.get(name))
         return
@@ -537,7 +537,7 @@ def test_constrained_on_construction_on_reset_and_when_asked():
 
 
 @pytest.mark.parametrize("name", CONSTRAINERS)
-@pytest.mark.parametrize("row", [(4,), (3, 2)])
+@pytest.mark.parametrize("row", [(4,), (3, 4)])
 def test_constrainers_act_on_each_row_by_itself(name, row):
     layer = Embedding(6, shape=row, dtype=float, constrainer=name, constrainer_kwargs=OPTIONS.get(name), rng=0)
     raw = Embedding(6, shape=row, dtype=float, rng=0).weight
@@ -545,6 +545,7 @@ def test_constrainers_act_on_each_row_by_itself(name, row):
     by_hand = {
         "normalize": lambda: unit(raw),
         "complex_normalize": lambda: unit(pairs).reshape(raw.shape),
+        "quaternion_normalize": lambda: unit(raw),
         "clamp": lambda: np.minimum(np.maximum(raw, -0.4), 0.6),
         "clamp_norm": lambda: np.where(np.sqrt((raw**2).sum(axis=-1, keepdims=True)) < 0.9, raw, 0.9 * unit(raw)),
     }

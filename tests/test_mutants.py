@@ -15,11 +15,13 @@ import test_clip_and_project
 import test_embedding_bag
 import test_interactions
 import test_optimizers
+import test_projections
 import test_registries
+import test_regularizers
 import test_renorm
 import test_row_maps
 
-from npembed import embedding, kernels, losses, model, op, optimizers, renorm, rows
+from npembed import embedding, exact, kernels, losses, model, op, optimizers, regularizers, renorm, rows, touched
 from npembed.bags import arguments, embedding_bag_vjp, pool
 from npembed.gradcheck import check_vjp
 from npembed.interactions import complex_bilinear_vjp, distmult_vjp, rotate_vjp, transe_vjp
@@ -27,8 +29,10 @@ from npembed.kernels import plain
 from npembed.layer import EmbeddingBag
 from npembed.layer.table import Table
 from npembed.optimizers import adagrad, adam, clip, rowwise, rowwise_adagrad, sgd, sparse_adam
+from npembed.regularizers.power_sum import sum_powers_slope
 from npembed.row_maps import bounds, normalize_vjp, norms, softmax_vjp
-from npembed.row_maps.normalize import complex_normalize_vjp, over_eps, unit_vjp
+from npembed.row_maps.blocks import complex_normalize_vjp, quaternion_normalize_vjp
+from npembed.row_maps.normalize import over_eps, unit_vjp
 from npembed.rows import RowSparse
 
 # ---- killers
@@ -304,6 +308,44 @@ def bad_input():
         test_clip_and_project.test_bad_input_is_refused(*case)
 
 
+def charges():
+    """The literal numbers of all regularizers, and their special points."""
+    for case in test_regularizers.LITERALS:
+        test_regularizers.check_literal(*case)
+    test_regularizers.test_conventions_at_kinks()
+    test_regularizers.test_zero_rows_and_rows_of_extreme_size()
+    for dtype in (np.float32, np.complex128):
+        test_regularizers.test_nothing_costs_nothing((0, 3), dtype)
+        test_regularizers.test_nothing_costs_nothing((2, 0), dtype)
+    test_regularizers.test_exactly_at_the_limit_and_one_ulp_on_either_side((3, 4, 5), np.float64)
+    test_regularizers.test_a_single_entry_and_the_precision_of_the_rows()
+
+
+def sums():
+    """Sums in two floats against fractions; nothing and infinities too."""
+    for seed in range(12):
+        for n, spread in ((0, 0), (1, 3), (2, 0), (7, 40), (33, 3)):
+            for p in (1, 2):
+                test_projections.test_sums_in_two_floats.hypothesis.inner_test(seed, n, p, spread)
+    test_projections.test_rows_that_are_not_finite("normalize", np.float64, np.inf)
+
+
+def sides():
+    """On which side of a bound rows are, where only exact arithmetic can tell."""
+    for p in test_projections.ORDERS:
+        for seed in range(6):
+            for is_complex, d, size in ((False, 2, 1.0), (True, 1, 1e150), (False, 1, 1e-150), (True, 3, 1.0)):
+                test_projections.test_compare.hypothesis.inner_test(seed, p, is_complex, d, size)
+    for row, side in (
+        ([3.0, -4.0, 0.0], 0),
+        ([3.0, -4.0, 1e-170], 1),
+        ([3.0, 4j, 1e-170j], 1),
+        ([3.0, np.nextafter(4, 0), 0.0], -1),
+    ):
+        x = np.array([row])
+        assert exact.compare(x, *norms.scaled(x, 2, (1,), careful=True), 5.0, 2, (1,)).tolist() == [[side]]
+
+
 def of(*names):
     """For each name the literal numbers of its vjp, then its gradient checks, then single precision, then its own literal numbers."""
     vjps = [functools.partial(literals, f"{name}_vjp") for name in names]
@@ -318,6 +360,7 @@ TARGETS = {
     unit_vjp: [*of("normalize", "clamp_norm"), extremes],
     over_eps: [*of("normalize", "clamp_norm"), extremes],
     complex_normalize_vjp: of("complex_normalize"),
+    quaternion_normalize_vjp: of("quaternion_normalize"),
     bounds.clamp_vjp: [*of("clamp"), test_row_maps.test_clamp_keeps_nan_and_cuts_infinity],
     bounds.clamp_norm_vjp: [*of("clamp_norm"), extremes],
     softmax_vjp: of("softmax"),
@@ -367,8 +410,18 @@ TARGETS = {
     clip.total_norm: [clipping],
     optimizers.project_state_: [projecting, bad_input],
     optimizers.others_at_rest: [few_rows, bad_input],
-    embedding.post_step_rows_: [few_rows],
+    touched.post_step_rows_: [few_rows],
     op.unbroadcast: [broadcasting],
+    regularizers.lp_vjp: [charges, *of("lp")],
+    regularizers.power_sum_vjp: [charges, *of("power_sum")],
+    sum_powers_slope: [charges, *of("power_sum", "norm_limit")],
+    regularizers.norm_limit_vjp: [charges, *of("norm_limit")],
+    regularizers.orthogonality_vjp: [charges, *of("orthogonality")],
+    regularizers.combined_vjp: [charges, *of("combined")],
+    exact.squares: [sums],
+    exact._two_sum: [sums],
+    exact._fractions: [sides],
+    exact._digits: [sides],
 }
 """Each function that a gradient is made of, and what is run against its mutants, the quick ones first."""
 
@@ -385,11 +438,9 @@ EQUIVALENT = {
         ("0.0 -> -1", "np.where", "what stands where it is not small is read by nobody"),
         ("1.0 -> 2.0", "np.where", "for eps = 0 nothing is small, so it divides what nobody reads"),
     ],
-    "complex_normalize_vjp": [("z / length -> -(z / length)", "u = z / length", "u comes twice: -u times -u")],
     "clamp_norm_vjp": [
         ("wide(g) -> g", "unit_vjp(wide(g)", WIDE),
-        ("wide(g) -> g", "return np.where(inside", "np.where takes the wider dtype of its branches"),
-        ("n < eps -> n <= eps", "#2", "the inner one only says where the outer one may read"),
+        ("wide(g) -> g", "return np.where(side", "np.where takes the wider dtype of its branches"),
     ],
     "softmax_vjp": [("wide(g) -> g", "g = wide(g)", WIDE)],
     "transe_vjp": [
@@ -444,6 +495,39 @@ EQUIVALENT = {
         ("fused(b, a.dtype.type(weight) - 1, b - a)", "arguments 1 and 2 swapped", "a product, rounded with the sum"),
     ],
     "_adam": [("fused(b2 * v, (1 - b2) * g, g)", "arguments 1 and 2 swapped", "a product, rounded with the sum")],
+    "complex_normalize_vjp": [
+        ("_pairs('complex_normalize_vjp', 'x'", "arguments 0 and 1 swapped", "names, for an error"),
+        ("_pairs('complex_normalize_vjp', 'g'", "arguments 0 and 1 swapped", "names, for an error"),
+    ],
+    "quaternion_normalize_vjp": [
+        ("_fours('quaternion_normalize_vjp', 'x'", "arguments 0 and 1 swapped", "names, for an error"),
+        ("_fours('quaternion_normalize_vjp', 'g'", "arguments 0 and 1 swapped", "names, for an error"),
+    ],
+    "lp_vjp": [("1 -> 2", "share = np.full", "of no norms there is no entry")],
+    "_fractions": [
+        ("[Fraction(v.real)", "always the first", "computed, but not looked at"),
+        ("1 -> 0", "squared =", "computed, but not looked at"),
+        ("length - Fraction(bound)", "times 2", "the sign alone counts"),
+        ("length - Fraction(bound)", "times 1.001", "the sign alone counts"),
+        ("(difference > 0) - (difference < 0)", "times 1.001", "it becomes a whole number"),
+    ],
+    "_digits": [
+        ("Context(prec=60, traps=[]) -> Context(prec=60)", "without traps", "nothing here overflows"),
+        ("60 -> 61", "plus 1", "more digits than are compared"),
+        ("60 -> 59", "minus 1", "more digits than are compared"),
+        ("sum(", "times 2", "the sign alone counts"),
+        ("abs(difference) < Decimal('1e-50')", "LtE", "no difference is 1e-50"),
+        ("difference > 0", "GtE", "zero has gone before"),
+    ],
+    "squares": [
+        ("np.errstate(invalid='ignore') -> np.errstate()", "without invalid", "the caller has it off"),
+        ("134217729.0 * x -> -(134217729.0 * x)", "minus", "splits in two as well"),
+        ("134217729.0 * x -> 134217729.0 * x * 2", "times 2", "splits in two as well"),
+        ("134217729.0 * x -> 134217729.0 * x * 1.001", "times 1.001", "splits in two as well"),
+        ("134217729.0 -> 134217730.0", "plus 1", "splits in two as well"),
+        ("134217729.0 -> 134217728.0", "minus 1", "splits in two as well"),
+    ],
+    "power_sum_vjp": [("1 -> 2", "share = check.cotangent", "of no sums there is no entry")],
     "unbroadcast": [("n == 1 and d.shape[i] != 1 -> n == 1", "[n == 1 alone]", "the sum over an axis of size 1 changes nothing")],
 }
 """Mutants that compute the same, by function: how the name begins, something else in it, and why. Each means exactly one mutant."""

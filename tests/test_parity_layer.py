@@ -112,6 +112,20 @@ def test_f2_constrainers_under_compat(shape, name, dtype):
     assert_close(layer.weight, array(reference()), PYKEEN_NORMALIZED)
 
 
+@pytest.mark.parametrize(
+    "about", [{"constrainer": "clamp_norm", "constrainer_kwargs": {"maxnorm": 1e-9, "dim": -1}}, {"dtype": np.complex64}]
+)
+def test_short_rows_under_compat(about):
+    """PyKEEN divides what is shorter than the machine epsilon by it; without compat, such rows end on the sphere too."""
+    about = {"constrainer": "complex_normalize", "initializer": "constant", "initializer_kwargs": {"val": 3e-9}, **about}
+    shape, dtype = (2, 4), about.pop("dtype", np.float32)
+    _, reference = both(shape, 0, dtype, **about)
+    layer, right = (Embedding(*shape, dtype=dtype, compat=compat, **about) for compat in ("pykeen", None))
+    theirs = array(reference())
+    assert_close(layer.weight, theirs, PYKEEN_NORMALIZED)
+    assert np.abs(right.weight).min() > 2 * np.abs(theirs).max()
+
+
 @pytest.mark.parametrize("name", ["normalize", "clamp_norm"])
 def test_constrainers_along_a_named_axis(name):
     about = {"constrainer": name, "constrainer_kwargs": {**OPTIONS.get(name, {}), "dim": -1}}

@@ -17,6 +17,12 @@ result it may be more, since ``g - s <g, u>`` cancels by nature."""
 ROW_MAP_VJP_FLOAT32 = 1.0
 """Backward in float32, relative to the same: rounded once, with room for a result that is somewhat longer than ``|g| / |x|``."""
 
+STEPPED_INSIDE = 1.0
+"""What comes on top for `clamp_norm`: a row that rounding has carried over the bound is stepped inside, each entry by an ulp."""
+
+STEPPED_INSIDE_OTHER_P = 21.0
+"""The same where to tell inside from outside takes many digits (p = 1.5, moduli added up): the aim is 20 machine epsilons short."""
+
 # ---- against torch and PyKEEN, which compute in the dtype of the table
 
 TORCH_FLOAT64 = {"rtol": 1e-12, "atol": 1e-13}

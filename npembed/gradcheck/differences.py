@@ -18,6 +18,8 @@ STEPS = (1e-3, 1e-4, 1e-5, 1e-6)  # relative to the size of an argument; smaller
 class GradientError(AssertionError):
     """A gradient that the forward pass contradicts."""
 
+    __module__ = "npembed.gradcheck"  # the name by which it is imported
+
 
 class Report(NamedTuple):
     """What `check_vjp` found: entries that agree, entries at a kink, and the largest disagreement, as a share of the largest entry."""

@@ -66,7 +66,7 @@ def others_at_rest(optimizer, options=None):
     """Whether a step of this optimizer leaves rows without a gradient where they are.
 
     Then a constrainer that looks at each row by itself needs to see the rows with a gradient alone, see
-    `npembed.embedding.post_step_rows_`. So it is for plain SGD, for Adagrad (row-wise too) without weight decay, and for every
+    `npembed.touched.post_step_rows_`. So it is for plain SGD, for Adagrad (row-wise too) without weight decay, and for every
     optimizer that is "lazy" or decays on touch; momentum, moments and weight decay move every row of a "dense" one.
 
     Parameters
