@@ -67,11 +67,5 @@ def _as_torch(rows, max_norm, p):
 
 
 def _within(rows, max_norm, p):
-    """`rows` with the longer ones on the ball; where rounding left one an ulp outside, each entry goes one towards zero."""
-    rows = rows.copy()
-    long = norm(wide(rows), p=p) > max_norm
-    rows[long] = clamp_norm(rows[long], maxnorm=max_norm, p=p, eps=0)
-    while (beyond := norm(wide(rows), p=p) > max_norm).any():
-        parts = rows[beyond].view(rows.real.dtype)
-        rows[beyond] = np.nextafter(parts, np.zeros_like(parts)).view(rows.dtype)
-    return rows
+    """`rows`, the longer ones projected onto the ball; those with a NaN have no length."""
+    return np.where(np.isnan(rows).any(axis=1, keepdims=True), rows, clamp_norm(rows, maxnorm=max_norm, p=p))

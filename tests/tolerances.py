@@ -117,12 +117,12 @@ WEIGHT_GRADIENT = 4.0
 
 # ---- max_norm
 
-RENORMED_BEYOND = 2.0**-50
-"""Relative: whether a row is beyond the bound is read off its norm in float64, a sum of some ten terms and a root."""
+RENORMED_BEYOND = 1e-70
+"""Relative: mpmath's own rounding of a norm. No row is beyond the bound."""
 
-RENORMED = 8.0
-"""In eps of the bound: a row is divided by its norm and multiplied by the bound, and may step inside by an ulp or two then; the
-norm for p = 1.5 takes two `pow` for each entry."""
+RENORMED = 24.0
+"""In eps of the bound, how far inside a row may end: it is divided by its norm and multiplied by the bound, and steps inside by a few
+ulps then; for p = 1.5, whose norm takes two `pow` for each entry, by up to 21 in double precision."""
 
 TORCH_SHORT = {"rtol": 1e-6, "atol": 2e-5}
 """torch leaves rows short of the bound by 1e-7 of a norm of half or more; then up to 40 rows of a few units each are added."""
