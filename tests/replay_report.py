@@ -5,7 +5,8 @@ one ulp more in a gradient. At a kink it is not. TransE with p = 1 takes the sig
 pair misses its margin; Adagrad and Adam divide a gradient by its own size, so that the first step goes by its sign, even that of a sum
 which is zero but for rounding. Where one ulp decides, the two runs take different branches, and from there on they are two runs. This
 names the first such decision. Where there is none, the measure is how far PyKEEN parts from itself when each initial weight moves by
-one ulp.
+one ulp; or, where a gradient cancels to rounding (for p = 1 it is a sum of signs, which no ulp in a weight changes), when each gradient is
+rounded differently.
 
 Wants torch and PyKEEN: ``python tests/replay_report.py '{"dataset": "nations", "model": "transe", "seed": 3, "epochs": 20, "dim": 50,
 "batch_size": 256, "lr": 1.0}'`` (see `replays` for the words).
@@ -199,12 +200,13 @@ def lcwa_pairs(batch, scores):
     return pairs
 
 
-def own_divergence(case, run, nudges=NUDGES):
-    """How far PyKEEN's losses and mean rank move from those of `run` when each of its initial weights moves by one ulp; at most.
+def own_divergence(case, run, what="weights", nudges=NUDGES):
+    """How far PyKEEN's losses and mean rank move from those of `run` when each of its initial weights moves by one ulp (or each gradient
+    is rounded differently); at most.
 
     A loss is a float32 number there; where none moves by as much as one ulp, one ulp is what is known.
     """
-    others = [replays.pykeen_run(case, nudge=nudge) for nudge in nudges]
+    others = [replays.pykeen_run(case, nudge=nudge, what=what) for nudge in nudges]
     moved = [float(np.abs(np.subtract(other["losses"], run["losses"])).max()) for other in others]
     return {
         "losses": max([*moved, float(np.spacing(np.float32(max(run["losses"]))))]),
@@ -220,8 +222,9 @@ def main(words):
     print(f"mean rank: {found.here['mean_rank']:.5f} here, {found.there['mean_rank']:.5f} in PyKEEN")
     for said, place in (("first decided differently", found.branch), ("tables part by more than 1e-5", found.parted)):
         print(f"{said}: {f'epoch {place.epoch}, batch {place.batch}: {place.words}' if place else 'nowhere'}")
-    own = own_divergence(case, found.there)
-    print(f"PyKEEN against itself, weights moved by one ulp: losses {own['losses']:.2g}, mean rank {own['mean_rank']:.2g}")
+    for what, said in (("weights", "weights moved by one ulp"), ("gradients", "gradients rounded differently")):
+        own = own_divergence(case, found.there, what)
+        print(f"PyKEEN against itself, {said}: losses {own['losses']:.2g}, mean rank {own['mean_rank']:.2g}")
 
 
 if __name__ == "__main__":

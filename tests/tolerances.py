@@ -98,8 +98,9 @@ REPLAY_DIVERGENCE = 10
 """Elsewhere (Adam): how many times further than PyKEEN moves from itself when its initial weights move by one ulp. Each side rounds
 at every step, not at the first alone; a decision that is near enough to turn turns under either."""
 
-REPLAY_NOISE = 1e-3
-"""Entries of two gradients that differ by more than this of themselves are sums that cancel to rounding: others agree to 1e-5."""
+REPLAY_NOISE = 1e-2
+"""Entries of two gradients that differ by more than this of themselves are sums that cancel to rounding: others agree to 1e-5, or
+step alike, since Adagrad and Adam divide by their size."""
 
 PRINTED_RUN = {"losses": 0.6e-5, "metrics": 0.51e-4, "norms": 0.51e-3}
 """Losses, metrics and row norms that `peers.md` gives to five, four and three decimals: half a unit in the last, and what a replay is

@@ -2,7 +2,8 @@
 
 Needs torch and PyKEEN; the test that reads the file does not. Run as ``PYTHONPATH=. python tests/golden/make_replays_pykeen.py`` in the
 project's folder. For runs with kinks it holds after how many epochs the replay parts from PyKEEN, where and why (see `replay_report`);
-for those that part, and for Adam, how far PyKEEN parts from itself when its initial weights move by one ulp.
+for those that part, and for Adam, how far PyKEEN parts from itself when its gradients are rounded differently, or its initial weights
+move by one ulp.
 """
 
 import itertools
@@ -54,12 +55,14 @@ def entry(case):
     """What is kept of a case."""
     found = replay_report.report(case)
     kept = {"case": case, "run": {name: np.asarray(value).tolist() for name, value in found.there.items()}}
-    if not replays.is_smooth(case) and case.get("optimizer") != "adam":
+    if replays.kind(case) == "kinked":
         kept["agree"] = found.agree
         for name in ("branch", "parted"):
             place = getattr(found, name)
             kept[name] = place and place._asdict()
-    if case.get("optimizer") == "adam" or kept.get("agree", case["epochs"]) < case["epochs"]:
+        if found.agree < case["epochs"]:
+            kept["own_divergence"] = replay_report.own_divergence(case, found.there, "gradients")
+    if replays.kind(case) == "adam":
         kept["own_divergence"] = replay_report.own_divergence(case, found.there)
     return kept
 
