@@ -62,10 +62,11 @@ def report(case):
         if branch is None:
             moved = [np.abs(a - b).max(axis=1) for a, b in zip(ours.gradients[i], theirs.gradients[i], strict=True)]
             words = decision(case, models, batch, ours.tables[i], theirs.tables[i], moved)
-            words = words or direction(case, ours.gradients[i], theirs.gradients[i])
             branch = Place(*at, words) if words else None
         if parted is None and (words := difference(ours.tables[i + 1], theirs.tables[i + 1])):
             parted = Place(*at, words)
+            if branch is None and (words := direction(case, ours, theirs, i)):
+                branch = Place(*at, words)
         if branch and parted:
             break
     agree = min([place.epoch - 1 for place in (branch, parted) if place], default=case["epochs"])
@@ -83,13 +84,15 @@ def difference(ours, theirs):
     return f"{('entities', 'relations')[worst]}[{row}, {column}] = {a} here, {b} in PyKEEN"
 
 
-def direction(case, ours, theirs):
-    """The first entry of a gradient that is rounding alone, for an optimizer that goes by its sign; in words, or None."""
+def direction(case, ours, theirs, i):
+    """The first entry that parts in batch i because its gradient is rounding alone, for an optimizer that goes by its sign; in words."""
     if case.get("optimizer", "sgd") == "sgd":
         return None
-    for name, *pair in zip(("entities", "relations"), ours, theirs, strict=True):
-        a, b = (np.stack([x.real, x.imag], -1) for x in pair)
-        parted = np.argwhere(np.abs(a - b) > REPLAY_NOISE * np.maximum(np.abs(a), np.abs(b)))
+    for name, *pair, here, there in zip(
+        ("entities", "relations"), ours.gradients[i], theirs.gradients[i], ours.tables[i + 1], theirs.tables[i + 1], strict=True
+    ):
+        a, b, x, y = (np.stack([v.real, v.imag], -1) for v in (*pair, here, there))
+        parted = np.argwhere((np.abs(x - y) > REPLAY_LOSS) & (np.abs(a - b) > REPLAY_NOISE * np.maximum(np.abs(a), np.abs(b))))
         if len(parted):
             place = tuple(parted[0])
             return f"the gradient of {name}[{place[0]}, {place[1]}] is {a[place]:.2g} here, {b[place]:.2g} in PyKEEN"

@@ -10,15 +10,20 @@ import mutants
 import naive
 import numpy as np
 import pytest
+import test_gradients
 import test_interactions
+import test_loops
 import test_optimizers
 import test_registries
+import test_regularizers
 import test_row_maps
+import test_training
 
-from npembed import embedding, kernels, losses, model, op, optimizers, rows
+from npembed import embedding, kernels, losses, model, op, optimizers, regularizers, rows, training
 from npembed.gradcheck import check_vjp
 from npembed.interactions import complex_bilinear_vjp, distmult_vjp, rotate_vjp, transe_vjp
 from npembed.kernels import plain
+from npembed.model import gradients as gradients_of_a_batch
 from npembed.optimizers import adagrad, adam, sgd
 from npembed.row_maps import bounds, normalize_vjp, norms, softmax_vjp
 from npembed.row_maps.normalize import complex_normalize_vjp, over_eps, unit_vjp
@@ -156,6 +161,28 @@ def rotations():
     test_interactions.test_cheaper_is_what_has_fewer_numbers()
 
 
+def in_blocks():
+    """LCWA scored in blocks of two candidates."""
+    for target in model.PAIRS:
+        with pytest.MonkeyPatch.context() as patched:
+            test_gradients.test_blocks_change_roundings_and_no_more(patched, target, 24)
+
+
+def lengths():
+    """Charges and precision of the regularizer, for every dtype."""
+    for dtype in (np.float32, np.complex128):
+        test_regularizers.test_the_precision_is_that_of_the_rows(dtype)
+    test_regularizers.test_rows_whose_squares_overflow()
+    test_regularizers.test_no_rows_cost_nothing()
+
+
+BATCHES = [
+    functools.partial(test_gradients.test_a_negative_that_does_not_count_is_not_looked_up, "softplus"),
+    functools.partial(test_gradients.test_gradient_with_negatives_left_out, "softplus"),
+    test_gradients.test_each_lookup_is_charged_for,
+    functools.partial(test_gradients.test_all_count_and_none_counts, "margin_ranking"),
+]
+QUESTIONS = [functools.partial(test_gradients.test_gradient_of_lcwa_entry_by_entry, target) for target in model.PAIRS]
 DESCENTS = [
     test_optimizers.test_sgd_by_hand,
     test_optimizers.test_adagrad_by_hand,
@@ -190,7 +217,20 @@ TARGETS = {
     embedding.lookup_vjp: of("lookup"),
     embedding.transform_vjp: of("transform"),
     model.score_vjp: [whole_model, *of("score")],
-    model.loss_and_gradients: [whole_model],
+    model.loss_and_gradients: [whole_model, *BATCHES],
+    model.lcwa_loss_and_gradients: [test_gradients.test_lcwa_by_hand, *QUESTIONS, in_blocks],
+    gradients_of_a_batch._charged: [
+        test_gradients.test_each_lookup_is_charged_for,
+        test_registries.test_the_loss_of_the_whole_model_by_hand,
+        QUESTIONS[0],
+    ],
+    embedding.penalty_vjp: of("penalty"),
+    regularizers.lp_vjp: [test_regularizers.test_conventions_at_kinks, lengths, *of("lp")],
+    training.LCWA.batch: [functools.partial(test_loops.test_what_an_lcwa_batch_holds, target) for target in model.PAIRS],
+    training.SLCWA.batch: [
+        test_loops.test_bernoulli_and_filtered_written_out,
+        functools.partial(test_training.test_two_epochs_are_the_loop_written_out, "sgd", {}),
+    ],
     complex_bilinear_vjp: [rotations, *of("complex_bilinear")],
     rotate_vjp: [rotations, *of("rotate")],
     optimizers.sgd_: [descent, *DESCENTS],
@@ -233,10 +273,19 @@ EQUIVALENT = {
     "distmult_vjp": [("wide(g) -> g", "g = wide(g)", WIDE)],
     "gather_vjp": [("1 -> 2", "ids.reshape(-1)", "NumPy reads any negative size as the one to be found")],
     "loss_and_gradients": [
-        ("0 -> -1", "score_vjp(dtrue[:, 0], entities, ...  #1", "there is one column"),
-        ("1 -> 2", "flat = negatives.reshape(-1, 3)", "NumPy reads any negative size as the one to be found"),
-        ("1 -> 2", "dfalse.reshape(-1), e...  #1", "NumPy reads any negative size as the one to be found"),
+        ("0 -> -1", "first, second = ", "there is one column"),
+        ("1 -> 2", "flat, counts = (negatives.reshape(-1, 3)", "NumPy reads any negative size as the one to be found"),
+        ("(first, second)", "elements 0 and 1 swapped", "a + b = b + a"),
+        ("(a, b)", "elements 0 and 1 swapped", "a + b = b + a"),
+        ("zip(first, second, strict=True)", "arguments 0 and 1 swapped", "a + b = b + a"),
+        ("zip(first, second, strict=True)", "without strict", "there are two of each"),
+        ("zip(lookups, (dtrue[:, 0], dfalse[counts]), strict=True)", "without strict", "there are two of each"),
     ],
+    "_charged": [
+        ("((0, h), (1, r), (0, t))", "elements 0 and 1 swapped", "charged for in another order"),
+        ("((0, h), (1, r), (0, t))", "elements 1 and 2 swapped", "charged for in another order"),
+    ],
+    "lp_vjp": [("1 -> 2", "share = np.full", "it divides nothing, where there are no rows")],
     "margin_ranking_vjp": [("1 -> 2", "d = check.cotangent", "0 / 2 = 0 / 1")],
     "complex_bilinear_vjp": [("wide(g) -> g", "g = wide(g)", WIDE)],
     "sgd_": [
@@ -268,7 +317,7 @@ def kernels_in_python(monkeypatch):
     monkeypatch.setattr(kernels, "machine", lambda backend: plain)
 
 
-@pytest.mark.parametrize("function", TARGETS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("function", TARGETS, ids=lambda f: f.__qualname__)
 def test_every_mutant_dies(function):
     killers = TARGETS[function]
     for killer in killers:

@@ -146,13 +146,14 @@ def test_what_decides_is_named():
     found = replay_report.decision(case, models, batch, tables, other, much)
     assert re.fullmatch(r"\(\d+, \d+, \d+\) against \(\d+, \d+, \d+\) misses its margin by \S+ here, \S+ in PyKEEN", found)
     assert str(int(r)) in found
-    moved = [gradient.copy() for gradient in trail.gradients[0]]
-    assert replay_report.direction({**case, "optimizer": "adam"}, moved, trail.gradients[0]) is None
-    moved[1][3, 2] = 1e-9
-    kept = [trail.gradients[0][0], trail.gradients[0][1].copy()]
-    kept[1][3, 2] = -2e-9
-    assert replay_report.direction(case, moved, kept) is None
-    found = replay_report.direction({**case, "optimizer": "adam"}, moved, kept)
+    ours, theirs = (replays.Trail(*[[[array.copy() for array in step] for step in part[:2]] for part in trail[:2]], []) for _ in range(2))
+    adam = {**case, "optimizer": "adam"}
+    assert replay_report.direction(adam, ours, theirs, 0) is None
+    ours.gradients[0][1][3, 2], theirs.gradients[0][1][3, 2] = 1e-9, -2e-9
+    assert replay_report.direction(adam, ours, theirs, 0) is None  # which is without effect
+    theirs.tables[1][1][3, 2] += 0.1
+    assert replay_report.direction(case, ours, theirs, 0) is None
+    found = replay_report.direction(adam, ours, theirs, 0)
     assert found == "the gradient of relations[3, 2] is 1e-09 here, -2e-09 in PyKEEN"
 
 
