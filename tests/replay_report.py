@@ -184,7 +184,7 @@ def side_there(model, ids, masks, tables):
 
 
 def slcwa_pairs(batch, scores):
-    """For each pair that margin ranking compares: where the true and the corrupted score stand (part, places), and by how much it misses."""
+    """The pairs that margin ranking compares: where their true and their corrupted scores stand (part, places), and their gaps."""
     _, negatives, keep = batch
     keep = np.ones(negatives.shape[:2], bool) if keep is None else keep
     row = np.nonzero(keep)[0]

@@ -112,9 +112,7 @@ def our_run(case, trail=None):
     if trail is not None:
         del trail.batches[: -len(trail.tables) + 1]  # those of the probing run
         del model._masks  # evaluation is nothing to be noted
-    found = evaluate(
-        model, data.testing.mapped_triples, known=[data.training.mapped_triples, data.validation.mapped_triples]
-    )
+    found = evaluate(model, data.testing.mapped_triples, known=[data.training.mapped_triples, data.validation.mapped_triples])
     return {
         "losses": [epoch.loss for epoch in epochs],
         "mean_rank": metric(found, "mr"),
@@ -193,7 +191,10 @@ def pykeen_gradients(model):
     tables = pykeen_tables(model)
     sides = model.entity_representations[0], model.relation_representations[0]
     grads = [side._embeddings.weight.grad for side in sides]
-    grads = [np.zeros(side._embeddings.weight.shape, np.float32) if g is None else g.numpy().copy() for side, g in zip(sides, grads)]
+    grads = [
+        np.zeros(side._embeddings.weight.shape, np.float32) if g is None else g.numpy().copy()
+        for side, g in zip(sides, grads, strict=True)
+    ]
     return [grad.view(table.dtype).reshape(table.shape) for grad, table in zip(grads, tables, strict=True)]
 
 
@@ -254,7 +255,9 @@ def pykeen_run(case, trail=None, nudge=None, what="weights"):
 
     model.reset_parameters_, model.post_parameter_update = watched_reset, watched_constrain
     with quick_collection():
-        losses = loop.train(triples_factory=data.training, num_epochs=case["epochs"], batch_size=case["batch_size"], use_tqdm=False)
+        losses = loop.train(
+            triples_factory=data.training, num_epochs=case["epochs"], batch_size=case["batch_size"], use_tqdm=False
+        )
     found = RankBasedEvaluator().evaluate(
         model=model, mapped_triples=data.testing.mapped_triples, use_tqdm=False, batch_size=64,
         additional_filter_triples=[data.training.mapped_triples, data.validation.mapped_triples],

@@ -18,7 +18,11 @@ COLUMNS = ("head", "relation", "tail")
 POSITIVES = np.array([[0, 0, 4], [4, 1, 0], [2, 1, 2]])
 NEGATIVES = np.array([[[1, 0, 4], [0, 0, 0]], [[4, 1, 3], [2, 1, 0]], [[2, 1, 4], [4, 1, 2]]])
 KEEP = np.array([[True, False], [True, True], [False, True]])
-GIVEN = {"head": np.array([[0, 4], [1, 1], [1, 1]]), "relation": np.array([[0, 4], [4, 0], [2, 2]]), "tail": np.array([[0, 0], [4, 1], [0, 1]])}
+GIVEN = {
+    "head": np.array([[0, 4], [1, 1], [1, 1]]),
+    "relation": np.array([[0, 4], [4, 0], [2, 2]]),
+    "tail": np.array([[0, 0], [4, 1], [0, 1]]),
+}
 LP = REGULARIZERS["lp"]
 
 
@@ -52,7 +56,9 @@ def lcwa(rng, target, loss, interaction, dtype=float, normalizers=(None, None), 
         scores = np.zeros(labels.shape)
         for row, column in np.ndindex(labels.shape):
             ids = dict(zip(PAIRS[target], pairs[row], strict=True)) | {target: column}
-            mask = [m if m is None else m[column][None] if name == target else m[row] for name, m in zip(COLUMNS, masks, strict=True)]
+            mask = [
+                m if m is None else m[column][None] if name == target else m[row] for name, m in zip(COLUMNS, masks, strict=True)
+            ]
             scores[row, column] = score(*tables, *([ids[name]] for name in COLUMNS), masks=mask, **settings)[0]
         return loss.forward(scores, labels=labels) + charge(tables, [lookups(target, pairs)], normalizers, regularizers)
 
@@ -144,14 +150,20 @@ def test_blocks_change_roundings_and_no_more(monkeypatch, target, block):
         tables = naive.rows(rng, (5, 4), dtype), naive.rows(rng, (2, 4), dtype)
         sizes = {"head": (5, 4), "relation": (2, 4), "tail": (5, 4)}
         masks = tuple(
-            rng.choice([0.0, 2.0, 1.25], sizes[name] if name == target else (3, 1, 4)).astype(tables[0].real.dtype) for name in COLUMNS
+            rng.choice([0.0, 2.0, 1.25], sizes[name] if name == target else (3, 1, 4)).astype(tables[0].real.dtype)
+            for name in COLUMNS
         )
         regularizers = LP.bind(weight=0.3), LP.bind(weight=0.2)
-        about = {"loss": LCWA_LOSSES["softplus"], "interaction": INTERACTIONS[interaction], "masks": masks, "regularizers": regularizers}
+        about = {
+            "loss": LCWA_LOSSES["softplus"],
+            "interaction": INTERACTIONS[interaction],
+            "masks": masks,
+            "regularizers": regularizers,
+        }
         batch = *tables, GIVEN[target], labels_for(rng, target)
         whole = lcwa_loss_and_gradients(*batch, target=target, **about)
         seen = []
-        counting = Op(lambda *hrt, f=about["interaction"]: seen.append(1) or f.forward(*hrt), about["interaction"].vjp)
+        counting = Op(lambda *hrt, f=about["interaction"], seen=seen: seen.append(1) or f.forward(*hrt), about["interaction"].vjp)
         with monkeypatch.context() as patched:
             patched.setattr(npembed.model.gradients, "BLOCK", block)
             loss, *gradients = lcwa_loss_and_gradients(*batch, target=target, **{**about, "interaction": counting})
@@ -161,7 +173,9 @@ def test_blocks_change_roundings_and_no_more(monkeypatch, target, block):
         for side, (gradient, expected) in enumerate(zip(gradients, whole[1:], strict=True)):
             a, b = gradient.to_dense(), expected.to_dense()
             np.testing.assert_allclose(a, b, rtol=0, atol=SUMMED_IN_BLOCKS * np.finfo(a.real.dtype).eps * np.abs(b).max())
-            kept = {"relation": (1, [0, 1]), "head": (0, [0, 2, 3]), "tail": (0, [1, 2, 3])}[target]  # in no pair as the same kind
+            kept = {"relation": (1, [0, 1]), "head": (0, [0, 2, 3]), "tail": (0, [1, 2, 3])}[
+                target
+            ]  # in no pair as the same kind
             if side == kept[0]:
                 assert naive.same_bits(a[kept[1]], b[kept[1]])
 
@@ -253,9 +267,15 @@ def test_each_lookup_is_charged_for():
     np.testing.assert_allclose(dentities.to_dense()[:, 0], shares, rtol=SAME_SCORE)
     np.testing.assert_allclose(drelations.to_dense()[:, 0], [10 * (1 / 3 + 2 / 6), 10 * (2 / 3 + 4 / 6)], rtol=SAME_SCORE)
     value, dentities, drelations = lcwa_loss_and_gradients(
-        entities, relations, [[0, 1], [2, 1]], np.ones((2, 5)), **{**about, "loss": Op(lambda s, labels: 0.0, lambda g, s, labels: 0 * s)}
+        entities,
+        relations,
+        [[0, 1], [2, 1]],
+        np.ones((2, 5)),
+        **{**about, "loss": Op(lambda s, labels: 0.0, lambda g, s, labels: 0 * s)},
     )
-    np.testing.assert_allclose(value, (1 + 4) / 2 + 31 / 5 + 10 * 5, rtol=SAME_SCORE)  # candidates are looked up once for all pairs
+    np.testing.assert_allclose(
+        value, (1 + 4) / 2 + 31 / 5 + 10 * 5, rtol=SAME_SCORE
+    )  # candidates are looked up once for all pairs
     np.testing.assert_allclose(dentities.to_dense()[:, 0], [0.5 + 0.2, 0.2, 0.5 + 0.2, 0.2, 0.2], rtol=SAME_SCORE)
     assert drelations.rows.tolist() == [1]
     np.testing.assert_allclose(drelations.values, [[10.0]], rtol=SAME_SCORE)

@@ -160,7 +160,9 @@ def test_entity_row_norms():
 def test_rows_are_named_when_a_loss_is_not_finite(loop):
     model = small(entity_constrainer=None, relation_regularizer=None)
     model.layers[0].weight[[2, 9]] = np.nan
-    with pytest.raises(FloatingPointError, match=r"fit: loss = nan in epoch 4, batch 1: entity rows 2, 9 are not finite; allowed: a"):
+    with pytest.raises(
+        FloatingPointError, match=r"fit: loss = nan in epoch 4, batch 1: entity rows 2, 9 are not finite; allowed: a"
+    ):
         list(fit(model, NATIONS.mapped_triples, epochs=1, lr=0.1, loop=loop, done=3))
     model = small(entity_constrainer=None, relation_regularizer=None)
     model.layers[0].weight[3], model.layers[1].weight[:] = 1e20, 1e20

@@ -84,6 +84,25 @@ def test_a_run_drawn_at_random(model, dataset, seed):
     compare(replays.draw(rng, dataset, model))
 
 
+EDGES = [
+    {"batch_size": 2000},  # more than there are
+    {"batch_size": 1592, "dropout": 0.2},  # all of them: the probing run has one batch
+    {"batch_size": 1591, "dropout": 0.2},  # all but one
+    {"batch_size": 796, "dropout": 0.2},  # two batches
+    {"batch_size": 796, "loop": "lcwa"},
+    {"batch_size": 471, "loop": "lcwa", "dropout": 0.3},
+    {"batch_size": 37, "dim": 1},
+    {"batch_size": 300, "dim": 1, "model": "complex"},
+    {"batch_size": 300, "dim": 1, "model": "rotate"},
+    {"batch_size": 300, "model": "transe", "p": 3, "seed": 2**32 - 1},
+]
+
+
+@pytest.mark.parametrize("edge", EDGES, ids=str)
+def test_a_run_at_the_edge(edge):
+    compare({"dataset": "nations", "model": "distmult", "epochs": 2, "dim": 4, "lr": 0.5, "seed": 11, **edge})
+
+
 @pytest.mark.parametrize("name", list(RUNS) if NIGHTLY else list(RUNS)[1::9])
 def test_the_golden_file_is_what_pykeen_gives_today(name):
     entry = RUNS[name]
@@ -109,7 +128,9 @@ def test_where_a_run_parts_is_located():
             continue
         assert off[: found.agree].max(initial=0) <= REPLAY_LOSS
         assert off.max() > REPLAY_LOSS
-        named = re.fullmatch(r"\(h \+ r - t\)\[(\d+)\] of \((\d+), (\d+), (\d+)\) is (\S+) here, (\S+) in PyKEEN", found.branch.words)
+        named = re.fullmatch(
+            r"\(h \+ r - t\)\[(\d+)\] of \((\d+), (\d+), (\d+)\) is (\S+) here, (\S+) in PyKEEN", found.branch.words
+        )
         column, h, r, t = map(int, named.groups()[:4])
         here, there = map(float, named.groups()[4:])
         assert np.sign(here) != np.sign(there)
@@ -133,7 +154,7 @@ def test_what_decides_is_named():
     batch, tables = trail.batches[0], trail.tables[0]
     much = [np.full(14, np.inf), np.full(55, np.inf)]
     assert replay_report.decision(case, models, batch, tables, tables, much) is None
-    (h, r, t), (negative,) = batch[0][0][5], batch[0][1][5]
+    h, r, t = batch[0][0][5]
     other = [table.copy() for table in tables]
     gap = tables[0][h] + tables[1][r] - tables[0][t]
     column = int(np.abs(gap).argmin())
@@ -146,7 +167,9 @@ def test_what_decides_is_named():
     found = replay_report.decision(case, models, batch, tables, other, much)
     assert re.fullmatch(r"\(\d+, \d+, \d+\) against \(\d+, \d+, \d+\) misses its margin by \S+ here, \S+ in PyKEEN", found)
     assert str(int(r)) in found
-    ours, theirs = (replays.Trail(*[[[array.copy() for array in step] for step in part[:2]] for part in trail[:2]], []) for _ in range(2))
+    ours, theirs = (
+        replays.Trail(*[[[array.copy() for array in step] for step in part[:2]] for part in trail[:2]], []) for _ in range(2)
+    )
     adam = {**case, "optimizer": "adam"}
     assert replay_report.direction(adam, ours, theirs, 0) is None
     ours.gradients[0][1][3, 2], theirs.gradients[0][1][3, 2] = 1e-9, -2e-9
@@ -214,7 +237,10 @@ def pair(name, dropout, regularizers, seed=2):
         **({f"{side}_{key}": value for side in ("entity", "relation") for key, value in regularizers.items()}),
     )  # fmt: skip
     for layer, side, table in zip(
-        ours.layers, (theirs.entity_representations[0], theirs.relation_representations[0]), replays.pykeen_tables(theirs), strict=True
+        ours.layers,
+        (theirs.entity_representations[0], theirs.relation_representations[0]),
+        replays.pykeen_tables(theirs),
+        strict=True,
     ):
         layer.weight = table
         if regularizers:
@@ -274,8 +300,12 @@ def test_a_batch_of_lcwa(name, dropout, regularizers, target):
 
 
 @pytest.mark.parametrize("normalizer", [None, "normalize"])
-@pytest.mark.parametrize(("dtype", "dropout"), [(np.float32, None), (np.float32, 0.4), (np.complex64, None)])  # not complex and dropout
-@pytest.mark.parametrize("options", [{}, {"weight": 0.5, "p": 3.0}, {"weight": 2.0, "normalize": True}, {"p": 1.0, "dim": None}], ids=str)
+@pytest.mark.parametrize(
+    ("dtype", "dropout"), [(np.float32, None), (np.float32, 0.4), (np.complex64, None)]
+)  # not complex and dropout
+@pytest.mark.parametrize(
+    "options", [{}, {"weight": 0.5, "p": 3.0}, {"weight": 2.0, "normalize": True}, {"p": 1.0, "dim": None}], ids=str
+)
 def test_a_layers_regularizer(normalizer, dropout, dtype, options):
     """The term after two lookups, popped once; and the gradient of an output and the term of one lookup."""
     how = {"normalizer": normalizer, "normalizer_kwargs": {"dim": -1} if normalizer else None, "dropout": dropout}
@@ -292,7 +322,9 @@ def test_a_layers_regularizer(normalizer, dropout, dtype, options):
         found, expected = ours(ids), theirs(torch.tensor(ids))
         np.testing.assert_allclose(found, expected.detach().numpy(), **TORCH_FLOAT32)
     np.testing.assert_allclose(ours.regularization_term, theirs.regularizer.term.item(), **TORCH_FLOAT32)
-    np.testing.assert_allclose(ours.pop_regularization_term(), theirs.regularizer.pop_regularization_term().item(), **TORCH_FLOAT32)
+    np.testing.assert_allclose(
+        ours.pop_regularization_term(), theirs.regularizer.pop_regularization_term().item(), **TORCH_FLOAT32
+    )
     assert ours.pop_regularization_term() == theirs.regularizer.pop_regularization_term().item() == 0
     for layer in (ours, theirs):
         layer.eval()
@@ -307,7 +339,11 @@ def test_a_layers_regularizer(normalizer, dropout, dtype, options):
     rng = np.random.default_rng(0)
     g = rng.normal(size=output.shape) + (1j * rng.normal(size=output.shape) if dtype == np.complex64 else 0)
     g = g.astype(dtype)
-    loss = (torch.conj(torch.from_numpy(g)) * reference).real.sum() if dtype == np.complex64 else (torch.from_numpy(g) * reference).sum()
+    loss = (
+        (torch.conj(torch.from_numpy(g)) * reference).real.sum()
+        if dtype == np.complex64
+        else (torch.from_numpy(g) * reference).sum()
+    )
     (loss + theirs.regularizer.pop_regularization_term()).sum().backward()
     expected = theirs._embeddings.weight.grad.numpy().copy().view(dtype).reshape(5, 4)
     np.testing.assert_allclose(ours.backward(g).to_dense(), expected, **PYKEEN_GRADIENT)

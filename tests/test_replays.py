@@ -16,7 +16,11 @@ TESTED = {"nations": 201, "kinships": 1074, "umls": 661}
 
 PRINTED = {
     "constrainer lr .01": ([1.33770, 1.41340, 1.36811, 1.39048, 1.39804, 1.32476], (0.2948, 0.9478, 4.6915, -0.0615), (1.0, 1.0)),
-    "normalizer lr .01": ([1.33824, 1.41684, 1.37383, 1.39968, 1.40953, 1.36354], (0.2900, 0.9353, 4.8109, -0.0959), (1.328, 1.525)),
+    "normalizer lr .01": (
+        [1.33824, 1.41684, 1.37383, 1.39968, 1.40953, 1.36354],
+        (0.2900, 0.9353, 4.8109, -0.0959),
+        (1.328, 1.525),
+    ),
     "normalizer lr .01, axis as in PyKEEN": (
         [1.33824, 1.41684, 1.37383, 1.39968, 1.40953, 1.36354],
         (0.3016, 0.9229, 4.6642, -0.0536),
@@ -71,7 +75,9 @@ def test_replay(run, name):
     flips = rank_flips(TESTED[entry["case"]["dataset"]])
     if "own_divergence" in entry:
         assert off.max() <= REPLAY_DIVERGENCE * entry["own_divergence"]["losses"]
-        assert abs(found["mean_rank"] - expected["mean_rank"]) <= max(flips, REPLAY_DIVERGENCE * entry["own_divergence"]["mean_rank"])
+        assert abs(found["mean_rank"] - expected["mean_rank"]) <= max(
+            flips, REPLAY_DIVERGENCE * entry["own_divergence"]["mean_rank"]
+        )
     if replays.kind(entry["case"]) == "adam":
         return
     agree = entry.get("agree", epochs)

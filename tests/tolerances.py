@@ -98,9 +98,8 @@ REPLAY_DIVERGENCE = 10
 """Elsewhere (Adam): how many times further than PyKEEN moves from itself when its initial weights move by one ulp. Each side rounds
 at every step, not at the first alone; a decision that is near enough to turn turns under either."""
 
-REPLAY_NOISE = 1e-2
-"""Entries of two gradients that differ by more than this of themselves are sums that cancel to rounding: others agree to 1e-5, or
-step alike, since Adagrad and Adam divide by their size."""
+REPLAY_NOISE = 1e-3
+"""Entries of two gradients that differ by more than this of themselves are sums that cancel to rounding: others agree to 1e-5."""
 
 PRINTED_RUN = {"losses": 0.6e-5, "metrics": 0.51e-4, "norms": 0.51e-3}
 """Losses, metrics and row norms that `peers.md` gives to five, four and three decimals: half a unit in the last, and what a replay is
@@ -112,6 +111,7 @@ def rank_flips(num_triples, flips=2):
     2 n ranks by one. Two scores that are one ulp apart here may be equal or in the other order there; beside it stands the float32 in
     which PyKEEN takes the mean (eps 1.2e-7 of some tens)."""
     return flips / (2 * num_triples) + 1e-5
+
 
 SUMMED_IN_BLOCKS = 4.0
 """Gradients of rows that a sum over some five candidates reaches, in machine epsilons of the largest: each block is rounded to the

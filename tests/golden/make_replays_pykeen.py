@@ -46,7 +46,9 @@ def cases():
     yield from ((name, {**COMMON, **changed}) for name, changed in TABLE.items())
     rng = np.random.default_rng(3)
     loops = itertools.cycle(["slcwa", "lcwa", "lcwa", "slcwa", "slcwa"])
-    for model, dataset, optimizer in itertools.product(replays.MODELS, ("nations", "kinships", "umls"), ("sgd", "adagrad", "adam")):
+    for model, dataset, optimizer in itertools.product(
+        replays.MODELS, ("nations", "kinships", "umls"), ("sgd", "adagrad", "adam")
+    ):
         loop = next(loops)
         yield f"{model} {dataset} {optimizer} {loop}", replays.draw(rng, dataset, model, optimizer, loop)
 
