@@ -161,11 +161,28 @@ def rotations():
     test_interactions.test_cheaper_is_what_has_fewer_numbers()
 
 
-def in_blocks():
-    """LCWA scored in blocks of two candidates."""
-    for target in model.PAIRS:
+def one_question():
+    """LCWA by hand in blocks of two and one, so that a mutant that would make thousands of them ends here; labels of a wrong shape."""
+    for block in (2, 1):
         with pytest.MonkeyPatch.context() as patched:
-            test_gradients.test_blocks_change_roundings_and_no_more(patched, target, 24)
+            patched.setattr(gradients_of_a_batch, "BLOCK", block)
+            test_gradients.test_lcwa_by_hand()
+    about = {"loss": losses.LCWA_LOSSES["mse"], "interaction": test_registries.INTERACTIONS["transe"]}
+    with pytest.raises(ValueError, match=r"^lcwa_loss_and_gradients: labels has shape \(1, 2\); allowed: \(1, 3\), a label for"):
+        model.lcwa_loss_and_gradients(np.ones((3, 1)), np.ones((1, 1)), [[0, 0]], np.ones((1, 2)), **about)
+
+
+def questions():
+    """LCWA for each target with everything switched on, a few entries of each gradient."""
+    for target in model.PAIRS:
+        test_gradients.check_lcwa(target, entries=3)
+
+
+def in_blocks():
+    """LCWA scored in blocks of two candidates, and of one."""
+    for target, block in (("head", 24), ("relation", 12), ("tail", 24), ("tail", 1)):
+        with pytest.MonkeyPatch.context() as patched:
+            test_gradients.test_blocks_change_roundings_and_no_more(patched, target, block)
 
 
 def lengths():
@@ -182,7 +199,6 @@ BATCHES = [
     test_gradients.test_each_lookup_is_charged_for,
     functools.partial(test_gradients.test_all_count_and_none_counts, "margin_ranking"),
 ]
-QUESTIONS = [functools.partial(test_gradients.test_gradient_of_lcwa_entry_by_entry, target) for target in model.PAIRS]
 DESCENTS = [
     test_optimizers.test_sgd_by_hand,
     test_optimizers.test_adagrad_by_hand,
@@ -218,11 +234,11 @@ TARGETS = {
     embedding.transform_vjp: of("transform"),
     model.score_vjp: [whole_model, *of("score")],
     model.loss_and_gradients: [whole_model, *BATCHES],
-    model.lcwa_loss_and_gradients: [test_gradients.test_lcwa_by_hand, *QUESTIONS, in_blocks],
+    model.lcwa_loss_and_gradients: [one_question, questions, in_blocks],
     gradients_of_a_batch._charged: [
         test_gradients.test_each_lookup_is_charged_for,
         test_registries.test_the_loss_of_the_whole_model_by_hand,
-        QUESTIONS[0],
+        questions,
     ],
     embedding.penalty_vjp: of("penalty"),
     regularizers.lp_vjp: [test_regularizers.test_conventions_at_kinks, lengths, *of("lp")],
@@ -280,6 +296,16 @@ EQUIVALENT = {
         ("zip(first, second, strict=True)", "arguments 0 and 1 swapped", "a + b = b + a"),
         ("zip(first, second, strict=True)", "without strict", "there are two of each"),
         ("zip(lookups, (dtrue[:, 0], dfalse[counts]), strict=True)", "without strict", "there are two of each"),
+    ],
+    "lcwa_loss_and_gradients": [
+        ("relations if target == 'relation' else entities", "always the first", "the rows of both tables are of one length"),
+        ("relations if target == 'relation' else entities", "always the second", "the rows of both tables are of one length"),
+        ("target == 'relation'", "flipped to NotEq", "the rows of both tables are of one length"),
+        ("1 -> 2", "size = max(1, BLOCK // max(1, len(pairs) * width))  #2", "no loss takes a batch of no pairs"),
+        ("1 -> 0", "size = max(1, BLOCK // max(1, len(pairs) * width))  #2", "no loss takes a batch of no pairs"),
+        ("(a, b)", "elements 0 and 1 swapped", "a + b = b + a"),
+        ("zip(gradients, part, strict=True)", "arguments 0 and 1 swapped", "a + b = b + a"),
+        ("zip(gradients, part, strict=True)", "without strict", "there are two of each"),
     ],
     "_charged": [
         ("((0, h), (1, r), (0, t))", "elements 0 and 1 swapped", "charged for in another order"),
