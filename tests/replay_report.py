@@ -91,8 +91,9 @@ def direction(case, ours, theirs, i):
     for name, *pair, here, there in zip(
         ("entities", "relations"), ours.gradients[i], theirs.gradients[i], ours.tables[i + 1], theirs.tables[i + 1], strict=True
     ):
-        a, b, x, y = (np.stack([v.real, v.imag], -1) for v in (*pair, here, there))
-        parted = np.argwhere((np.abs(x - y) > REPLAY_LOSS) & (np.abs(a - b) > REPLAY_NOISE * np.maximum(np.abs(a), np.abs(b))))
+        a, b = (np.stack([v.real, v.imag], -1) for v in pair)
+        cancelled = np.abs(a - b) > REPLAY_NOISE * np.maximum(np.abs(a), np.abs(b))
+        parted = np.argwhere((np.abs(here - there) > REPLAY_LOSS)[..., None] & cancelled)
         if len(parted):
             place = tuple(parted[0])
             return f"the gradient of {name}[{place[0]}, {place[1]}] is {a[place]:.2g} here, {b[place]:.2g} in PyKEEN"
