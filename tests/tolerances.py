@@ -138,3 +138,32 @@ few roundings of root, modulus and scaling; then each score is rounded once (flo
 PYKEEN_LAYER = {"float32": 2e-5, "float64": 1e-12, "regularized": 1e-7}
 """Of the largest entry, or of one: sums of up to 9 products and two norms in float32, divided by norms of a few tenths; gradients
 of up to ten lookups of a row are added. PyKEEN's regularization term, and so its factor, is float32 for a float64 table."""
+
+# ---- whole runs of PyKEEN, repeated from the seed
+
+REPLAY_LOSS = 1e-5
+"""Losses and tables of a run where no kink makes one ulp grow (p = 2, DistMult, ComplEx; SGD, Adagrad), and of any other up to the
+first decision that an ulp turns: a table is off by some ulps (6e-8) after each of some hundred steps. Seen: 3e-7."""
+
+REPLAY_DIVERGENCE = 10
+"""Elsewhere (Adam): how many times further than PyKEEN moves from itself when its initial weights move by one ulp. Each side rounds
+at every step, not at the first alone; a decision that is near enough to turn turns under either."""
+
+REPLAY_NOISE = 1e-3
+"""Entries of two gradients that differ by more than this of themselves are sums that cancel to rounding: others agree to 1e-5."""
+
+PRINTED_RUN = {"losses": 0.6e-5, "metrics": 0.51e-4, "norms": 0.51e-3}
+"""Losses, metrics and row norms that `peers.md` gives to five, four and three decimals: half a unit in the last, and what a replay is
+off by."""
+
+
+def rank_flips(num_triples, flips=2):
+    """By how much two rank flips move a mean rank: each is one candidate that passes a true triple on one side, and so moves one of
+    2 n ranks by one. Two scores that are one ulp apart here may be equal or in the other order there; beside it stands the float32 in
+    which PyKEEN takes the mean (eps 1.2e-7 of some tens)."""
+    return flips / (2 * num_triples) + 1e-5
+
+
+SUMMED_IN_BLOCKS = 4.0
+"""Gradients of rows that a sum over some five candidates reaches, in machine epsilons of the largest: each block is rounded to the
+dtype of the table, and the blocks are then added one after the other."""

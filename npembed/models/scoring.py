@@ -49,7 +49,7 @@ class Scorer:
         tails : integers (k,) or (B, k), or None for all entities
         engine : "layered" or "fused"
             "fused" means the same and is faster by far where many tails are scored, see `npembed.interactions.score_all`. What has
-            no fast form, ``(B, k)`` tails, and scores with dropout are layered either way.
+            no fast form, ``(B, k)`` tails, scores with dropout, and normalizers along PyKEEN's axis are layered either way.
 
         Returns
         -------
@@ -75,8 +75,8 @@ class Scorer:
         """Score each query ``(B, 1)`` against the candidates of a side: ``(k,)``, ``(B, k)``, or a slice for all."""
         check.choice(function, "engine", engine, ENGINES)
         ids = {"head": h, "relation": r, "tail": t}
-        dropped = any(layer.training and layer.dropout for layer in self.layers)
-        if engine == "fused" and not dropped and (ids[side] is ALL or ids[side].ndim == 1):
+        plain = all(_row_by_row(layer) for layer in self.layers)
+        if engine == "fused" and plain and (ids[side] is ALL or ids[side].ndim == 1):
             rows = [self._rows(name == "relation", x if name == side else x[:, 0]) for name, x in ids.items()]
             return score_all(*rows, interaction=self.interaction, side=side)
         if ids[side] is ALL:
@@ -122,3 +122,8 @@ class Scorer:
         raise ValueError(
             f"{function}: {argument} has shape {ids.shape}; allowed: (k,) for all, or ({num_rows}, k) for each its own"
         )
+
+
+def _row_by_row(layer):
+    """Whether a row is the same whatever else is looked up with it: no dropout, and no normalizer along PyKEEN's axis."""
+    return not (layer.training and layer.dropout) and (layer.normalizer is None or layer.compat != "pykeen")
