@@ -137,6 +137,10 @@ def test_a_score_that_is_not_finite_has_no_moments():
     score, uncertainty = predict_hrt_uncertain(model, [[0, 1, 0], [3, 7, 5]])
     assert np.isnan([score[0], uncertainty[0]]).all()
     assert np.isfinite([score[1], uncertainty[1]]).all()
+    model.layers[0].weight[0] = 1e30
+    score, uncertainty = predict_hrt_uncertain(model, [[0, 1, 2]], num_samples=20)
+    assert np.isfinite(score).all()
+    assert np.isposinf(uncertainty).all()
     assert [part.shape for part in predict_hrt_uncertain(model, np.zeros((0, 3), int))] == [(0, 1)] * 2
 
 
@@ -225,6 +229,13 @@ def test_small_rates_keep_their_digits():
     moments = exact_moments(one, one, one, interaction=DISTMULT, rates=(p, p, p))
     assert moments.uncertainty == pytest.approx(3 * p, rel=LAW, abs=0)
     assert exact_law(one, one, one, interaction=DISTMULT, rates=(p, p, p)).pmf(0) == pytest.approx(3 * p, rel=LAW, abs=0)
+
+
+def test_without_dropout_the_score_has_one_value_however_large():
+    rows = np.array([2.0**500, 1.0]), np.array([2.0**200, 1.0]), np.ones(2)
+    moments = exact_moments(*rows, interaction=DISTMULT, rates=(0, 0, 0))
+    assert (moments.score, moments.uncertainty) == (2.0**700, 0.0)
+    assert [part.tolist() for part in exact_law(*rows, interaction=DISTMULT, rates=(0, 0, 0))] == [[2.0**700], [1.0]]
 
 
 def test_moments_broadcast_as_the_interaction_does():
@@ -349,6 +360,12 @@ def test_pmf_cdf_and_quantile_are_those_of_the_list(seed, d, dtype):
     assert law.pmf(0).shape == law.cdf(0).shape == law.quantile(0.5).shape == ()
 
 
+def test_probabilities_that_round_up_do_not_make_more_than_one():
+    law = ScoreLaw(np.arange(3.0), np.array([0.5, 0.5 + 2.0**-52, 1e-20]))
+    assert law.cdf([0, 1, 2]).tolist() == [0.5, 1.0, 1.0]
+    assert law.quantile(1.0) == 1.0
+
+
 # ---- bad input
 
 
@@ -447,11 +464,21 @@ CASES = [
         r"exact_law: the terms add up to 2\.\d*e\+41; allowed: up to 3.40\d*e\+38, all that float32 holds",
     ),
     (
+        lambda: law_of(np.array([1.2e308, -1.2e308] * 2), np.ones(4), np.ones(4)),
+        ValueError,
+        "exact_law: the terms add up to inf; allowed",
+    ),
+    (
         lambda: moments_of(np.stack([TWO, HUGE])[None], TWO, TWO),
         ValueError,
-        r"exact_moments: the score\[0, 1\] has mean 2e\+200 and variance inf; allowed: rows whose products, squared, are finite",
+        r"exact_moments: the score\[0, 1\] has mean 2e\+200 and variance inf; allowed: rows whose products, and their squares, are finite",
     ),
     (lambda: moments_of(TWO * NAN), ValueError, "exact_moments: the score has mean nan and variance nan; allowed"),
+    (
+        lambda: moments_of(TWO * NAN, rates=(0, 0, 0)),
+        ValueError,
+        "exact_moments: the score has mean nan and variance 0.0; allowed",
+    ),
     (lambda: LAW_OF_TWO.pmf("a"), TypeError, "pmf: x has dtype <U1; allowed: an array of numbers"),
     (lambda: LAW_OF_TWO.pmf(NAN), ValueError, "pmf: x holds NaN; allowed: real numbers"),
     (lambda: LAW_OF_TWO.cdf([1j]), ValueError, "cdf: x has dtype complex128; allowed: real numbers"),
@@ -460,6 +487,7 @@ CASES = [
         ValueError,
         r"quantile: q\[1\] = 1.5 is out of range; allowed: numbers >= 0 and <= 1",
     ),
+    (lambda: LAW_OF_TWO.quantile(NAN), ValueError, "quantile: q holds NaN; allowed: real numbers"),
     (lambda: LAW_OF_TWO.quantile(-0.5), ValueError, "quantile: q = -0.5 is out of range; allowed"),
 ]
 

@@ -198,12 +198,14 @@ def _moments(function, rows, interaction, rates):
     keep, drop = _survival(_checked(function, rows, interaction, rates))
     with np.errstate(all="ignore"):
         terms = _terms(rows, interaction) * (keep > 0)
-        mean, variance = terms.sum(axis=-1), (terms**2).sum(axis=-1) * (drop / keep if keep else 0.0)
-    bad = ~np.isfinite(mean + variance)
+        mean, variance = terms.sum(axis=-1), np.zeros(terms.shape[:-1])
+        if keep and drop:
+            variance = (terms**2).sum(axis=-1) * (drop / keep)
+    bad = ~(np.isfinite(mean) & np.isfinite(variance))
     if bad.any():
         where = np.unravel_index(int(np.argmax(bad)), bad.shape)
         said = f"the score{check.position(where)} has mean {mean[where]} and variance {variance[where]}"
-        raise ValueError(f"{function}: {said}; allowed: rows whose products, squared, are finite in float64")
+        raise ValueError(f"{function}: {said}; allowed: rows whose products, and their squares, are finite in float64")
     return UncertainPrediction(np.asarray(mean), np.asarray(variance))
 
 
@@ -225,7 +227,7 @@ def _law(function, rows, interaction, rates, max_values):
         raise ValueError(
             f"{function}: the terms add up to {largest}; allowed: up to {np.finfo(real).max}, all that {real.__name__} holds"
         )
-    at_stake = np.flatnonzero(terms) if keep and drop else np.arange(0)
+    at_stake = np.flatnonzero(terms) if drop else np.arange(0)  # at a rate of 1 all terms are 0
     n = len(at_stake)
     if 2**n > max_values:
         raise ValueError(
@@ -240,6 +242,6 @@ def _law(function, rows, interaction, rates, max_values):
         mask[:, at_stake] = survives
         count = survives.sum(axis=1)
         values[cases] = interaction.forward(h * mask, r, t)
-        probabilities[cases] = keep**count * drop ** (n - count) if n else 1.0
-    values, which = np.unique(values + real(0), return_inverse=True)  # + 0 makes -0 a 0
+        probabilities[cases] = keep**count * drop ** (n - count)
+    values, which = np.unique(values, return_inverse=True)
     return ScoreLaw(values, np.bincount(which, weights=probabilities))

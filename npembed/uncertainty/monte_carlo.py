@@ -44,7 +44,7 @@ def predict_hrt_uncertain(model, hrt_batch, num_samples=5):
     Returns
     -------
     UncertainPrediction
-        Two arrays (B, 1). A score that is not finite in some sample has both NaN.
+        Two arrays (B, 1). A score that is not finite in some sample has both NaN; a variance beyond the dtype is inf.
 
     Raises
     ------
