@@ -1233,6 +1233,7 @@ def test_every_public_function_is_in_the_table():
     missing = set(public_functions()) - called - UNCHECKED
     for room in (
         "bags", "datasets", "evaluation", "interactions", "io", "losses", "optimizers", "regularizers", "renorm", "samplers",
+        "uncertainty",
     ):  # fmt: skip
         here = (pathlib.Path(__file__).parent / f"test_{room}.py").read_text(encoding="utf-8")
         assert "refused" in here, f"the table of bad input for {room} is kept in test_{room}.py"

@@ -24,6 +24,7 @@ FLOORS = [
     {"training", "trace", "io"},
     {"layer"},
     {"models"},
+    {"uncertainty"},
     {"show", "runs"},
     {"cli"},
     {"__main__"},

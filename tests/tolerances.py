@@ -167,3 +167,17 @@ def rank_flips(num_triples, flips=2):
 SUMMED_IN_BLOCKS = 4.0
 """Gradients of rows that a sum over some five candidates reaches, in machine epsilons of the largest: each block is rounded to the
 dtype of the table, and the blocks are then added one after the other."""
+
+# ---- dropout at prediction time
+
+LAW = 1e-12
+"""Values, probabilities and moments of up to four terms in float64 against fractions, relative to the sum of their sizes: ten roundings."""
+
+LAW_FLOAT32 = 1e-6
+"""The same for float32 rows: ``1/(1 - p)``, three products and the score are rounded to float32 (eps 1.2e-7)."""
+
+Z = 5.0
+"""How many standard errors a sampled mean, variance or share may be off; a right one is further off in 6e-7 of all seeds."""
+
+PYKEEN_UNCERTAIN = {"rtol": 1e-5, "atol": 1e-6}
+"""Mean and variance of up to ten scores of order one, which PyKEEN computes and adds up in float32 (eps 1.2e-7)."""
