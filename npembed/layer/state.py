@@ -61,7 +61,11 @@ def from_state(function, layer, state):
             raise check.unknown(function, "state", name, known)
     if WEIGHT not in state:
         raise KeyError(f"{function}: state lacks {WEIGHT!r}; allowed: what state_dict() of such a layer gave")
-    given = np.asarray(state[WEIGHT])
+    try:
+        given = np.asarray(state[WEIGHT])
+    except (RuntimeError, TypeError) as error:  # torch's, of a tensor that wants a gradient or lies on a GPU
+        said = " ".join(str(error).split())
+        raise TypeError(f"{function}: state[{WEIGHT!r}] is no array for NumPy ({said}); allowed: an array") from None
     real = layer.dtype.type(0).real.dtype
     shape = (layer.max_id, math.prod(layer.shape) * (2 if layer.dtype.kind == "c" else 1))
     check.like(function, f"state[{WEIGHT!r}]", given, shape, real, "the table as a real matrix")
