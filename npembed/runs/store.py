@@ -106,7 +106,7 @@ def load(path):
             raise ValueError(f"its version is {told.get('version')!r}, where this npembed reads {VERSION}")
         return _result(folder, told)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        fact = f"{error} is missing" if type(error) is KeyError else error
+        fact = f"{error} is missing" if type(error) is KeyError and "allowed" not in str(error) else error
         raise ValueError(f"load: {path} holds no run ({fact}); allowed: what save_to_directory has written") from error
 
 
