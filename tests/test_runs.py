@@ -721,6 +721,11 @@ BAD = [
         KeyError,
         "transe: option = 'scoring_fct_norm' is unknown; known are ",
     ),
+    (
+        {"loss": "mse", "model_kwargs": {"loss": "mse"}},
+        ValueError,
+        "pipeline: loss is given, and is in model_kwargs too; allowed: one",
+    ),
     ({"loss": "hinge"}, KeyError, "ERModel: loss = 'hinge' is unknown; known are margin_ranking"),
     (
         {"loss_kwargs": {"margins": 1}},

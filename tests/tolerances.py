@@ -87,3 +87,11 @@ of the geometric mean rank, and writes ``(M - E) / s`` as ``M / s - E / s``."""
 PYKEEN_METRIC_FLOAT32 = {"rel": 1e-6, "abs": 1e-5}
 """PyKEEN's realistic ranks and their means are float32 (eps 1.2e-7). An adjusted metric subtracts the expectation, and a z-score
 divides the difference by a standard deviation that is some twentieth of the mean: absolute, not relative, for values near zero."""
+
+# ---- whole runs against PyKEEN's pipeline
+
+PYKEEN_ADAM_RUN = 1e-3
+"""Losses of two epochs of Adam with lr = 1e-3: where a gradient is all rounding, its sign is chance, and Adam steps by lr either way."""
+
+RANK_FLIPS = 2
+"""How many of some 400 ranks may be one off after a run that agrees to `PYKEEN_RUN`: scores that differ by an ulp change places."""

@@ -43,6 +43,7 @@ def pipeline(
     model_kwargs : dict, options of the model, such as ``{"embedding_dim": 50}``; with `interaction` those of `ERModel`
     interaction, interaction_kwargs : name or Op, and dict, in the place of `model`
     loss, loss_kwargs : name and dict; None for the model's own
+        PyKEEN's pipeline takes margin ranking then, whatever the model: to follow it with "complex", say ``loss="marginranking"``.
     optimizer, optimizer_kwargs : name, and dict with ``lr`` and other options
     training_loop : "slcwa" or "lcwa"
     training_loop_kwargs : dict, ``{"target": "head"}`` for lcwa
@@ -200,6 +201,9 @@ def _model(data, model, model_kwargs, interaction, interaction_kwargs, loss, los
             if getattr(model.triples_factory, ids, None) != getattr(data.training, ids):
                 raise ValueError(f"pipeline: model has another {ids} than the graph; allowed: a model made for this graph")
         return model
+    for name, value in (("loss", loss), ("loss_kwargs", loss_kwargs)):
+        if value is not None and name in options:
+            raise ValueError(f"pipeline: {name} is given, and is in model_kwargs too; allowed: one of them")
     options |= {name: value for name, value in (("loss", loss), ("loss_kwargs", loss_kwargs)) if value is not None}
     options = {"random_seed": seed, **options}
     for name in ("triples_factory", "interaction"):
