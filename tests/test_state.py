@@ -5,6 +5,7 @@ import pytest
 
 from npembed import Embedding
 from npembed.datasets import Nations
+from npembed.layer import from_state
 from npembed.models import MODELS
 
 DTYPES = ("float32", "float64", "complex64", "complex128")
@@ -31,6 +32,7 @@ def test_a_table_is_a_real_matrix_number_by_number(dtype):
     matrix[...] = 7  # a copy on the way out, and one on the way in
     np.testing.assert_array_equal(here.weight, before)
     np.testing.assert_array_equal(there.weight, before)
+    assert not np.shares_memory(from_state("load", here, {NAME: matrix}), matrix)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
