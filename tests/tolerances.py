@@ -181,3 +181,11 @@ Z = 5.0
 
 PYKEEN_UNCERTAIN = {"rtol": 1e-5, "atol": 1e-6}
 """Mean and variance of up to ten scores of order one, which PyKEEN computes and adds up in float32 (eps 1.2e-7)."""
+
+# ---- whole runs against PyKEEN's pipeline
+
+PYKEEN_ADAM_RUN = 1e-3
+"""Losses of two epochs of Adam with lr = 1e-3: where a gradient is all rounding, its sign is chance, and Adam steps by lr either way."""
+
+RANK_FLIPS = 2
+"""How many of some 400 ranks may be one off after a run that agrees to `PYKEEN_RUN`: scores that differ by an ulp change places."""

@@ -1,5 +1,6 @@
 """`ERModel`: entity and relation layers and an interaction, under PyKEEN's names; each method one call down to `npembed.model`."""
 
+import copy
 import math
 
 import numpy as np
@@ -66,11 +67,11 @@ class ERModel(Scorer, ByLabel):
             found = type(triples_factory).__name__
             raise TypeError(f"ERModel: triples_factory is a {found}; allowed: a TriplesFactory, such as Nations().training")
         self.triples_factory = triples_factory
-        self.settings = {
+        self.settings = copy.deepcopy({  # a later change of the caller's dicts must not reach them
             "interaction": interaction, "interaction_kwargs": interaction_kwargs, "loss": loss, "loss_kwargs": loss_kwargs,
             "entity_representations_kwargs": entity_representations_kwargs,
             "relation_representations_kwargs": relation_representations_kwargs,
-        }  # fmt: skip
+        })  # fmt: skip
         self.known_triples = {"training": np.asarray(getattr(triples_factory, "mapped_triples", np.zeros((0, 3), np.int64)))}
         self.num_entities = check.integer("ERModel", "triples_factory.num_entities", triples_factory.num_entities, minimum=1)
         self.num_relations = check.integer("ERModel", "triples_factory.num_relations", triples_factory.num_relations, minimum=1)
