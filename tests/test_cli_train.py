@@ -544,3 +544,24 @@ def test_options_of_a_name_follow_a_colon(capsys):
     ):
         _, err = done(capsys, *QUICK, "--entity-constrainer", text, status=2)
         assert err.startswith(f"npembed: {said}"), err
+
+
+def test_a_large_graph_has_a_hundred_steps_an_epoch(capsys, tmp_path):
+    rng = np.random.default_rng(0)
+    triples = np.unique(rng.integers(0, (90, 9, 90), (60_000, 3)), axis=0)
+    (tmp_path / "large.tsv").write_text("".join(f"e{h}\tr{r}\te{t}\n" for h, r, t in triples), encoding="utf-8")
+    for options, expected in ((), int(len(triples) * 0.8) // 100), (("--replay", "pykeen"), 256), (("--batch-size", "999"), 999):
+        arguments = [
+            "train",
+            "--dataset",
+            str(tmp_path / "large.tsv"),
+            "--dim",
+            "2",
+            "--epochs",
+            "0",
+            "--model",
+            "transe",
+            *options,
+        ]
+        done(capsys, *arguments, "--json", "large.json")
+        assert json.loads(Path("large.json").read_text(encoding="utf-8"))["settings"]["batch_size"] == expected

@@ -72,7 +72,8 @@ def add_to(verbs):
             add(group, f"{side}-{part}", said, names, metavar="NAME[:KEY=VALUE]|none")
     group = verb.add_argument_group("how")
     add(group, "epochs", "passes through the training triples; with --resume, how many more", type=int, metavar="N")
-    add(group, "batch-size", "triples, or pairs with --loop lcwa", type=int, metavar="B")
+    batches = "triples, or pairs with --loop lcwa; more for more than 25,600 triples: a hundredth of them"
+    add(group, "batch-size", batches, type=int, metavar="B")
     add(group, "optimizer", "", OPTIMIZERS, metavar="NAME")
     add(group, "lr", "learning rate", type=float)
     add(group, "loop", "slcwa draws corrupted triples, lcwa scores all candidates", LOOPS, metavar="NAME")
@@ -196,6 +197,11 @@ def _prepared(given):
         how["training_loop_kwargs"] = {"target": told["target"]}
     if "margin" in told:
         how["loss_kwargs"] = {"margin": told["margin"]}
+    if "batch_size" not in given and "replay" not in given:  # a hundred steps an epoch are enough
+        from ..datasets import load
+
+        chosen["dataset"] = load(told["dataset"], seed=told["seed"])
+        told["batch_size"] = max(told["batch_size"], chosen["dataset"].training.num_triples // 100)
     how["training_kwargs"] = {"num_epochs": told["epochs"], "batch_size": told["batch_size"]}
     try:
         return prepare(**chosen, **how, model_kwargs=model, optimizer_kwargs={"lr": told["lr"]}, random_seed=told["seed"])
@@ -235,10 +241,10 @@ def lines(result, before):
     low, high = result.to_dict()["entity_row_norms"]
     yield f"{data.name}: {data.num_entities} entities, {data.num_relations} relations; entity rows {low:.3f} to {high:.3f} long"
     yield ""
-    yield f"{'ranks of ' + str(data.testing.num_triples) + ' test triples':<29}{'head':>8}{'tail':>8}{'both':>8}"
+    yield f"{'ranks of ' + str(data.testing.num_triples) + ' test triples':<29}{'head':>10}{'tail':>10}{'both':>10}"
     for name, said, digits in (
         ("mrr", "MRR", 4), ("hits@1", "hits@1", 4), ("hits@3", "hits@3", 4), ("hits@10", "hits@10", 4), ("mr", "mean rank", 2),
         ("amri", "AMRI (0 = random, 1 = first)", 4),
     ):  # fmt: skip
-        values = "".join(f"{result.get_metric(f'{side}.{name}') + 0.0:8.{digits}f}" for side in ("head", "tail", "both"))
+        values = "".join(f"{result.get_metric(f'{side}.{name}') + 0.0:10.{digits}f}" for side in ("head", "tail", "both"))
         yield f"{said:<29}{values}"
