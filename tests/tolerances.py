@@ -126,3 +126,15 @@ TORCH_SHORT = {"rtol": 1e-6, "atol": 2e-5}
 FUSED = {"eps": 2.0**-52, "more": 4, "float32": {"rtol": 2e-7, "atol": 1e-9}}
 """``(2 d + more) eps`` of the sum of the terms' sizes: two sums of up to 2 d equal terms in other orders, each at most d eps off, and
 few roundings of root, modulus and scaling; then each score is rounded once (float32: 6e-8 each, and sums near zero that cancel)."""
+
+# ---- float16 tables, in distances of float16 numbers
+
+HALF_ROUNDED = 0.501
+"""Computed in float32 or wider and rounded once, which is half a distance; float32 adds ten roundings of 2**-13 of a distance each."""
+
+HALF_SUMS = 40 * 2.0**-24
+"""A sum of up to thirty numbers in float32, relative to the sum of their sizes: each addition rounds once."""
+
+HALF_COMPOSED = 8 * 2.0**-10
+"""Several maps after one another on numbers of up to 2.5, each rounded to float16 (2**-11), relative to the largest result or one: a
+normalizer, a mask, the gradients of either, then up to three of them added."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import check
-from ..op import wide
+from ..op import arithmetic, wide
 from .normalize import over_eps, unit_vjp
 from .norms import conventions, ldexp, nonzero, scaled, slope
 
@@ -86,7 +86,7 @@ def clamp_norm(x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="project
     maxnorm : float >= 0
     p : float in [1, inf], or "fro" for 2
     dim : int, tuple of int, or None for all axes
-    eps : float >= 0, default the dtype's machine epsilon
+    eps : float >= 0, default the dtype's machine epsilon (float32's for float16)
         Matters only where ``maxnorm <= |x| < eps``; with 0 such rows too end exactly on the ball.
     axis
         Another name for `dim`.
@@ -145,7 +145,7 @@ def _ball(function, x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero):
     check.array(function, "x", x)
     maxnorm = check.real(function, "maxnorm", maxnorm, minimum=0)
     p = check.order(function, p)
-    eps = float(np.finfo(x.dtype).eps) if eps is None else check.real(function, "eps", eps, minimum=0)
+    eps = float(np.finfo(arithmetic(x.dtype)).eps) if eps is None else check.real(function, "eps", eps, minimum=0)
     check.choice(function, "edge", edge, ("project", "pass"))
     conventions(function, ties, slope_at_zero)
     dims = check.dims(function, dim, axis, x.ndim)

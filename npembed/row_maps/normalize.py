@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import check
-from ..op import wide
+from ..op import arithmetic, wide
 from .norms import conventions, ldexp, nonzero, scaled, slope
 
 
@@ -56,7 +56,7 @@ def normalize_vjp(g, x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide"
     ``dx = (g - s <g, u>) / n``; for p = 2, ``s = u`` and ``dx = (g - u <u, g>) / n`` is orthogonal to the row: a normalizer
     lets no gradient through that would only change the length. Where ``n < eps``: ``dx = g / eps``.
 
-    At the zero row that is a gradient of 1e12 times `g` (as in torch); ``zero_row="stop"`` gives 0 there, as does ``eps=0``.
+    At the zero row that is a gradient of 1e12 times `g` (as in torch; infinite in float16); ``zero_row="stop"`` gives 0 there, as does ``eps=0``.
 
     Parameters
     ----------
@@ -112,7 +112,8 @@ def _checked(function, x, p, dim, eps, axis, zero_row, ties, slope_at_zero):
 
 
 def complex_normalize(x):
-    """Scale each complex entry to modulus one: ``u = z / max(|z|, eps)``, eps being the dtype's machine epsilon.
+    """Scale each complex entry to modulus one: ``u = z / max(|z|, eps)``, eps being the dtype's machine epsilon
+    (float32's for float16).
 
     This keeps RotatE's relations rotations. Real rows are read as pairs (re, im) along the last axis, as PyKEEN does.
 
@@ -172,7 +173,7 @@ def _pairs(function, x):
 
 def _moduli(function, x):
     z = _pairs(function, x)
-    return z, np.maximum(np.abs(z), float(np.finfo(x.dtype).eps))
+    return z, np.maximum(np.abs(z), float(np.finfo(arithmetic(x.dtype)).eps))
 
 
 def _as(z, x):
