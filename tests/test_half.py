@@ -20,7 +20,7 @@ from npembed import Embedding, EmbeddingBag, cli, load, pipeline
 from npembed.bags import embedding_bag, embedding_bag_vjp
 from npembed.datasets import Nations
 from npembed.embedding import dropout_mask, lookup, lookup_vjp
-from npembed.evaluation import evaluate
+from npembed.evaluation import evaluate, metric
 from npembed.initializers import initializer
 from npembed.interactions import INTERACTIONS, score_all
 from npembed.models import ERModel
@@ -128,11 +128,11 @@ def test_arithmetic_of_gradients():
         with np.errstate(over="ignore"):
             assert naive.same_bits((scale * gradient).values, (values.astype(SINGLE) * number).astype(HALF))
             assert naive.same_bits((gradient / back).values, (values.astype(SINGLE) / back).astype(HALF))
-    with pytest.raises(ValueError, match="scale = 1e.39 is out of range; allowed: up to 3.40282e.38, all that float32 holds"):
+    with pytest.raises(ValueError, match=r"scale = 1e\+39 is out of range; allowed: up to 3.40282e\+38, all that float32 holds"):
         gradient * 1e39
     assert naive.same_bits((gradient + -gradient).values, np.zeros((2, 2), HALF))
     assert (gradient + RowSparse(np.array([1]), np.ones((1, 2), HALF), 3)).dtype == HALF
-    with pytest.raises(ValueError, match="float16 .* is not defined; allowed: gradients of one table"):
+    with pytest.raises(ValueError, match=r"float16 .* is not defined; allowed: gradients of one table"):
         gradient + RowSparse(rows, values.astype(SINGLE), 3)
     assert gradient.to_coo()[1].dtype == HALF
 
@@ -461,7 +461,7 @@ def test_a_bag_layer():
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float8_e4m3fn", np.longdouble, ">f2"])
 def test_other_short_dtypes_are_refused(dtype):
-    with pytest.raises(TypeError, match="Embedding: dtype = .*; allowed: float32, float64, complex64, complex128 or float16"):
+    with pytest.raises(TypeError, match=r"Embedding: dtype = .*; allowed: float32, float64, complex64, complex128 or float16"):
         Embedding(2, 2, dtype=dtype)
     if dtype == "bfloat16":
         with pytest.raises(TypeError, match="Embedding: dtype = 'bfloat16' is no dtype of NumPy's own"):
@@ -531,8 +531,10 @@ def test_a_run_is_evaluated_saved_loaded_and_gone_on_with(tmp_path):
     kwargs = {"entity_representations_kwargs": rows, "relation_representations_kwargs": rows}
     result = pipeline(dataset="nations", interaction="transe", model_kwargs=kwargs, epochs=2, random_seed=0)
     model, known = result.model, [Nations().training.mapped_triples]
-    fused, layered = (evaluate(model, Nations().testing.mapped_triples, known=known, engine=engine) for engine in ("fused", "layered"))
-    assert fused["both"]["realistic"] == pytest.approx(layered["both"]["realistic"], rel=0.01) if isinstance(fused, dict) else True
+    fused, layered = (
+        evaluate(model, Nations().testing.mapped_triples, known=known, engine=engine) for engine in ("fused", "layered")
+    )
+    assert metric(fused, "mrr") == pytest.approx(metric(layered, "mrr"), rel=0.01)
     result.save_to_directory(tmp_path / "run")
     again = load(tmp_path / "run")
     for a, b in zip(model.layers, again.model.layers, strict=True):

@@ -60,7 +60,7 @@ def clip_grad_norm(gradients, max_norm, norm_type=2.0, *, eps=1e-6, error_if_non
         raise ValueError(f"clip_grad_norm: the norm of gradients is {norm}; allowed: finite with error_if_nonfinite = True")
     factor = 1.0 if norm + eps <= max_norm else max_norm / (norm + eps)
     with np.errstate(invalid="ignore"):  # 0 * inf
-        return [_like(g, (values(g) * arithmetic(g.dtype).type(factor)).astype(g.dtype, copy=False)) for g in gradients], norm
+        return [_like(g, np.asarray(values(g) * arithmetic(g.dtype).type(factor), g.dtype)) for g in gradients], norm
 
 
 def clip_grad_value(gradients, clip_value):
@@ -103,7 +103,7 @@ def clip_grad_value(gradients, clip_value):
 
 def _cut(x, bound):
     """`x`, cut off on either side."""
-    return np.minimum(np.maximum(widened(x), -bound), bound).astype(x.dtype, copy=False)
+    return np.asarray(np.minimum(np.maximum(widened(x), -bound), bound), x.dtype)
 
 
 def total_norm(gradients, norm_type):

@@ -3,7 +3,8 @@
 import numpy as np
 
 from .. import check
-from ..op import arithmetic, wide
+from ..op import wide
+from .rowwise import check_like_table
 
 MOMENTA = ("momentum_buffer", "exp_avg")
 
@@ -60,10 +61,8 @@ def project_state_(table, state, *, constrainer="normalize", dim=-1, rows=None):
         raise ValueError(f"project_state_: state is {found}; allowed: a dict with {check.names(MOMENTA)}")
     where = slice(None) if rows is None else check.ids("project_state_", rows, len(table), "rows").reshape(-1)
     momenta = [(f"state[{name!r}]", state[name]) for name in MOMENTA if name in state]
-    dtype = arithmetic(table.dtype)
-    whose = "table" if dtype == table.dtype else f"the state of a {table.dtype} table"
     for label, m in momenta:
-        check.like("project_state_", label, m, table.shape, dtype, whose)
+        check_like_table("project_state_", label, m, table)
         check.writable("project_state_", label, m, ("table", table))
     x = wide(table[where])
     dims = () if constrainer == "complex_normalize" else dims

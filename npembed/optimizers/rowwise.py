@@ -76,17 +76,22 @@ def check_state(function, state, table, gradient, arrays, *, more=(), counter=Tr
     others = [("table", table), ("gradient", values(gradient))]
     for name in (*arrays, *more):
         if name not in new:
-            label, array, (shape, dtype) = f"state[{name!r}]", state[name], entry(name, table)
-            if dtype == np.int64:
+            label, array = f"state[{name!r}]", state[name]
+            if entry(name, table)[1] == np.int64:
                 _check_counts(function, label, array, len(table), state["step"], touched(gradient))
             else:
-                like_table = "table" if dtype == table.dtype else f"the state of a {table.dtype} table"
-                whose = like_table if shape == table.shape else "one real number for each row of table"
-                check.like(function, label, array, shape, dtype, whose)
+                check_like_table(function, label, array, table, name)
             check.writable(function, label, array, *others)
             others.append((label, array))
     for name in new:
         state[name] = np.zeros(*entry(name, table))
+
+
+def check_like_table(function, label, array, table, name=""):
+    """Check an entry of a state that is kept for each number of a table, or for each row, by its name."""
+    shape, dtype = entry(name, table)
+    whose = "table" if arithmetic(table.dtype) == table.dtype else f"the state of a {table.dtype} table"
+    check.like(function, label, array, shape, dtype, whose if shape == table.shape else "one real number for each row of table")
 
 
 def _check_counts(function, label, array, num_rows, step, rows):
