@@ -89,7 +89,8 @@ def arithmetic(dtype):
     """The dtype in which numbers of `dtype` are added up and stepped: float32 for float16, which is for storage; else `dtype`.
 
     Sums, steps, moments, masks and scores of float16 tables are float32. What goes back into float16 is rounded once, to the nearest,
-    so that 65520 and more becomes infinite, and 2**-25 and less zero.
+    so that 65520 and more becomes infinite, and 2**-25 and less zero. The gradient of a float16 table is float16 too, as in torch: if
+    it is smaller, scale the loss.
 
     >>> arithmetic(np.float16), arithmetic(np.complex128)
     (dtype('float32'), dtype('complex128'))

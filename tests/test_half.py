@@ -27,7 +27,7 @@ from npembed.models import ERModel
 from npembed.op import arithmetic, widened
 from npembed.optimizers import OPTIMIZERS, clip_grad_norm, clip_grad_value, project_state_
 from npembed.renorm import renorm_
-from npembed.row_maps import clamp, normalize, normalize_vjp, softmax
+from npembed.row_maps import clamp, clamp_norm, complex_normalize, normalize, normalize_vjp, softmax
 from npembed.rows import RowSparse, gather, gather_vjp, segment_add_
 from npembed.training import fit
 
@@ -108,6 +108,16 @@ def test_sums_are_made_in_single_precision_and_rounded_once(seed, row, layout, b
             room = HALF_SUMS * float(sum(map(abs, values)))
             value = np.ravel(found.to_dense()[n])[d]
             assert ulps(value, float(sum(values))) <= 0.5 + room / np.spacing(np.abs(value))
+
+
+def test_what_single_precision_rounds_off_is_lost():
+    """1 + 2**-11 is half way to the next number of float16; in float32 a 2**-24 more leaves it there, and the even one is taken."""
+    parts = np.array([[1.0], [2.0**-11], [2.0**-24], [2.0**-24]], HALF)
+    assert gather_vjp(parts, np.zeros((1, 1), HALF), [0] * 4).values.tolist() == [[1.0]]
+    assert gather_vjp(parts[::-1].copy(), np.zeros((1, 1), HALF), [0] * 4).values.tolist() == [[1.0 + 2.0**-10]]
+    out = np.ones((1, 1), HALF)
+    segment_add_(out, [0] * 3, parts[1:])
+    assert out.tolist() == [[1.0]]
 
 
 def test_sums_overflow_to_infinity_in_silence():
@@ -197,6 +207,12 @@ def test_zero_rows_stay_zero_and_long_rows_come_to_length_one():
     assert normalize_vjp(np.ones((1, 2), HALF), rows[:1], zero_row="stop").tolist() == [[0.0, 0.0]]
     with np.errstate(over="ignore"):  # g / eps
         assert normalize_vjp(np.ones((1, 2), HALF), rows[:1]).tolist() == [[INF, INF]]
+
+
+def test_the_default_eps_is_that_of_single_precision():
+    rows = np.array([[2.0**-12, 0.0]], HALF)  # shorter than the eps of float16
+    assert complex_normalize(rows).tolist() == [[1.0, 0.0]]
+    assert clamp_norm(rows, maxnorm=2.0**-14).tolist() == [[2.0**-14, 0.0]]
 
 
 # ---- dropout
@@ -427,6 +443,8 @@ def test_a_layer_with_everything():
     assert isinstance(layer.regularization_term, SINGLE.type)
     assert isinstance(Embedding(**made).pop_regularization_term(), SINGLE.type)
     gradient = layer.backward(np.ones_like(out))
+    layer.pop_regularization_term()
+    assert isinstance(layer.regularization_term, SINGLE.type)
     assert gradient.dtype == layer.grad.dtype == HALF
     assert gradient.rows.tolist() == [0, 5]
     with pytest.raises(TypeError, match="grad_output has dtype float32; allowed: float16, the dtype of the output"):
@@ -448,6 +466,8 @@ def test_scaling_by_frequency_divides_in_single_precision():
     assert layer.vjp([1, 1, 1])[1](g).values.tolist() == [
         [float(HALF.type(sum(np.float32(HALF.type(v / 3)) for v in (1, 2, 4))))]
     ]
+    many = np.ones((70_000, 1), HALF)  # more than float16 holds
+    assert layer.vjp(np.ones(len(many), int))[1](many).values.item() == pytest.approx(1, rel=0.01)
 
 
 def test_a_bag_layer():
@@ -475,6 +495,11 @@ def model_of(interaction, dtype, **more):
     rows = {"embedding_dim": 8, "dtype": dtype, "initializer": "xavier_uniform", **more}
     return ERModel(triples_factory=Nations().training, interaction=interaction, random_seed=0, loss="softplus",
                    entity_representations_kwargs=rows, relation_representations_kwargs=rows)  # fmt: skip
+
+
+def test_a_rate_need_not_fit_in_sixteen_bits():
+    model = model_of("distmult", HALF)
+    assert list(fit(model, Nations().training.mapped_triples, epochs=0, lr=1e6)) == []
 
 
 @pytest.mark.parametrize("loop", ["slcwa", "lcwa"])
@@ -524,6 +549,13 @@ def test_the_fused_engine_scores_short_rows(name, options, side):
         found = score_all(*rows, interaction=op, side=side)
         assert naive.same_bits(found, op.forward(*spread))
     assert found.dtype == HALF
+
+
+def test_scores_of_short_rows_are_rounded_once():
+    """1 + 2**-11 + 2**-30 is beyond half way, which float32 would not see."""
+    rows = [np.array([row], HALF) for row in ([1.0, 1.0, 2.0**-15], [1.0, 2.0**-11, 2.0**-15], [1.0, 1.0, 1.0])]
+    for found in (score_all(*rows, interaction=INTERACTIONS["distmult"], side="tail"), INTERACTIONS["distmult"].forward(*rows)):
+        assert np.ravel(found).tolist() == [1.0 + 2.0**-10]
 
 
 def test_a_run_is_evaluated_saved_loaded_and_gone_on_with(tmp_path):

@@ -2,7 +2,8 @@
 
 All act on a complex number as on two reals, as torch does (``view_as_real``): Adam's second moment of z holds ``(Re z)^2`` and
 ``(Im z)^2``, not ``|z|^2``. All but the row-wise ones act on each number by itself. A float16 table is stepped in float32 and rounded
-once; its state is float32, in which a second moment neither vanishes nor overflows.
+once (on touch, what is made up for is rounded before the step); its state is float32, in which a second moment neither vanishes nor
+overflows.
 """
 
 import math
