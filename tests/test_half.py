@@ -304,8 +304,7 @@ def test_bags_are_added_up_in_single_precision_and_rounded_once(seed, mode, weig
 def test_a_step_is_one_in_single_precision_rounded(name, options):
     """Five of them, with the moments in float32. On touch, what is made up for is rounded before the step."""
     for untouched in modes(name, options):
-        if untouched == "decay_on_touch":
-            continue
+        late = untouched == "decay_on_touch"
         rng, step_ = np.random.default_rng(3), OPTIMIZERS[name].step_
         table = naive.rows(rng, (6, 3), HALF)
         wide, state = table.astype(SINGLE), OPTIMIZERS[name].state(table)
@@ -316,13 +315,14 @@ def test_a_step_is_one_in_single_precision_rounded(name, options):
             step_(table, RowSparse(rows, g, 6), state=state, untouched=untouched, **options)
             step_(wide, RowSparse(rows, g.astype(SINGLE), 6), state=other, untouched=untouched, **options)
             assert table.dtype == HALF
-            assert naive.same_bits(table, wide.astype(HALF))
+            assert late or naive.same_bits(table, wide.astype(HALF))
+            assert ulps(table, wide).max() <= (3 if late else 1) * HALF_ROUNDED  # rounded twice, once maybe among larger numbers
             wide = table.astype(SINGLE)
         assert state.keys() == other.keys()
         for key, value in state.items():
             if isinstance(value, np.ndarray):
                 assert value.dtype == other[key].dtype
-                assert naive.same_bits(value, other[key])
+                assert late or naive.same_bits(value, other[key])
 
 
 def restated(name, x, g, s, t, lr=0.05):
