@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import check, kernels
-from .op import Op
+from .op import Op, arithmetic, widened
 
 
 def _matrix(array):
@@ -25,7 +25,7 @@ def gather(table, ids, *, backend="cpu"):
 
     Parameters
     ----------
-    table : ndarray (N, *shape), float32, float64, complex64 or complex128
+    table : ndarray (N, *shape), float32, float64, complex64, complex128 or float16
     ids : integers of any shape, each in ``0..N-1``
     backend : "cpu" (Numba), "cuda" or "python"
         The machine that does the work; the result is the same to the bit.
@@ -63,7 +63,8 @@ def take(table, ids, backend="cpu"):
         )  # a copy too, equal to the bit; a kernel would need all of the table laid out anew
     flat = table.reshape(len(table), -1) if table.size else table.reshape(len(table), 0)
     out = np.empty((ids.size, flat.shape[1]), table.dtype)
-    kernels.gather(out, flat, ids.reshape(-1), backend)
+    same = np.uint16 if table.dtype == np.float16 else table.dtype  # Numba has no float16, and a copy needs none
+    kernels.gather(out.view(same), flat.view(same), ids.reshape(-1), backend)
     return out.reshape(ids.shape + table.shape[1:])
 
 
@@ -72,6 +73,9 @@ def gather_vjp(g, table, ids, *, backend="cpu"):
 
     With the one-hot matrix P, ``P[i, ids[i]] = 1``, `gather` is ``P @ table``; its transpose gives ``dtable = P.T @ g``, that is
     ``dtable[n] = sum of g[i] over all i with ids[i] == n``, in batch order. A row that occurs nowhere has no entry.
+
+    float16 is added up in float32 and rounded once, at the end of each sum: 4096 ones make 4096, where sums in float16 stop at 2048.
+    A sum of 65520 or more is infinite.
 
     Parameters
     ----------
@@ -83,7 +87,7 @@ def gather_vjp(g, table, ids, *, backend="cpu"):
     Returns
     -------
     RowSparse of N rows
-        ``to_dense()`` equals ``np.add.at`` on zeros to the bit.
+        ``to_dense()`` equals ``np.add.at`` on zeros (float32 ones for float16) to the bit.
 
     Raises
     ------
@@ -104,17 +108,29 @@ def gather_vjp(g, table, ids, *, backend="cpu"):
     ids = check.ids("gather_vjp", ids, len(table))
     check.like("gather_vjp", "g", g, ids.shape + table.shape[1:], table.dtype, "the rows looked up")
     rows, starts, order = kernels.segments(ids.reshape(-1))
-    values = np.zeros((len(rows), *table.shape[1:]), table.dtype)
-    flat = g.reshape(ids.size, *table.shape[1:])
+    values = np.zeros((len(rows), *table.shape[1:]), arithmetic(table.dtype))
+    flat = widened(g.reshape(ids.size, *table.shape[1:]))
     kernels.segment_add(_matrix(values), np.arange(len(rows)), starts, order, _matrix(flat), backend)
-    return RowSparse(rows, values, len(table))
+    return RowSparse(rows, rounded(values, table.dtype), len(table))
 
 
 GATHER = Op(gather, gather_vjp)
 
 
+def rounded(sums, dtype):
+    """Sums as the kernels make them, in the dtype of a table; as in the kernels, what overflows is infinite.
+
+    >>> rounded(np.array([65519, 65520], np.float32), np.dtype(np.float16)).tolist()
+    [65504.0, inf]
+    """
+    with np.errstate(over="ignore"):
+        return sums.astype(dtype, copy=False)
+
+
 def segment_add_(out, ids, values, *, backend="cpu"):
     """Add each row of `values` onto row ``ids[i]`` of `out`, in place and in batch order: exactly ``np.add.at(out, ids, values)``.
+
+    For float16 that is ``np.add.at`` of their float32 selves, each row that is named rounded once, at the end.
 
     Parameters
     ----------
@@ -142,7 +158,13 @@ def segment_add_(out, ids, values, *, backend="cpu"):
     check.like("segment_add_", "values", values, ids.shape + out.shape[1:], out.dtype, "the rows of out")
     check.writable("segment_add_", "out", out, ("values", values), ("ids", ids))
     rows, starts, order = kernels.segments(ids.reshape(-1))
-    flat, target = values.reshape(ids.size, *out.shape[1:]), _matrix(out)
+    flat = values.reshape(ids.size, *out.shape[1:])
+    if arithmetic(out.dtype) != out.dtype:
+        sums = widened(take(out, rows))
+        kernels.segment_add(_matrix(sums), np.arange(len(rows)), starts, order, _matrix(widened(flat)), backend)
+        out[rows] = rounded(sums, out.dtype)
+        return
+    target = _matrix(out)
     kernels.segment_add(target, rows, starts, order, _matrix(flat), backend)
     if not out.flags.aligned:  # then the kernel has written to an aligned copy
         out[...] = target.reshape(out.shape)
@@ -243,19 +265,23 @@ class RowSparse:
             return None
         if np.iscomplexobj(scale) and not np.iscomplexobj(self.values):
             raise TypeError(f"RowSparse: {scale!r} * {self.dtype} is not defined; allowed: a real number for real values")
-        return check.fits("RowSparse", "scale", scale, self.dtype)
+        return check.fits("RowSparse", "scale", scale, arithmetic(self.dtype))
+
+    def _with(self, values):
+        """A gradient of the same rows and dtype."""
+        return RowSparse(self.rows, values.astype(self.dtype, copy=False), self.num_rows)
 
     def __mul__(self, scale):
-        """Every value times a number, in the dtype of the values."""
+        """Every value times a number, in the dtype of the values (of float16 in float32, rounded once)."""
         number = self._number(scale)
-        return NotImplemented if number is None else RowSparse(self.rows, self.values * number, self.num_rows)
+        return NotImplemented if number is None else self._with(widened(self.values) * number)
 
     __rmul__ = __mul__
 
     def __truediv__(self, scale):
-        """Every value divided by a number, in the dtype of the values."""
+        """Every value divided by a number, likewise."""
         number = self._number(scale)
-        return NotImplemented if number is None else RowSparse(self.rows, self.values / number, self.num_rows)
+        return NotImplemented if number is None else self._with(widened(self.values) / number)
 
     def __neg__(self):
         """Every value with its sign changed."""

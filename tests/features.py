@@ -22,6 +22,7 @@ class Feature(NamedTuple):
 FEATURES = [
     Feature("rows of any shape", True, False, "shapes"),
     Feature("complex rows, with their gradient", True, False, "complex_rows"),
+    Feature("float16 rows whose gradients add up: 4096 ones to 4096", False, False, "half_sums"),
     Feature("initializers by name", True, False, "initializers"),
     Feature("the same numbers as torch and PyKEEN from a seed, without them", None, None, "replay"),
     Feature("pretrained rows are copied, not shared", False, False, "copies"),
@@ -43,6 +44,8 @@ FEATURES = [
     Feature("gradients with each touched row once", False, False, "row_sparse"),
     Feature("momentum that leaves untouched rows alone, as an option", False, False, "lazy_momentum"),
     Feature("clipping the norm of sparse gradients", None, False, "sparse_clipping"),
+    Feature("Monte-Carlo dropout", True, False, "uncertain"),
+    Feature("the exact law of a score under dropout", False, False, "law"),
     Feature("the gradient can be called for itself, forward and backward as functions", False, False, "functions"),
     Feature("state interchangeable with PyKEEN's and torch's", True, True, "state"),
 ]
@@ -65,10 +68,14 @@ def here():
     """The probes of npembed by name."""
     import npembed
     from npembed import Embedding, EmbeddingBag
+    from npembed.datasets import Nations
+    from npembed.models import distmult
     from npembed.optimizers import OPTIMIZERS, clip_grad_norm
     from npembed.row_maps import clamp_norm
     from npembed.rows import RowSparse, gather_vjp
+    from npembed.uncertainty import predict_hrt_uncertain, score_law
 
+    nations = Nations().training
     rows = np.array([[3.0, 4.0], [0.3, 0.4]])
     sparse = RowSparse(np.array([1]), np.ones((1, 2)), 2)
 
@@ -78,6 +85,11 @@ def here():
     def complex_rows():
         layer = Embedding(3, 2, dtype=complex)
         claim(layer.backward(layer([0]) * 1j).dtype == complex)
+
+    def half_sums():
+        layer = Embedding(1, 1, dtype="float16")
+        layer([0] * 4096)
+        claim(layer.backward(np.ones((4096, 1), np.float16)).values.item() == 4096)
 
     def initializers():
         Embedding(3, 2, initializer="orthogonal")
@@ -173,6 +185,12 @@ def here():
     def sparse_clipping():
         claim(abs(clip_grad_norm([sparse], 1.0)[1] - np.sqrt(2)) < 1e-15)
 
+    def uncertain():
+        claim(predict_hrt_uncertain(distmult(nations, 4, entity_dropout=0.5), [[0, 1, 0]]).uncertainty.shape == (1, 1))
+
+    def law():
+        claim(len(score_law(distmult(nations, 3, entity_dropout=0.5), (0, 1, 0)).values) == 8)
+
     def functions():
         out, pullback = Embedding(weight=rows).vjp([0])
         claim(pullback(out).rows.tolist() == [0])
@@ -217,6 +235,11 @@ def pykeen_probes():
         layer = made(dtype=torch.complex64)
         layer(ids).abs().sum().backward()
         claim(layer._embeddings.weight.grad is not None)
+
+    def half_sums():
+        layer = made(1, 1, dtype=torch.float16)
+        layer(torch.zeros(4096, dtype=torch.int64)).sum().backward()
+        claim(layer._embeddings.weight.grad.item() == 4096)
 
     def initializers():
         made(initializer="orthogonal")
@@ -285,6 +308,16 @@ def pykeen_probes():
         layer = made()
         _at_rest(layer, layer._embeddings.weight)
 
+    def uncertain():
+        import pykeen.models.uncertainty
+
+        claim(callable(pykeen.models.uncertainty.predict_hrt_uncertain))
+
+    def law():
+        import pykeen.models.uncertainty
+
+        claim(any("law" in name or "distribution" in name for name in dir(pykeen.models.uncertainty)))
+
     def functions():
         claim(any(name.endswith(("_vjp", "_backward")) for name in dir(pykeen.nn.init)) or hasattr(made(), "vjp"))
 
@@ -306,6 +339,11 @@ def torch_probes():
     def complex_rows():
         layer = torch.nn.Embedding(3, 2, dtype=torch.complex64)
         layer(ids).abs().sum().backward()
+
+    def half_sums():
+        layer = torch.nn.Embedding(1, 1, dtype=torch.float16)
+        layer(torch.zeros(4096, dtype=torch.int64)).sum().backward()
+        claim(layer.weight.grad.item() == 4096)
 
     def initializers():
         torch.nn.Embedding(3, 2, initializer="orthogonal")
@@ -364,6 +402,11 @@ def torch_probes():
         layer = torch.nn.Embedding(3, 2, sparse=True)
         layer(torch.tensor([1, 1, 0])).sum().backward()
         torch.nn.utils.clip_grad_norm_(layer.parameters(), 1.0)
+
+    def uncertain():
+        claim(hasattr(torch.nn.Embedding(3, 2), "predict_uncertain"))
+
+    law = uncertain
 
     def functions():
         claim(hasattr(torch.nn.Embedding(3, 2), "vjp"))

@@ -98,7 +98,7 @@ def set_weight(layer, value):
 
 
 IDS_ALLOWED = "allowed: int8 to int64 and uint8 to uint32"
-DTYPES = "float32, float64, complex64 or complex128"
+DTYPES = "float32, float64, complex64, complex128 or float16"
 
 CASES = [
     # rows
@@ -1224,6 +1224,9 @@ UNCHECKED = {
     "xavier_uniform",
     "xavier_uniform_norm",
     "take",
+    "rounded",
+    "arithmetic",
+    "widened",
     "GradientError",
     "Report",
     "LayerReport",

@@ -14,6 +14,7 @@ import test_bags
 import test_clip_and_project
 import test_embedding_bag
 import test_gradients
+import test_half
 import test_interactions
 import test_loops
 import test_optimizers
@@ -252,7 +253,7 @@ def bag_layer():
 
 
 TIES = next(mark.args[1] for mark in test_bags.test_ties_and_nan_of_the_maximum.pytestmark if mark.name == "parametrize")
-BAGS = [pooling, bags_by_hand, functools.partial(gradients, "embedding_bag")]
+BAGS = [pooling, bags_by_hand, test_half.test_4096_gradients_of_one_add_up_to_4096, functools.partial(gradients, "embedding_bag")]
 
 
 def descents(*names):
@@ -411,7 +412,7 @@ TARGETS = {
     transe_vjp: of("transe"),
     distmult_vjp: of("distmult"),
     losses.margin_ranking_vjp: of("margin_ranking"),
-    rows.gather_vjp: [scatter, *of("gather")],
+    rows.gather_vjp: [scatter, test_half.test_4096_gradients_of_one_add_up_to_4096, *of("gather")],
     pool.embedding_bag: BAGS,
     embedding_bag_vjp: BAGS,
     pool._divided: BAGS,
@@ -462,7 +463,7 @@ TARGETS = {
     rowwise_adagrad._rowwise_adagrad: descents("rowwise_adagrad"),
     rowwise.downhill: descents("sgd"),
     rowwise.faded: descents("adam", "adamw"),
-    optimizers.clip_grad_norm: [clipping, bad_input],
+    optimizers.clip_grad_norm: [clipping, bad_input, test_half.test_around_a_step],
     optimizers.clip_grad_value: [clipping, bad_input],
     clip.total_norm: [clipping],
     optimizers.project_state_: [projecting, bad_input],
@@ -512,8 +513,13 @@ EQUIVALENT = {
     ],
     "_as_torch": [("rows.real -> rows", "return", "a scale without imaginary part, whatever its dtype")],
     "embedding_bag": [
-        ("if per_sample_weights is None and table", "[never]", "the same sum, from a copy of the rows"),
-        ("per_sample_weights is None and table", "[per_sample_weights is None alone]", "the same sum, from a copy of the table"),
+        ("if per_sample_weights is None and out", "[never]", "the same sum, from a copy of the rows"),
+        (
+            "per_sample_weights is None and out",
+            "[per_sample_weights is None alone]",
+            "the same, but for Numba, which has no float16",
+        ),
+        ("out.dtype == table.dtype", "[flipped to NotEq]", "the same sum, from a copy of the rows, but for Numba"),
     ],
     "gather_vjp": [("1 -> 2", "ids.reshape(-1)", "NumPy reads any negative size as the one to be found")],
     "loss_and_gradients": [

@@ -189,3 +189,15 @@ PYKEEN_ADAM_RUN = 1e-3
 
 RANK_FLIPS = 2
 """How many of some 400 ranks may be one off after a run that agrees to `PYKEEN_RUN`: scores that differ by an ulp change places."""
+
+# ---- float16 tables, in distances of float16 numbers
+
+HALF_ROUNDED = 0.501
+"""Computed in float32 or wider and rounded once, which is half a distance; float32 adds ten roundings of 2**-13 of a distance each."""
+
+HALF_SUMS = 40 * 2.0**-24
+"""A sum of up to thirty numbers in float32, relative to the sum of their sizes: each addition rounds once."""
+
+HALF_COMPOSED = 8 * 2.0**-10
+"""Several maps after one another on numbers of up to 2.5, each rounded to float16 (2**-11), relative to the largest result or one: a
+normalizer, a mask, the gradients of either, then up to three of them added."""

@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import check
 from ..embedding import dropout_mask, penalty, transform, transform_vjp
+from ..op import arithmetic
 from ..row_maps import NORMALIZERS
 from ..rows import RowSparse, gather_vjp
 from .arguments import described, from_weight, here, not_yet, one_of, table_shape
@@ -50,7 +51,7 @@ class Embedding(Table):
     dropout : float in [0, 1], the share of entries dropped in training mode
     trainable : bool
         A frozen table is read-only: only `reset_parameters` and `load_state_dict` change it.
-    dtype : float32 (default), float64, complex64 or complex128
+    dtype : float32 (default), float64, complex64, complex128, or float16: rows are kept in it, and reckoned with in float32
     compat : None, "pykeen" or "torch"
         "pykeen" applies normalizers and constrainers along the axes that PyKEEN 1.11.1 does, and draws its `init_quaternions`;
         "torch" gives torch 2.13's `max_norm`.
@@ -110,7 +111,7 @@ class Embedding(Table):
         about = {"shape": tuple(row), "dtype": dtype, "compat": "pykeen" if compat == "pykeen" else None, "function": "Embedding"}
         self.regularizer = choose_regularizer(regularizer, regularizer_kwargs, **about)
         self.normalizer = choose(NORMALIZERS, normalizer, normalizer_kwargs, argument="normalizer", **about)
-        self.regularization_term = dtype.type(0).real
+        self.regularization_term = arithmetic(dtype).type(0).real
         self._make(
             max_id, row, dtype=dtype, trainable=not _freeze if trainable is None else trainable, initializer=initializer,
             initializer_kwargs=initializer_kwargs, constrainer=constrainer, constrainer_kwargs=constrainer_kwargs,
@@ -136,7 +137,7 @@ class Embedding(Table):
         >>> float(layer.pop_regularization_term()), float(layer.regularization_term)
         (4.0, 0.0)
         """
-        term, self.regularization_term = self.regularization_term, self.dtype.type(0).real
+        term, self.regularization_term = self.regularization_term, arithmetic(self.dtype).type(0).real
         return term
 
     def vjp(self, indices=None):
@@ -181,7 +182,7 @@ class Embedding(Table):
         if self.scale_grad_by_freq:
             _, place, counts = np.unique(ids, return_inverse=True, return_counts=True)
             counts = counts[place].reshape(ids.shape + (1,) * len(self.shape))
-            drows = (drows / counts.astype(self.dtype.type(0).real.dtype)).astype(self.dtype, copy=False)
+            drows = (drows / counts.astype(arithmetic(self.dtype).type(0).real.dtype)).astype(self.dtype, copy=False)
         gradient = gather_vjp(drows, self._weight, ids)
         if self.padding_idx is None:
             return gradient

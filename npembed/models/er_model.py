@@ -9,7 +9,7 @@ from .. import check, model
 from ..interactions import INTERACTIONS
 from ..layer import Embedding, from_state, table_shape
 from ..losses import LCWA_LOSSES, LOSSES
-from ..op import Op, resolve
+from ..op import Op, arithmetic, resolve
 from ..random import generator
 from .predictions import ByLabel
 from .scoring import Scorer
@@ -261,4 +261,4 @@ def _numbers(n, options):
     """How many real numbers a table holds, and of which dtype."""
     dtype = check.dtype("Embedding", "dtype", options.get("dtype") or np.float32)
     shape = table_shape(n, options.get("embedding_dim"), None, options.get("shape"))
-    return math.prod(shape) * (2 if dtype.kind == "c" else 1), np.empty(0, dtype).real.dtype
+    return math.prod(shape) * (2 if dtype.kind == "c" else 1), arithmetic(np.empty(0, dtype).real.dtype)

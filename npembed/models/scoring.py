@@ -8,6 +8,7 @@ import numpy as np
 from .. import check, model
 from ..embedding import lookup, transform
 from ..interactions import score_all
+from ..op import widened
 
 ENGINES = ("layered", "fused")
 """How to score all candidates: step by step, which is the definition, or by loops without temporaries, which is for speed."""
@@ -89,8 +90,8 @@ class Scorer:
             return self._held[which] if ids is ALL else self._held[which][ids]
         layer = self.layers[which]
         if ids is ALL:
-            return transform(layer.weight, normalizer=layer.normalizer)
-        return lookup(layer.weight, ids, normalizer=layer.normalizer)
+            return widened(transform(layer.weight, normalizer=layer.normalizer))
+        return widened(lookup(layer.weight, ids, normalizer=layer.normalizer))
 
     @contextlib.contextmanager
     def held(self: Any):

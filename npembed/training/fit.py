@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import check
-from ..op import resolve, wide
+from ..op import arithmetic, resolve, wide
 from ..random import TorchGenerator, generator
 from .interrupts import interrupts_deferred
 from .loops import LOOPS
@@ -98,7 +98,7 @@ def fit(
     check.integer("fit", "done", done, minimum=0)
     check.integer("fit", "batch_size", batch_size, minimum=1)
     for layer in model.layers:
-        check.fits("fit", "lr", check.real("fit", "lr", lr, minimum=0), layer.weight.real.dtype)
+        check.fits("fit", "lr", check.real("fit", "lr", lr, minimum=0), arithmetic(layer.weight.real.dtype))
     if not len(triples):
         raise ValueError("fit: triples has shape (0, 3); allowed: at least one triple")
     given = {"num_negatives": num_negatives, "sampler": sampler, "filtered": filtered, "target": target}
