@@ -173,7 +173,6 @@ def test_what_is_refused_and_how(args, kwargs, error, message):
         {"norm_type": 1.0},
         {"scale_grad_by_freq": True},
         {"sparse": True},
-        {"unique": True},
     ],
 )
 def test_options_of_later_versions_are_refused(option):

@@ -3,6 +3,10 @@
 from .arguments import table_shape
 from .choose import choose, choose_regularizer, pykeen_dim
 from .embedding import Embedding
+from .passes import Lookup, Passes, collect, nothing
 from .state import from_state, to_state
 
-__all__ = ["Embedding", "choose", "choose_regularizer", "from_state", "pykeen_dim", "table_shape", "to_state"]
+__all__ = [
+    "Embedding", "Lookup", "Passes", "choose", "choose_regularizer", "collect", "from_state", "nothing", "pykeen_dim", "table_shape",
+    "to_state",
+]  # fmt: skip

@@ -5,27 +5,29 @@ import math
 import numpy as np
 
 from .. import check
-from ..embedding import dropout_mask, penalty, post_step_, transform, transform_vjp
+from ..embedding import post_step_
 from ..initializers import initializer as choose_initializer
 from ..random import generator
 from ..row_maps import CONSTRAINERS, NORMALIZERS
-from ..rows import RowSparse, gather, gather_vjp
+from ..rows import gather, gather_vjp
 from .arguments import described, not_yet, table_shape
 from .choose import choose, choose_regularizer
+from .passes import Lookup, Passes
 from .state import from_state, to_state
 
 
-class Embedding:
+class Embedding(Passes):
     """A trainable table of rows: look up, normalize, drop out; pull gradients back; constrain after each update.
 
-    In forward, in this order: ``table[indices]``, then the normalizer, then dropout. The constrainer acts on construction, on
-    `reset_parameters`, and whenever `post_parameter_update` is called, which is to be after each change of `weight`.
+    In forward, in this order: ``table[indices]``, then the normalizer, then dropout (`npembed.layer.passes` says it in full). The
+    constrainer acts on construction, on `reset_parameters`, and whenever `post_parameter_update` is called, which is to be after each
+    change of `weight`.
 
     Parameters
     ----------
     max_id : int, the number of rows N (or `num_embeddings`)
     embedding_dim : int, the length of a row; for rows of any shape give `shape` instead
-    padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, unique
+    padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse
         Not supported yet.
     num_embeddings : int, another name for `max_id`
     shape : int or tuple of int, the shape of a row; ``()`` for single numbers
@@ -39,6 +41,9 @@ class Embedding:
         See `npembed.regularizers.REGULARIZERS`. In training mode each forward adds what it charges to `regularization_term`.
     initializer_kwargs, constrainer_kwargs, normalizer_kwargs, regularizer_kwargs : dict, options of these
     dropout : float in [0, 1], the share of entries dropped in training mode
+    unique : bool
+        Whether an id that is looked up several times is copied and normalized once, and then repeated. Each repetition is
+        charged for and dropped out by itself.
     trainable : bool
         A frozen table is read-only: only `reset_parameters` and `load_state_dict` change it.
     dtype : float32 (default), float64, complex64 or complex128
@@ -90,13 +95,14 @@ class Embedding:
             )
         not_yet(
             padding_idx=(padding_idx, None), max_norm=(max_norm, None), norm_type=(norm_type, 2.0, 2), sparse=(sparse, False),
-            scale_grad_by_freq=(scale_grad_by_freq, False), unique=(unique, None, False),
+            scale_grad_by_freq=(scale_grad_by_freq, False),
         )  # fmt: skip
         self.max_id, *row = table_shape(max_id, embedding_dim, num_embeddings, shape)
         self.shape = tuple(row)
         self.dtype = check.dtype("Embedding", "dtype", np.float32 if dtype is None else dtype)
         self.compat = check.choice("Embedding", "compat", compat, (None, "pykeen"))
         self.dropout = None if dropout is None else check.real("Embedding", "dropout", dropout, 0, 1)
+        self.unique = bool(check.choice("Embedding", "unique", unique, (None, True, False)))
         self._trainable = check.choice("Embedding", "trainable", trainable, (True, False))
         self._initializer = choose_initializer(initializer, initializer_kwargs, function="Embedding")
         about = {"shape": self.shape, "dtype": self.dtype, "compat": compat, "function": "Embedding"}
@@ -110,10 +116,8 @@ class Embedding:
             "regularizer": (regularizer, regularizer_kwargs),
         }
         self.rng = generator(rng)
-        self.training = True
         self.grad = None
-        self.regularization_term = self.dtype.type(0).real
-        self._pending: list = []  # the pullbacks of forwards without a backward; two are kept at most, to know that it was not one
+        self._begin()
         self._weight = np.empty((self.max_id, *self.shape), self.dtype)
         self.reset_parameters()
 
@@ -134,6 +138,13 @@ class Embedding:
                     f"from_pretrained: {name} = {options[name]!r} is given; allowed: options without it, the array says it"
                 )
         return cls(len(array), shape=array.shape[1:], initializer=array, trainable=trainable, **{"dtype": array.dtype, **options})
+
+    @property
+    def layers(self):
+        """The tables of which this is made: itself."""
+        return (self,)
+
+    parts = layers
 
     @property
     def num_embeddings(self):
@@ -200,111 +211,13 @@ class Embedding:
         """Take over the table of a state, ours or PyKEEN's, in a frozen layer too; it is checked before anything changes."""
         self.restore(from_state("load_state_dict", self, state))
 
-    def pop_regularization_term(self):
-        """What the regularizer charged since the last time, which is forgotten.
+    def plain_vjp(self, ids):
+        """Copy rows out of the table."""
 
-        >>> layer = Embedding(3, 2, initializer="ones", regularizer="lp", regularizer_kwargs={"p": 1})
-        >>> _ = layer([0, 1]), layer([2])
-        >>> float(layer.pop_regularization_term()), float(layer.regularization_term)
-        (4.0, 0.0)
-        """
-        term, self.regularization_term = self.regularization_term, self.dtype.type(0).real
-        return term
+        def pull(grad_output=None, grad_term=0.0):
+            return [] if grad_output is None else [(self, gather_vjp(grad_output, self._weight, ids))]
 
-    def vjp(self, indices=None):
-        """Look rows up, and get the function that pulls a gradient back through this very lookup.
-
-        Parameters
-        ----------
-        indices : integers of any shape, each in ``0..N-1``; None for all rows
-
-        Returns
-        -------
-        output : ndarray (*indices.shape, *shape)
-        pullback : function of ``grad_output`` (like `output`) that returns a `RowSparse`; changes nothing
-            With ``grad_term=1.0`` what the regularizer charges for this lookup counts as well, as part of the loss.
-
-        Examples
-        --------
-        >>> layer = Embedding(3, 2, initializer="ones")
-        >>> output, pullback = layer.vjp([0, 0])
-        >>> pullback(output).to_dense().tolist()
-        [[2.0, 2.0], [0.0, 0.0], [0.0, 0.0]]
-        """
-        ids = np.arange(self.max_id) if indices is None else check.ids("Embedding", indices, self.max_id, "indices").copy()
-        rows = gather(self._weight, ids)
-        mask = self.draw_mask(rows.shape)
-
-        def pullback(grad_output, grad_term=0.0):
-            check.like("Embedding", "grad_output", grad_output, rows.shape, self.dtype, "the output")
-            drows = transform_vjp(grad_output, rows, normalizer=self.normalizer, mask=mask)
-            if self.regularizer is not None and grad_term:
-                charged = self.regularizer.vjp(grad_term, transform(rows, normalizer=self.normalizer))
-                drows = drows + transform_vjp(charged, rows, normalizer=self.normalizer)
-            return gather_vjp(drows, self._weight, ids)
-
-        return transform(rows, normalizer=self.normalizer, mask=mask), pullback
-
-    def forward(self, indices=None):
-        """Look rows up: ``dropout(normalizer(table[indices]))``; None for all rows. Remembered for `backward` in training mode."""
-        output, pullback = self.vjp(indices)
-        if self.training:
-            if self.regularizer is not None:
-                ids = np.arange(self.max_id) if indices is None else indices
-                self.regularization_term += penalty(self._weight, ids, regularizer=self.regularizer, normalizer=self.normalizer)
-            self._pending = [pullback, *self._pending[:1]]
-        return output
-
-    __call__ = forward
-
-    def draw_mask(self, shape):
-        """A dropout mask for an output of `shape`, or None where nothing is dropped: in eval mode, or at rate 0."""
-        return dropout_mask(self.rng, shape, self.dropout, self.dtype) if self.training and self.dropout else None
-
-    def backward(self, grad_output):
-        """Pull `grad_output` back through the last forward in training mode, and add the result to `grad`.
-
-        With a regularizer, the loss is taken to hold the term of that forward too (for another share of it, see `vjp`).
-
-        Returns
-        -------
-        RowSparse, this call's gradient alone; that of a frozen table is returned, but not kept in `grad`
-
-        Raises
-        ------
-        RuntimeError
-            Without a forward, or after two of them: which one is meant? `vjp` gives each its own pullback.
-        """
-        if len(self._pending) != 1:
-            said = "several forwards since the last backward" if self._pending else "no forward in training mode"
-            raise RuntimeError(
-                f"Embedding.backward: {said}; allowed: one forward for each backward (zero_grad() forgets those before, eval() counts "
-                f"none), or output, pullback = vjp(indices)"
-            )
-        gradient = self._pending[0](grad_output, 1.0)
-        self._pending = []
-        if self.trainable:
-            before = RowSparse(np.arange(0), gradient.values[:0], self.max_id) if self.grad is None else self.grad
-            self.grad = before + gradient  # a new object: what the caller does to `gradient` stays with the caller
-        return gradient
-
-    def zero_grad(self):
-        """Forget the gradient, what the regularizer charged, and any forward that waits for its backward."""
-        self.pop_regularization_term()
-        self.grad = None
-        self._pending = []
-
-    def train(self, mode=True):
-        """Switch dropout on (or off); returns the layer."""
-        self.training = check.choice("Embedding.train", "mode", mode, (True, False))
-        return self
-
-    def eval(self):
-        """Switch dropout off; returns the layer."""
-        return self.train(False)
-
-    def __getstate__(self):
-        return {**self.__dict__, "_pending": []}  # a forward that waits for its backward stays behind
+        return Lookup(gather(self._weight, ids), lambda: self.dtype.type(0).real, pull)
 
     def __setstate__(self, state):
         self.__dict__.update(state)
