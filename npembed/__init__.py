@@ -18,7 +18,8 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "check", "datasets", "embedding", "evaluation", "gradcheck", "initializers", "interactions", "io", "kernels", "layer", "losses",
-    "model", "models", "op", "optimizers", "random", "regularizers", "row_maps", "rows", "runs", "samplers", "show", "trace", "training",
+    "model", "models", "op", "optimizers", "random", "regularizers", "representations", "row_maps", "rows", "runs", "samplers", "show",
+    "trace", "training",
 )  # fmt: skip
 _NAMES = {"Embedding": "layer", "Op": "op", "RowSparse": "rows", "load": "runs", "pipeline": "runs"}
 

@@ -23,6 +23,7 @@ FLOORS = [
     {"model", "evaluation"},
     {"training", "trace", "io"},
     {"layer"},
+    {"representations"},
     {"models"},
     {"show", "runs"},
     {"cli"},

@@ -140,13 +140,6 @@ class Embedding(Passes):
         return cls(len(array), shape=array.shape[1:], initializer=array, trainable=trainable, **{"dtype": array.dtype, **options})
 
     @property
-    def layers(self):
-        """The tables of which this is made: itself."""
-        return (self,)
-
-    parts = layers
-
-    @property
     def num_embeddings(self):
         """torch's name for `max_id`."""
         return self.max_id

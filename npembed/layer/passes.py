@@ -35,19 +35,29 @@ class Lookup(NamedTuple):
 class Passes:
     """Forward, backward, training and evaluation mode, as any representation has them.
 
-    It needs ``max_id``, ``shape``, ``dtype``, ``normalizer``, ``regularizer``, ``dropout``, ``unique``, ``rng``; ``layers``, the
-    tables below; and ``plain_vjp(ids)``, the lookup of plain rows.
+    It needs ``max_id``, ``shape``, ``dtype``, ``normalizer``, ``regularizer``, ``dropout``, ``unique``, ``rng``, and
+    ``plain_vjp(ids)``, the lookup of plain rows; and ``layers`` and ``parts``, if it is no table.
     """
 
     max_id: int
+    shape: tuple
     dtype: np.dtype
     normalizer: Any
     regularizer: Any
     dropout: float | None
     unique: bool
     rng: Any
-    layers: tuple
     plain_vjp: Callable[[np.ndarray], Lookup]
+
+    @property
+    def layers(self):
+        """The tables that it is made of: a table is one itself."""
+        return (self,)
+
+    @property
+    def parts(self):
+        """Itself and all that it is made of, each once, and before its own children."""
+        return (self,)
 
     def _begin(self):
         """A new representation is in training mode, and has looked nothing up."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import check
 from ..evaluation import evaluate, metric
-from ..training import Epoch, OptimizerUpdate, fit
+from ..training import Epoch, OptimizerUpdate, fit, plain_rows
 
 PARTS = ("training", "validation", "testing")
 
@@ -124,9 +124,8 @@ class PipelineResult:
 
     def to_dict(self):
         """What came of the run, as JSON can hold it: ``losses``, ``metrics``, ``entity_row_norms`` (shortest, longest), ``settings``."""
-        norms = np.linalg.norm(
-            np.abs(self.model.layers[0].weight).astype(np.float64).reshape(self.model.num_entities, -1), axis=1
-        )
+        rows = plain_rows(self.model.entity_representations[0])
+        norms = np.linalg.norm(np.abs(rows).astype(np.float64).reshape(self.model.num_entities, -1), axis=1)
         return {
             "losses": self.losses,
             "metrics": self.metrics,

@@ -1,0 +1,28 @@
+"""Other representations than a table: rows that are made of rows of tables, with their gradients.
+
+Each can be looked up, pulled back through, trained and saved like an `Embedding`, and stand in the place of one. `mixing` holds the
+arithmetic as pairs on plain arrays; the classes look up, mix, and send each table its share.
+"""
+
+from ..layer import Embedding
+from .combined import CombinedRepresentation
+from .low_rank import LowRankRepresentation
+from .make import make
+from .mixing import COMBINATIONS, LOW_RANK, add, add_vjp, concat, concat_vjp, low_rank, low_rank_vjp, multiply, multiply_vjp
+from .representation import Representation, each_once
+from .state import restore_, tables_of, to_state
+from .subset import SubsetRepresentation
+
+REPRESENTATIONS = {
+    "embedding": Embedding,
+    "subset": SubsetRepresentation,
+    "low_rank": LowRankRepresentation,
+    "combined": CombinedRepresentation,
+}
+"""By name."""
+
+__all__ = [
+    "COMBINATIONS", "LOW_RANK", "REPRESENTATIONS", "CombinedRepresentation", "LowRankRepresentation", "Representation",
+    "SubsetRepresentation", "add", "add_vjp", "concat", "concat_vjp", "each_once", "low_rank", "low_rank_vjp", "make", "multiply",
+    "multiply_vjp", "restore_", "tables_of", "to_state",
+]  # fmt: skip
