@@ -260,6 +260,32 @@ def lp_cases(rng):
             yield (x,), {"p": p, "dim": dim, "normalize": True, "expected": "pykeen"}
 
 
+def low_rank_cases(rng):
+    for dtype in (float, complex):
+        for ids, k, shape in (((4,), 3, (5,)), ((2, 3), 2, (4,)), ((3,), 1, (2, 3)), ((), 3, (2,)), ((0,), 2, (3,)), ((2,), 2, ())):
+            yield (naive.rows(rng, (*ids, k), dtype), naive.rows(rng, (k, *shape), dtype)), {}
+
+
+def concat_cases(rng):
+    for dtype in (float, complex):
+        for shapes, dim in (
+            (((4, 3), (4, 2), (4, 1)), -1),
+            (((4, 3), (4, 2)), 1),
+            (((2, 3, 2), (2, 1, 2)), -2),
+            (((3,),), 0),
+            (((0, 3), (0, 2)), -1),
+            (((4, 5), (4, 6)), -1),
+        ):
+            yield tuple(naive.rows(rng, shape, dtype) for shape in shapes), {"dim": dim}
+
+
+def several_cases(rng):
+    for dtype in (float, complex):
+        for shape, n in (((4, 3), 2), ((3,), 3), ((2, 2, 3), 4), ((2, 3), 1), ((0, 3), 2), ((), 3)):
+            yield tuple(np.asarray(naive.rows(rng, shape, dtype)) for _ in range(n)), {}
+        yield (naive.rows(rng, (3, 2), dtype), np.zeros((3, 2), dtype), naive.rows(rng, (3, 2), dtype)), {}
+
+
 LOSS_RECIPES = {
     "margin_ranking": masked_margin_ranking_cases,
     "margin_ranking_lcwa": lambda rng: with_options(labelled(rng, weights=False), *MARGINS),
@@ -291,6 +317,10 @@ RECIPES = {
     "penalty": penalty_cases,
     "transform": transform_cases,
     "score": score_cases,
+    "low_rank": low_rank_cases,
+    "concat": concat_cases,
+    "add": several_cases,
+    "multiply": several_cases,
     "complex_bilinear": complex_cases,
     "rotate": rotate_cases,
     **LOSS_RECIPES,

@@ -20,6 +20,7 @@ from npembed.gradcheck import check_vjp
 from npembed.interactions import complex_bilinear_vjp, distmult_vjp, rotate_vjp, transe_vjp
 from npembed.kernels import plain
 from npembed.optimizers import adagrad, adam, sgd
+from npembed.representations import mixing
 from npembed.row_maps import bounds, normalize_vjp, norms, softmax_vjp
 from npembed.row_maps.normalize import complex_normalize_vjp, over_eps, unit_vjp
 from npembed.rows import RowSparse
@@ -202,6 +203,9 @@ TARGETS = {
     adam._adam: DESCENTS,
     adam.mix: DESCENTS,
     op.unbroadcast: [broadcasting],
+    mixing.low_rank_vjp: of("low_rank"),
+    mixing.concat_vjp: of("concat"),
+    mixing.multiply_vjp: of("multiply"),
 }
 """Each function that a gradient is made of, and what is run against its mutants, the quick ones first."""
 
@@ -254,6 +258,17 @@ EQUIVALENT = {
         ("fused(b, a.dtype.type(weight) - 1, b - a)", "arguments 1 and 2 swapped", "a product, rounded with the sum"),
     ],
     "_adam": [("fused(b2 * v, (1 - b2) * g, g)", "arguments 1 and 2 swapped", "a product, rounded with the sum")],
+    "low_rank_vjp": [
+        ("wide(weights", "no wide", WIDE),
+        ("wide(g.reshape", "no wide", WIDE),
+        ("wide(bases", "no wide", WIDE),
+        ("1 -> 2", "weights.reshape(-1", "NumPy reads any negative size as the one to be found"),
+    ],
+    "multiply_vjp": [
+        ("wide(g) -> g", "return", WIDE),
+        ("(np.ones_like(g), *xs[:i]", "elements 0 and 1 swapped", "the same factors in another order"),
+        ("(np.ones_like(g), *xs[:i]", "elements 1 and 2 swapped", "the same factors in another order"),
+    ],
     "unbroadcast": [("n == 1 and d.shape[i] != 1 -> n == 1", "[n == 1 alone]", "the sum over an axis of size 1 changes nothing")],
 }
 """Mutants that compute the same, by function: how the name begins, something else in it, and why. Each means exactly one mutant."""

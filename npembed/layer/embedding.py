@@ -204,7 +204,7 @@ class Embedding(Passes):
         """Take over the table of a state, ours or PyKEEN's, in a frozen layer too; it is checked before anything changes."""
         self.restore(from_state("load_state_dict", self, state))
 
-    def plain_vjp(self, ids):
+    def plain_lookup(self, ids):
         """Copy rows out of the table."""
 
         def pull(grad_output=None, grad_term=0.0):

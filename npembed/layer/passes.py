@@ -36,7 +36,7 @@ class Passes:
     """Forward, backward, training and evaluation mode, as any representation has them.
 
     It needs ``max_id``, ``shape``, ``dtype``, ``normalizer``, ``regularizer``, ``dropout``, ``unique``, ``rng``, and
-    ``plain_vjp(ids)``, the lookup of plain rows; and ``layers`` and ``parts``, if it is no table.
+    ``plain_lookup(ids)``, the lookup of plain rows; and ``layers`` and ``parts``, if it is no table.
     """
 
     max_id: int
@@ -47,7 +47,7 @@ class Passes:
     dropout: float | None
     unique: bool
     rng: Any
-    plain_vjp: Callable[[np.ndarray], Lookup]
+    plain_lookup: Callable[[np.ndarray], Lookup]
 
     @property
     def layers(self):
@@ -87,7 +87,7 @@ class Passes:
             shape = ids.shape
             ids, places = np.unique(ids, return_inverse=True)
             places = places.reshape(shape)
-        plain = self.plain_vjp(ids)
+        plain = self.plain_lookup(ids)
         said = transform(plain.output, normalizer=self.normalizer)
         rows = said if places is None else gather(said, places)
         mask = self.draw_mask(rows.shape)
@@ -116,7 +116,7 @@ class Passes:
         >>> Embedding(3, 2, initializer="ones", normalizer="normalize").plain([0])
         array([[1., 1.]], dtype=float32)
         """
-        return self.plain_vjp(self._ids(indices)).output
+        return self.plain_lookup(self._ids(indices)).output
 
     def vjp(self, indices=None):
         """Look rows up, and get the function that pulls a gradient back through this very lookup.
@@ -140,10 +140,10 @@ class Passes:
         >>> pullback(output).to_dense().tolist()
         [[2.0, 2.0], [0.0, 0.0], [0.0, 0.0]]
         """
-        looked, pullback = self._vjp(indices)
+        looked, pullback = self._with_pullback(indices)
         return looked.output, pullback
 
-    def _vjp(self, indices):
+    def _with_pullback(self, indices):
         looked = self.look_up(indices)
 
         def pullback(grad_output, grad_term=0.0):
@@ -155,7 +155,7 @@ class Passes:
 
     def forward(self, indices=None):
         """Look rows up: ``dropout(normalizer(plain(indices)))``; None for all rows. Remembered for `backward` in training mode."""
-        looked, pullback = self._vjp(indices)
+        looked, pullback = self._with_pullback(indices)
         if self.training:
             self.regularization_term += looked.charge()
             self._pending = [pullback, *self._pending[:1]]

@@ -37,7 +37,7 @@ def low_rank(weights, bases):
     """
     _check_bases("low_rank", weights, bases)
     flat, width = weights.reshape(-1, len(bases)), math.prod(bases.shape[1:])
-    out = np.einsum("ik,kd->id", wide(flat), wide(bases.reshape(len(bases), width)), optimize=False)
+    out = np.einsum("ik,kd->id", wide(flat), wide(bases.reshape(len(bases), width)))
     return out.astype(bases.dtype).reshape(weights.shape[:-1] + bases.shape[1:])
 
 
@@ -68,8 +68,8 @@ def low_rank_vjp(g, weights, bases):
     width = math.prod(bases.shape[1:])
     flat = wide(weights.reshape(-1, len(bases)))
     g, b = wide(g.reshape(len(flat), width)), wide(bases.reshape(len(bases), width))
-    dweights = np.einsum("id,kd->ik", g, b.conj(), optimize=False)
-    dbases = np.einsum("ik,id->kd", flat.conj(), g, optimize=False)
+    dweights = np.einsum("id,kd->ik", g, b.conj())
+    dbases = np.einsum("ik,id->kd", flat.conj(), g)
     return dweights.astype(bases.dtype).reshape(weights.shape), dbases.astype(bases.dtype).reshape(bases.shape)
 
 
@@ -91,7 +91,7 @@ def concat(*xs, dim=-1):
     array([[1., 3., 4.],
            [2., 5., 6.]])
     """
-    axis = _side_by_side("concat", xs, dim)
+    axis, _, _ = _side_by_side("concat", xs, dim)
     return np.concatenate(xs, axis=axis)
 
 
@@ -113,9 +113,7 @@ def concat_vjp(g, *xs, dim=-1):
     >>> [d.tolist() for d in concat_vjp(np.array([1.0, 2.0, 3.0]), np.array([0.0]), np.array([0.0, 0.0]))]
     [[1.0], [2.0, 3.0]]
     """
-    axis = _side_by_side("concat_vjp", xs, dim)
-    sizes = [x.shape[axis] for x in xs]
-    shape = (*xs[0].shape[:axis], sum(sizes), *xs[0].shape[axis + 1 :])
+    axis, sizes, shape = _side_by_side("concat_vjp", xs, dim)
     check.like("concat_vjp", "g", g, shape, xs[0].dtype, "the rows side by side")
     return tuple(part.copy() for part in np.split(g, np.cumsum(sizes)[:-1], axis=axis))
 
@@ -213,11 +211,12 @@ def _alike(function, xs):
 
 
 def _side_by_side(function, xs, dim):
-    """The axis that `dim` means; `xs` are arrays that fit along it."""
+    """The axis that `dim` means, how long each of `xs` is along it, and the shape of all; the arrays fit along it."""
     first = _first(function, xs)
     axis = check.integer(function, "dim", dim)
     (axis,) = check.axes(function, "dim", axis, first.ndim)
     for i, x in enumerate(xs):
         shape = (*first.shape[:axis], x.shape[axis] if x.ndim > axis else 0, *first.shape[axis + 1 :])
         check.like(function, f"xs[{i}]", x, shape, first.dtype, f"xs[0] but for axis {axis}")
-    return axis
+    sizes = [x.shape[axis] for x in xs]
+    return axis, sizes, (*first.shape[:axis], sum(sizes), *first.shape[axis + 1 :])

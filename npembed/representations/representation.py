@@ -11,7 +11,7 @@ from .state import restore_, to_state
 
 
 class Representation(Passes):
-    """Rows made of what `children` say, with PyKEEN's options around it; a kind of it says how in ``plain_vjp``.
+    """Rows made of what `children` say, with PyKEEN's options around it; a kind of it says how in ``plain_lookup``.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Representation(Passes):
 
     def below(self, child, ids):
         """What a child is asked: for all that it says, or, as PyKEEN does, for its plain rows."""
-        return child.plain_vjp(ids) if self.compat else child.look_up(ids)
+        return child.plain_lookup(ids) if self.compat else child.look_up(ids)
 
     @property
     def layers(self):

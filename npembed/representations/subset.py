@@ -47,6 +47,6 @@ class SubsetRepresentation(Representation):
         """The representation that it shows a part of."""
         return self.children["base"]
 
-    def plain_vjp(self, ids) -> Lookup:
+    def plain_lookup(self, ids) -> Lookup:
         """What the base says of these ids."""
         return self.below(self.base, ids)
