@@ -262,7 +262,14 @@ def lp_cases(rng):
 
 def low_rank_cases(rng):
     for dtype in (float, complex):
-        for ids, k, shape in (((4,), 3, (5,)), ((2, 3), 2, (4,)), ((3,), 1, (2, 3)), ((), 3, (2,)), ((0,), 2, (3,)), ((2,), 2, ())):
+        for ids, k, shape in (
+            ((4,), 3, (5,)),
+            ((2, 3), 2, (4,)),
+            ((3,), 1, (2, 3)),
+            ((), 3, (2,)),
+            ((0,), 2, (3,)),
+            ((2,), 2, ()),
+        ):
             yield (naive.rows(rng, (*ids, k), dtype), naive.rows(rng, (k, *shape), dtype)), {}
 
 

@@ -259,10 +259,9 @@ EQUIVALENT = {
     ],
     "_adam": [("fused(b2 * v, (1 - b2) * g, g)", "arguments 1 and 2 swapped", "a product, rounded with the sum")],
     "low_rank_vjp": [
-        ("wide(weights", "no wide", WIDE),
+        ("wide(_flat(weights))", "no wide", WIDE),
         ("wide(g.reshape", "no wide", WIDE),
         ("wide(bases", "no wide", WIDE),
-        ("1 -> 2", "weights.reshape(-1", "NumPy reads any negative size as the one to be found"),
     ],
     "multiply_vjp": [
         ("wide(g) -> g", "return", WIDE),

@@ -36,7 +36,7 @@ def low_rank(weights, bases):
            [ 0.,  2.]])
     """
     _check_bases("low_rank", weights, bases)
-    flat, width = weights.reshape(-1, len(bases)), math.prod(bases.shape[1:])
+    flat, width = _flat(weights), math.prod(bases.shape[1:])
     out = np.einsum("ik,kd->id", wide(flat), wide(bases.reshape(len(bases), width)))
     return out.astype(bases.dtype).reshape(weights.shape[:-1] + bases.shape[1:])
 
@@ -66,7 +66,7 @@ def low_rank_vjp(g, weights, bases):
     _check_bases("low_rank_vjp", weights, bases)
     check.like("low_rank_vjp", "g", g, weights.shape[:-1] + bases.shape[1:], bases.dtype, "the rows")
     width = math.prod(bases.shape[1:])
-    flat = wide(weights.reshape(-1, len(bases)))
+    flat = wide(_flat(weights))
     g, b = wide(g.reshape(len(flat), width)), wide(bases.reshape(len(bases), width))
     dweights = np.einsum("id,kd->ik", g, b.conj())
     dbases = np.einsum("ik,id->kd", flat.conj(), g)
@@ -183,6 +183,11 @@ COMBINATIONS = {"concat": Op(concat, concat_vjp), "sum": Op(add, add_vjp), "prod
 
 def _product(xs):
     return functools.reduce(np.multiply, map(wide, xs))
+
+
+def _flat(weights):
+    """All rows of weights in a matrix."""
+    return weights.reshape(math.prod(weights.shape[:-1]), weights.shape[-1])
 
 
 def _check_bases(function, weights, bases):
