@@ -17,11 +17,11 @@ import importlib
 __version__ = "0.1.0"
 
 _MODULES = (
-    "check", "datasets", "embedding", "evaluation", "gradcheck", "initializers", "interactions", "io", "kernels", "layer", "losses",
-    "model", "models", "op", "optimizers", "random", "regularizers", "representations", "row_maps", "rows", "runs", "samplers", "show",
-    "trace", "training",
+    "bags", "check", "datasets", "embedding", "evaluation", "exact", "gradcheck", "initializers", "interactions", "io", "kernels",
+    "layer", "losses", "model", "models", "op", "optimizers", "random", "regularizers", "renorm", "representations", "row_maps", "rows",
+    "runs", "samplers", "show", "touched", "trace", "training",
 )  # fmt: skip
-_NAMES = {"Embedding": "layer", "Op": "op", "RowSparse": "rows", "load": "runs", "pipeline": "runs"}
+_NAMES = {"Embedding": "layer", "EmbeddingBag": "layer", "Op": "op", "RowSparse": "rows", "load": "runs", "pipeline": "runs"}
 
 
 def __getattr__(name):

@@ -203,6 +203,14 @@ class RowSparse:
         dense[self.rows] = self.values
         return dense
 
+    def to_coo(self, coalesced=True):
+        """``(indices, values)``, int64 (1, n) and (n, *shape), copies: what ``torch.sparse_coo_tensor`` takes, with `shape`.
+
+        Coalesced always: one entry for each row. Entries in the order of the lookups, with repeats, are not to be had from a sum.
+        """
+        check.choice("RowSparse.to_coo", "coalesced", coalesced, (True,))
+        return self.rows[None].copy(), self.values.copy()
+
     def to_scipy(self):
         """The same gradient as a ``scipy.sparse.csr_array`` (N, D), for tables of vectors."""
         from scipy import sparse

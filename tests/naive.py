@@ -33,6 +33,80 @@ def one_hot(ids, n):
     return (ids.reshape(-1, 1) == np.arange(n)).astype(float)
 
 
+def bag_places(ids, offsets=None, include_last_offset=False, padding_idx=None):
+    """For each bag the flat positions of the ids in it."""
+    if offsets is None:
+        bags = [[b * ids.shape[1] + j for j in range(ids.shape[1])] for b in range(len(ids))]
+    else:
+        ends = list(offsets) if include_last_offset else [*offsets, ids.size]
+        bags = [list(range(ends[b], ends[b + 1])) for b in range(len(ends) - 1)]
+    return [[i for i in bag if padding_idx is None or ids.ravel()[i] != padding_idx] for bag in bags]
+
+
+def largest(values, nan="propagate"):
+    """The position of the first largest number; a NaN is larger, unless it is not the first and ``nan="torch"``."""
+    best = 0
+    for i in range(1, len(values)):
+        if values[i] > values[best] or (nan == "propagate" and np.isnan(values[i]) and not np.isnan(values[best])):
+            best = i
+    return best
+
+
+def over(number, count):
+    """``number / count`` in the dtype of the number, each part by itself."""
+    if np.iscomplexobj(number):
+        return type(number)(complex(over(number.real, count), over(number.imag, count)))
+    return number / type(number)(count)
+
+
+def embedding_bag(table, ids, offsets=None, weights=None, *, mode="mean", nan="propagate", **bags):
+    """Bag after bag, column after column, one number after the other; `table` has two axes."""
+    places = bag_places(ids, offsets, **bags)
+    out = np.zeros((len(places), table.shape[1]), table.dtype)
+    for b, bag in enumerate(places):
+        for d in range(table.shape[1]):
+            values = [table[ids.ravel()[i], d] * (1 if weights is None else weights.ravel()[i]) for i in bag]
+            if mode == "max" and values:
+                out[b, d] = values[largest(values, nan)]
+                continue
+            total = table.dtype.type(0)
+            for value in values:
+                total = total + value
+            out[b, d] = over(total, len(bag)) if mode == "mean" and bag else total
+    return out
+
+
+def embedding_bag_vjp(
+    g, table, ids, offsets=None, weights=None, *, mode="mean", nan="propagate", ties="first", scale_grad_by_freq=False, **bags
+):
+    """The dense gradient of the table, and that of the weights, which is added up in float64."""
+    dtable = np.zeros_like(table)
+    dweights = np.zeros(ids.size, np.result_type(table.dtype, np.float64))
+    count = [0] * len(table)
+    for b, bag in enumerate(bag_places(ids, offsets, **bags)):
+        for d in range(table.shape[1]):
+            values = [table[ids.ravel()[i], d] for i in bag]
+            best = values[largest(values, nan)] if mode == "max" and bag else None
+            same = [v == best or (np.isnan(v) and np.isnan(best)) for v in values] if mode == "max" else []
+            for j, i in enumerate(bag):
+                term = g[b, d]
+                if mode == "mean":
+                    term = over(term, len(bag))
+                elif mode == "max" and ties == "split":
+                    term = over(term, sum(same)) if same[j] else 0 * term
+                elif mode == "max":
+                    term = term if j == largest(values, nan) else 0 * term
+                elif weights is not None:
+                    dweights[i] += np.conj(dweights.dtype.type(values[j])) * dweights.dtype.type(term)
+                    term = np.conj(weights.ravel()[i]) * term
+                dtable[ids.ravel()[i], d] += term
+        for i in bag:
+            count[ids.ravel()[i]] += 1
+    for n, d in np.ndindex(dtable.shape):
+        dtable[n, d] = over(dtable[n, d], max(count[n], 1)) if scale_grad_by_freq else dtable[n, d]
+    return dtable, dweights.reshape(ids.shape)
+
+
 def exact(value):
     """A float or complex number as it is stored, in mpmath."""
     value = complex(value) if np.iscomplexobj(value) else float(value)

@@ -50,8 +50,16 @@ def complex_normalize_cases(rng):
     for x, _ in shaped(rng, ((4, 3), -1), ((3,), 0), ((2, 1, 2), 0), ((0, 3), 0), dtypes=(complex,)):
         yield (x,), {}
         yield (x.view(float),), {}
-        yield (x * 2.0**-60,), {}  # every modulus below eps
+        yield (x * 2.0**-60,), {"eps": 2.0**-52}  # every modulus below eps
+        yield (x * 2.0**-60,), {}
         yield (x * 100.0,), {}
+
+
+def quaternion_normalize_cases(rng):
+    for shape in ((3, 4), (8,), (2, 2, 8), (0, 4)):
+        x = naive.rows(rng, shape)
+        for options in ({}, {"eps": 20.0}, {"eps": 0, "zero_row": "stop"}):  # with eps = 20 all are short
+            yield (x,), options
 
 
 def clamp_cases(rng):
@@ -129,7 +137,7 @@ def lookup_cases(rng):
         for shape, ids in (
             ((5, 4), [0, 4, 4, 2]),
             ((5, 4), [[4, 0], [0, 0]]),
-            ((4, 2, 2), 3),
+            ((4, 2, 4), 3),
             ((5, 2), []),
             ((4,), 2),
             ((4,), [3, 0, 3]),
@@ -193,7 +201,7 @@ def bound(dtype):
     """Every normalizer that takes rows of `dtype`, with its options, by name."""
     options = {"clamp": {"min": -1.1, "max": 0.9}, "clamp_norm": {"maxnorm": 2.6}}
     for name, op in NORMALIZERS.items():
-        if dtype is float or name not in ("clamp", "softmax"):
+        if dtype is float or name not in ("clamp", "softmax", "quaternion_normalize"):
             yield name, op.bind(**options.get(name, {}))
 
 
@@ -293,6 +301,62 @@ def several_cases(rng):
         yield (naive.rows(rng, (3, 2), dtype), np.zeros((3, 2), dtype), naive.rows(rng, (3, 2), dtype)), {}
 
 
+def embedding_bag_cases(rng):
+    """Rows of one sign where they are added, so that single precision keeps its digits; of either sign where they are compared."""
+    cut = np.array([0, 4, 4, 2, 4, 1, 0]), np.array([0, 3, 3, 6])
+    for dtype in (float, complex):
+        table = naive.rows(rng, (5, 3), dtype)
+        positive = np.abs(table.real) + 1j * np.abs(table.imag) if dtype is complex else np.abs(table)
+        for mode in ("sum", "mean", "max") if dtype is float else ("sum", "mean"):
+            x = table if mode == "max" else positive
+            for more in ({}, {"padding_idx": 4}, {"include_last_offset": True}, {"backend": "python"}):
+                yield (x, *cut), {"mode": mode, **more}
+            yield (x, np.array([[1, 0], [1, 1], [3, 1]])), {"mode": mode, "padding_idx": -5}
+            yield (x.reshape(5, 3, 1), np.zeros((2, 0), int)), {"mode": mode}
+            yield (x[:, 0], np.array([[1, 0], [1, 1]])), {"mode": mode, "ties": "split"}  # one row twice: no kink
+        weights = np.abs(naive.rows(rng, 7)).astype(dtype)
+        for more in ({}, {"padding_idx": 4}, {"include_last_offset": True}):
+            yield (positive, *cut, weights), {"mode": "sum", **more}
+        yield (positive.reshape(5, 1, 3), np.array([[1, 0], [1, 1]]), None, weights[:4].reshape(2, 2)), {"mode": "sum"}
+
+
+def power_sum_cases(rng):
+    for x, dim in shaped(rng, ((4, 3), -1), ((3,), 0), ((2, 3, 4), (0, 2)), ((3, 2), None), ((2, 1), -1), ((0, 3), -1)):
+        for p in (1, 1.5, 2, 3):
+            for options in ({"weight": 0.3}, {"normalize": True}, {"normalize": True, "count": "pykeen"}):
+                yield (x,), {"p": p, "dim": dim, **options}
+
+
+def norm_limit_cases(rng):
+    """With a limit that some norms exceed and others do not, or none does, or all do."""
+    for x, dim in shaped(rng, ((4, 3), -1), ((3,), 0), ((2, 3, 4), (0, 2)), ((3, 2), None), ((2, 1), -1), ((0, 3), -1)):
+        for p in ORDERS:
+            for power_norm in (False, True) if p != math.inf else (False,):
+                options = {"p": p, "dim": dim, "power_norm": power_norm}
+                for max_norm, edge in ((2.345, "stop"), (0.123, "pass"), (1e3, "half"), (-1.0, "stop")):
+                    yield (x,), {**options, "max_norm": max_norm, "edge": edge, "weight": 0.7}
+
+
+def orthogonality_cases(rng):
+    for shape in ((4, 3), (3,), (2, 3, 4), (2, 2), (0, 3)):
+        a, b = naive.rows(rng, shape), naive.rows(rng, shape)
+        for options in ({}, {"limit": "pykeen", "weight": 0.3}, {"epsilon": 0.4, "edge": "pass"}, {"epsilon": 0.1, "eps": 9.0}):
+            yield (a, b), options
+            yield (2 * b, a), options
+
+
+def combined_cases(rng):
+    parts = [("lp", {"p": 1}, 2.0), ("power_sum", None, 0.5), (REGULARIZERS["norm_limit"], {"max_norm": 1.3}, -0.25)]
+    for x, _ in shaped(rng, ((4, 3), -1), ((3,), 0), ((2, 3, 4), (0, 2)), ((0, 3), -1)):
+        for some in (parts, parts[:1], [*parts, ("combined", {"regularizers": parts[1:]}, 0.7)]):
+            yield (x,), {"regularizers": some, "weight": 0.3}
+
+
+def no_cases(rng):
+    for x, _ in shaped(rng, ((8, 4), -1), ((3,), 0), ((0, 3), -1)):
+        yield (x,), {}
+
+
 LOSS_RECIPES = {
     "margin_ranking": masked_margin_ranking_cases,
     "margin_ranking_lcwa": lambda rng: with_options(labelled(rng, weights=False), *MARGINS),
@@ -307,14 +371,21 @@ LOSS_RECIPES = {
     "crossentropy": lambda rng: with_options(masked(rng, ((4, 3), (3, 1), (1, 4), (5, 3))), {}),
     "crossentropy_lcwa": labelled,
     "lp": lp_cases,
+    "power_sum": power_sum_cases,
+    "norm_limit": norm_limit_cases,
+    "orthogonality": orthogonality_cases,
+    "combined": combined_cases,
+    "no": no_cases,
 }
 
 
 RECIPES = {
     "gather": gather_cases,
+    "embedding_bag": embedding_bag_cases,
     "norm": norm_cases,
     "normalize": normalize_cases,
     "complex_normalize": complex_normalize_cases,
+    "quaternion_normalize": quaternion_normalize_cases,
     "clamp": clamp_cases,
     "clamp_norm": clamp_norm_cases,
     "softmax": softmax_cases,

@@ -10,12 +10,21 @@ import numpy as np
 import pytest
 
 import npembed
-from npembed import Embedding, Op, RowSparse
+from npembed import Embedding, EmbeddingBag, Op, RowSparse
 from npembed.check import UnknownNameError
 from npembed.datasets import Nations, TriplesFactory
-from npembed.embedding import dropout_mask, lookup, lookup_vjp, penalty, penalty_vjp, post_step_, transform, transform_vjp
+from npembed.embedding import (
+    dropout_mask,
+    lookup,
+    lookup_vjp,
+    penalty,
+    penalty_vjp,
+    post_step_,
+    transform,
+    transform_vjp,
+)
 from npembed.gradcheck import check_vjp
-from npembed.initializers import INITIALIZERS, initializer
+from npembed.initializers import INITIALIZERS, calculate_gain, initializer, weisfeiler_lehman_colors
 from npembed.interactions import INTERACTIONS, distmult, distmult_vjp, transe, transe_vjp
 from npembed.losses import LCWA_LOSSES, LOSSES, margin_ranking, margin_ranking_vjp
 from npembed.model import lcwa_loss_and_gradients, loss_and_gradients, score, score_vjp
@@ -36,6 +45,8 @@ from npembed.row_maps import (
     norm_vjp,
     normalize,
     normalize_vjp,
+    quaternion_normalize,
+    quaternion_normalize_vjp,
     softmax,
     softmax_vjp,
 )
@@ -43,6 +54,7 @@ from npembed.rows import gather, gather_vjp, segment_add_
 from npembed.samplers import basic
 from npembed.show import norm as show_norm
 from npembed.show import sweep
+from npembed.touched import is_constrained, post_step_rows_
 from npembed.training import fit
 
 NAN, INF = float("nan"), float("inf")
@@ -71,6 +83,7 @@ MODEL = ERModel(
 )
 LAYER = Embedding(3, 2, rng=0)
 FROZEN = Embedding.from_pretrained(TABLE)
+BAG = EmbeddingBag(3, 2, max_norm=0.5, rng=0)
 ROWS_OF_3 = {"embedding_dim": 3}
 
 
@@ -236,6 +249,16 @@ CASES = [
         r"complex_normalize: x has shape \(2, 3\) of reals; allowed: complex entries",
     ),
     (lambda: complex_normalize_vjp(TABLE, COMPLEX), TypeError, "complex_normalize_vjp: g has dtype float64; allowed: complex128"),
+    (
+        lambda: quaternion_normalize(TABLE),
+        ValueError,
+        r"quaternion_normalize: x has shape \(3, 2\) of reals; allowed: quaternions: a last axis that is a multiple of 4",
+    ),
+    (
+        lambda: quaternion_normalize_vjp(TABLE, np.ones((3, 4))),
+        ValueError,
+        r"quaternion_normalize_vjp: g has shape \(3, 2\); allowed: \(3, 4\), the shape of x",
+    ),
     (lambda: clamp(TABLE), ValueError, "clamp: min and max are both missing; allowed: at least one bound"),
     (lambda: clamp(TABLE, min=2, max=1), ValueError, "clamp: min = 2 exceeds max = 1; allowed: min <= max"),
     (lambda: clamp(TABLE, min=NAN), ValueError, "clamp: min = nan is out of range; allowed: a number"),
@@ -335,6 +358,37 @@ CASES = [
         lambda: post_step_(TABLE, lambda x: SINGLE),
         TypeError,
         r"post_step_: constrainer\(table\) has dtype float32; allowed: float64",
+    ),
+    (lambda: is_constrained(WHOLE, None), TypeError, "is_constrained: table.dtype = int64 is not supported; allowed: float32"),
+    (
+        lambda: is_constrained(READ_ONLY, 3),
+        TypeError,
+        "post_step_: constrainer is a int; allowed: a function of a table, or None",
+    ),
+    (
+        lambda: post_step_rows_(READ_ONLY, [0], normalize, others_at_rest=True),
+        ValueError,
+        "post_step_rows_: table is read-only; allowed: a writable array",
+    ),
+    (
+        lambda: post_step_rows_(TABLE, [0, 3], normalize, others_at_rest=True),
+        IndexError,
+        r"post_step_rows_: rows\[1\] = 3 is outside a table of 3 rows; valid ids are 0..2",
+    ),
+    (
+        lambda: post_step_rows_(TABLE, [0], normalize, others_at_rest=1),
+        ValueError,
+        "post_step_rows_: others_at_rest = 1 is not a choice; allowed: True or False",
+    ),
+    (
+        lambda: post_step_rows_(TABLE, [0], normalize, others_at_rest=False),
+        ValueError,
+        "post_step_rows_: others_at_rest = False; allowed: True, else post_step_ on the whole table",
+    ),
+    (
+        lambda: post_step_rows_(TABLE, [1], lambda x: x + 1, others_at_rest=True),
+        ValueError,
+        "post_step_rows_: constrainer moves rows that it has constrained, or looks at other rows; allowed: an idempotent function",
     ),
     (lambda: post_step_(TABLE, lambda x: 3), TypeError, r"post_step_: constrainer\(table\) is a int; allowed: a NumPy array"),
     # the layer
@@ -437,6 +491,203 @@ CASES = [
         lambda: INITIALIZERS["pretrained"](0, (2,), tensor=TABLE),
         ValueError,
         r"pretrained: tensor has shape \(3, 2\); allowed: \(2,\)",
+    ),
+    (
+        lambda: INITIALIZERS["kaiming_uniform"](0, (3,)),
+        ValueError,
+        r"kaiming_uniform: shape = \(3,\) has no fan-in; allowed: rows of one axis or more",
+    ),
+    (
+        lambda: INITIALIZERS["kaiming_normal"](0, (3, 2), mode="fan_avg"),
+        ValueError,
+        "kaiming_normal: mode = 'fan_avg' is not a choice; allowed: 'fan_in' or 'fan_out'",
+    ),
+    (
+        lambda: INITIALIZERS["kaiming_normal"](0, (3, 2), mode=1),
+        ValueError,
+        "kaiming_normal: mode = 1 is not a choice; allowed: 'fan_in' or 'fan_out'",
+    ),
+    (
+        lambda: INITIALIZERS["kaiming_normal"](0, (3, 2), nonlinearity="gelu"),
+        ValueError,
+        "calculate_gain: nonlinearity = 'gelu' is not a choice; allowed: 'linear', .* or 'leaky_relu'",
+    ),
+    (
+        lambda: calculate_gain("leaky_relu", True),
+        TypeError,
+        "calculate_gain: param = True is of type bool; allowed: a finite number",
+    ),
+    (
+        lambda: INITIALIZERS["trunc_normal"](0, (3, 2), std=0),
+        ValueError,
+        "trunc_normal: std = 0 is out of range; allowed: a finite number > 0",
+    ),
+    (
+        lambda: INITIALIZERS["trunc_normal"](0, (3, 2), mean=NAN),
+        ValueError,
+        "trunc_normal: mean = nan is out of range; allowed: a finite number",
+    ),
+    (
+        lambda: INITIALIZERS["trunc_normal"](0, (3, 2), a=NAN),
+        ValueError,
+        "trunc_normal: a = nan is out of range; allowed: a number",
+    ),
+    (
+        lambda: INITIALIZERS["trunc_normal"](0, (3, 2), a=1, b=0.5),
+        ValueError,
+        "trunc_normal: a = 1 exceeds b = 0.5; allowed: a <= b",
+    ),
+    (
+        lambda: INITIALIZERS["trunc_normal"](0, (3, 2), a=2, b=INF),
+        ValueError,
+        r"trunc_normal: a = 2 and b = inf lie in the tail of N\(0, 1\^2\); allowed: finite bounds where they hold no more than 0.3",
+    ),
+    (
+        lambda: INITIALIZERS["trunc_normal"](0, (3, 2), a=2, b=1e6),
+        ValueError,
+        "trunc_normal: a = 2 and b = 1e.06 are so wide that not one draw in 100000 is kept for mean = 0, std = 1; allowed: bounds",
+    ),
+    (
+        lambda: INITIALIZERS["trunc_normal"](0, (3, 2), a=1e60, b=1e60),
+        ValueError,
+        "trunc_normal: a = 1e.60 is out of range; allowed: up to",
+    ),
+    (
+        lambda: INITIALIZERS["trunc_normal"](0, (3, 2), mean=1e60, std=1e60, a=0, b=1),
+        ValueError,
+        r"trunc_normal: \w+ = 1e.60 is out of range; allowed: up to",
+    ),
+    (
+        lambda: INITIALIZERS["trunc_normal"](0, (3,), int),
+        TypeError,
+        "trunc_normal: dtype = <class 'int'> is not supported; allowed: ",
+    ),
+    (
+        lambda: INITIALIZERS["orthogonal"](0, (3,)),
+        ValueError,
+        r"orthogonal: shape = \(3,\) holds single numbers; allowed: rows of one axis or more",
+    ),
+    (
+        lambda: INITIALIZERS["orthogonal"](0, (3, 2), gain=1e60),
+        ValueError,
+        "orthogonal: gain = 1e.60 is out of range; allowed: up to",
+    ),
+    (
+        lambda: INITIALIZERS["orthogonal"](0, (3, 2), gain=NAN),
+        ValueError,
+        "orthogonal: gain = nan is out of range; allowed: a finite",
+    ),
+    (
+        lambda: INITIALIZERS["orthogonal"](0, (3, 2), int),
+        TypeError,
+        "orthogonal: dtype = <class 'int'> is not supported; allowed: ",
+    ),
+    (
+        lambda: initializer("sparse"),
+        TypeError,
+        r"initializer: sparsity is missing; allowed: initializer_kwargs=dict\(sparsity=...\)",
+    ),
+    (
+        lambda: INITIALIZERS["sparse"](0, (3, 2), sparsity=1.5),
+        ValueError,
+        "sparse: sparsity = 1.5 is out of range; allowed: a finite number >= 0 and <= 1",
+    ),
+    (
+        lambda: INITIALIZERS["sparse"](LAYER.rng, (3, 2), sparsity=0.5, std=-1),
+        ValueError,
+        "normal: std = -1 is out of range; allowed: a finite number >= 0",
+    ),
+    (
+        lambda: initializer("sparse", {"sparsity": 0.5})(0, (3, 2), np.complex64),
+        ValueError,
+        r"sparse: shape = \(3, 2, 2\) has 3 axes; allowed: two, real rows of one axis",
+    ),
+    (lambda: INITIALIZERS["eye"](0, (3,)), ValueError, r"eye: shape = \(3,\) has 1 axes; allowed: two, real rows of one axis"),
+    (lambda: INITIALIZERS["dirac"](0, (3, 2)), ValueError, r"dirac: shape = \(3, 2\) has 2 axes; allowed: 3 to 5"),
+    (
+        lambda: INITIALIZERS["dirac"](0, (3, 2, 2), groups=2),
+        ValueError,
+        "dirac: groups = 2 does not divide 3 rows; allowed: a divisor",
+    ),
+    (
+        lambda: INITIALIZERS["dirac"](0, (3, 2, 2), groups=0),
+        ValueError,
+        "dirac: groups = 0 is out of range; allowed: a whole number >= 1",
+    ),
+    (
+        lambda: INITIALIZERS["init_quaternions"](0, (3, 5)),
+        ValueError,
+        r"init_quaternions: shape = \(3, 5\) holds no quaternions; allowed: rows of reals with a last axis of 4",
+    ),
+    (
+        lambda: initializer("init_quaternions")(0, (3, 4), np.complex64),
+        ValueError,
+        r"init_quaternions: shape = \(3, 4, 2\) holds no quaternions; allowed: rows of reals with a last axis of 4",
+    ),
+    (
+        lambda: INITIALIZERS["init_quaternions"](0, (3, 4), compat="torch"),
+        ValueError,
+        "init_quaternions: compat = 'torch' is not a choice; allowed: None or 'pykeen'",
+    ),
+    (
+        lambda: INITIALIZERS["uniform_norm_p1"](0, (3,)),
+        ValueError,
+        "normalize: dim = 1 is no axis of an array with 1 axes; allowed: -1..0",
+    ),
+    (
+        lambda: INITIALIZERS["weisfeiler_lehman"](0, (3, 2)),
+        ValueError,
+        "weisfeiler_lehman: the graph is missing; allowed: one of triples_factory, mapped_triples, edge_index",
+    ),
+    (
+        lambda: INITIALIZERS["weisfeiler_lehman"](0, (3, 2), mapped_triples=TRIPLES, edge_index=[[0], [1]]),
+        ValueError,
+        "weisfeiler_lehman: mapped_triples and edge_index are given; allowed: one of ",
+    ),
+    (
+        lambda: INITIALIZERS["weisfeiler_lehman"](LAYER.rng, (3, 2), mapped_triples=TRIPLES, color_initializer="norm"),
+        KeyError,
+        "weisfeiler_lehman: color_initializer = 'norm' is unknown.*; known are normal",
+    ),
+    (
+        lambda: INITIALIZERS["weisfeiler_lehman"](LAYER.rng, (3, 2), mapped_triples=TRIPLES, color_initializer_kwargs={"sd": 1}),
+        KeyError,
+        "weisfeiler_lehman: color_initializer_kwargs = 'sd' is unknown.*; known are mean, std",
+    ),
+    (
+        lambda: INITIALIZERS["weisfeiler_lehman"](0, (3, 2), mapped_triples=TRIPLES, max_iter=0),
+        ValueError,
+        "weisfeiler_lehman_colors: max_iter = 0 is out of range; allowed: a whole number >= 1",
+    ),
+    (
+        lambda: weisfeiler_lehman_colors([[0, 1]], 3),
+        ValueError,
+        r"weisfeiler_lehman_colors: edge_index has shape \(1, 2\); allowed: \(2, m\), sources above targets",
+    ),
+    (
+        lambda: weisfeiler_lehman_colors([[0], [3]], 3),
+        IndexError,
+        r"weisfeiler_lehman_colors: edge_index\[1, 0\] = 3 is outside a table of 3 rows; valid ids are 0..2",
+    ),
+    (
+        lambda: INITIALIZERS["random_walk_positional_encoding"](0, (2, 3), mapped_triples=TRIPLES),
+        IndexError,
+        r"random_walk_positional_encoding: mapped_triples\[1, 0\] = 2 is outside the 2 entities; valid ids are 0..1",
+    ),
+    (
+        lambda: INITIALIZERS["random_walk_positional_encoding"](0, (3, 2, 2), mapped_triples=TRIPLES),
+        ValueError,
+        r"random_walk_positional_encoding: shape = \(3, 2, 2\) has 3 axes; allowed: two, real rows of one axis",
+    ),
+    (
+        lambda: INITIALIZERS["random_walk_positional_encoding"](0, (3, 2), triples_factory=TRIPLES),
+        TypeError,
+        "random_walk_positional_encoding: triples_factory is a ndarray; allowed: a thing with mapped_triples",
+    ),
+    (
+        lambda: INITIALIZERS["random_walk_positional_encoding"](0, (3, 2), mapped_triples=TRIPLES, space_dim=INF),
+        ValueError,
+        "random_walk_positional_encoding: space_dim = inf is out of range; allowed: a finite number",
     ),
     # interactions and losses
     (
@@ -786,6 +1037,76 @@ CASES = [
     (lambda: sweep(seeds=[0.5]), TypeError, r"show norm: seeds\[0\] = 0.5 is of type float; allowed: a whole number"),
     (lambda: sweep(dim=1), ValueError, "show norm: dim = 1 is out of range; allowed: a whole number >= 2"),
     (lambda: sweep(dataset=3), TypeError, r"show norm: dataset is a int; allowed: a name \(.*nations"),
+    # bags: the functions in test_bags.py and test_renorm.py, here the class
+    (lambda: EmbeddingBag(-1, 2), ValueError, "EmbeddingBag: num_embeddings = -1 is out of range; allowed: a whole number >= 0"),
+    (lambda: EmbeddingBag(3, "2"), TypeError, "EmbeddingBag: embedding_dim = '2' is of type str; allowed: whole numbers >= 0"),
+    (
+        lambda: EmbeddingBag(3, 2, -1.0),
+        ValueError,
+        "EmbeddingBag: max_norm = -1.0 is out of range; allowed: a finite number >= 0",
+    ),
+    (lambda: EmbeddingBag(3, 2, 1, 0.5), ValueError, "EmbeddingBag: norm_type = 0.5 is out of range; allowed: a number >= 1"),
+    (
+        lambda: EmbeddingBag(3, 2, mode="median"),
+        ValueError,
+        "EmbeddingBag: mode = 'median' is not a choice; allowed: 'sum', 'mean'",
+    ),
+    (lambda: EmbeddingBag(3, 2, sparse=1), ValueError, "EmbeddingBag: sparse = 1 is not a choice; allowed: True or False"),
+    (
+        lambda: EmbeddingBag(3, 2, padding_idx=3),
+        ValueError,
+        "EmbeddingBag: padding_idx = 3 is outside a table of 3 rows; allowed: -3",
+    ),
+    (
+        lambda: EmbeddingBag(3, 2, compat="pykeen"),
+        ValueError,
+        "EmbeddingBag: compat = 'pykeen' is not a choice; allowed: None or",
+    ),
+    (
+        lambda: EmbeddingBag(3, 2, ties="last"),
+        ValueError,
+        "EmbeddingBag: ties = 'last' is not a choice; allowed: 'first' or 'split'",
+    ),
+    (lambda: EmbeddingBag(3, 2, dtype=int), TypeError, "EmbeddingBag: dtype = int64 is not supported; allowed: float32"),
+    (
+        lambda: EmbeddingBag(3, 2, mode="max", dtype=complex),
+        TypeError,
+        "EmbeddingBag: dtype = complex128 is given with mode = 'max'; allowed: a real one, complex numbers have no order",
+    ),
+    (
+        lambda: EmbeddingBag(3, 2, constrainer="nrmalize"),
+        KeyError,
+        "EmbeddingBag: constrainer = 'nrmalize' is unknown.*known are",
+    ),
+    (lambda: BAG([[0, 3]]), IndexError, r"EmbeddingBag: input\[0, 1\] = 3 is outside a table of 3 rows; valid ids are 0..2"),
+    (
+        lambda: BAG([0, 1]),
+        ValueError,
+        r"EmbeddingBag: offsets are missing; allowed: where each bag begins, for input of shape \(2,\)",
+    ),
+    (lambda: BAG([0, 1], [0, 2, 1]), ValueError, r"EmbeddingBag: offsets\[2\] = 1 follows 2; allowed: offsets that never fall"),
+    (
+        lambda: BAG([0, 1], [0], np.ones(2)),
+        ValueError,
+        "EmbeddingBag: per_sample_weights are given with mode = 'mean'; allowed: with mode 'sum' alone",
+    ),
+    (lambda: BAG.train(2), ValueError, "EmbeddingBag.train: mode = 2 is not a choice; allowed: True or False"),
+    (
+        lambda: set_weight(BAG, ROWS),
+        ValueError,
+        r"EmbeddingBag: weight has shape \(4, 2\); allowed: \(3, 2\), the shape of the table",
+    ),
+    (
+        lambda: EmbeddingBag.from_pretrained(TABLE, True, trainable=True),
+        ValueError,
+        "from_pretrained: freeze = True and trainable = True are both given; allowed: one of them",
+    ),
+    (
+        lambda: EmbeddingBag.from_pretrained(TABLE, embedding_dim=2),
+        TypeError,
+        "from_pretrained: embedding_dim = 2 is given; allowed: options without it, the array says it",
+    ),
+    (lambda: GRADIENT.to_coo(coalesced=False), ValueError, "RowSparse.to_coo: coalesced = False is not a choice; allowed: True"),
     # data, randomness, gradient check
     (
         lambda: TriplesFactory(TRIPLES, {"a": 0}, {"r": 0}),
@@ -826,7 +1147,7 @@ CASES = [
 ]
 
 ARRAYS = [TABLE, ROWS, SINGLE, COMPLEX, WHOLE, IDS, READ_ONLY, STRIDED, GRADIENT.values, RELATIONS, TRIPLES, NEGATIVES]
-ARRAYS += [layer.weight for layer in (*MODEL.layers, LAYER, FROZEN)]
+ARRAYS += [layer.weight for layer in (*MODEL.layers, LAYER, FROZEN, BAG)]
 
 
 @pytest.mark.parametrize(("call", "error", "message"), CASES, ids=[re.sub(r"\W+", " ", case[2])[:50] for case in CASES])
@@ -882,7 +1203,9 @@ UNCHECKED = {
     "xavier_uniform_norm",
     "take",
     "GradientError",
+    "LayerReport",
     "Report",
+    "check_layer",  # by way of check_vjp
 }
 
 
@@ -896,6 +1219,7 @@ def public_functions():
         "model",
         "initializers",
         "training",
+        "touched",
         "trace",
         "random",
         "gradcheck",
@@ -918,7 +1242,10 @@ def test_every_public_function_is_in_the_table():
             called |= {text.value for text in ast.walk(node) if isinstance(text, ast.Constant) and isinstance(text.value, str)}
     called |= {"ERModel", "norm", "check_settings", "check_sweep_settings"}  # by way of others
     missing = set(public_functions()) - called - UNCHECKED
-    for room in ("datasets", "evaluation", "interactions", "io", "losses", "optimizers", "regularizers", "representations", "samplers"):
+    for room in (
+        "bags", "datasets", "evaluation", "interactions", "io", "losses", "optimizers", "regularizers", "renorm", "representations",
+        "samplers",
+    ):  # fmt: skip
         here = (pathlib.Path(__file__).parent / f"test_{room}.py").read_text(encoding="utf-8")
         assert "refused" in here, f"the table of bad input for {room} is kept in test_{room}.py"
     assert not missing

@@ -11,6 +11,7 @@ if os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
 from test_kernels import DTYPES, add_at, assert_same_bits, check_both, random_rows, special_rows
 
 from npembed import kernels
+from npembed.bags import embedding_bag, embedding_bag_vjp
 from npembed.kernels import gpu
 
 IDS = np.array([7, 0, 7, 7, 2, 9, 2, 0, 7])
@@ -55,3 +56,13 @@ def test_rows_without_a_segment_stay():
     kernels.segment_add(out, *kernels.segments(np.array([1, 1])), np.ones((2, 1)), backend="cuda")
     assert out.ravel().tolist() == add_at(np.full((4, 1), 100.0), [1, 1], 1.0).ravel().tolist() == [100, 102, 100, 100]
     assert_same_bits(out, np.array([[100.0], [102.0], [100.0], [100.0]]))
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_bags_have_the_same_bits(mode):
+    rng = np.random.default_rng(17)
+    table, g, offsets = random_rows(rng, 10, 3, np.float32), random_rows(rng, 4, 3, np.float32), [0, 2, 2, 6]
+    found = [embedding_bag(table, IDS, offsets, mode=mode, backend=backend) for backend in ("cuda", "python")]
+    assert_same_bits(*found)
+    found = [embedding_bag_vjp(g, table, IDS, offsets, mode=mode, backend=backend).to_dense() for backend in ("cuda", "python")]
+    assert_same_bits(*found)

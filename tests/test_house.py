@@ -16,11 +16,11 @@ PACKAGE = Path(npembed.__file__).parent
 ROOT = PACKAGE.parent
 FLOORS = [
     {"kernels"},
-    {"check", "op", "random", "gradcheck"},
+    {"check", "op", "exact", "random", "gradcheck"},
     {"rows", "row_maps"},
-    {"initializers", "regularizers", "interactions", "losses", "samplers", "datasets"},
-    {"embedding", "optimizers"},
-    {"model", "evaluation"},
+    {"initializers", "regularizers", "interactions", "losses", "samplers", "datasets", "renorm"},
+    {"embedding", "bags", "optimizers"},
+    {"touched", "model", "evaluation"},
     {"training", "trace", "io"},
     {"layer"},
     {"representations"},

@@ -11,12 +11,33 @@ from tolerances import PYKEEN_NORMALIZED, SAMPLE_MOMENTS, UNIT_LENGTH
 
 from npembed import Embedding
 from npembed.initializers import INITIALIZERS, initializer
+from npembed.op import plain, resolve
 from npembed.random import NumpyGenerator, TorchGenerator
 
 GOLDEN = json.loads((pathlib.Path(__file__).parent / "golden" / "initializers_pykeen.json").read_text(encoding="utf-8"))
-GOLDEN.pop("made with")
-DRAWN = [name for name in INITIALIZERS if name not in ("zeros", "ones", "constant", "pretrained")]
-OPTIONS = {"constant": {"val": 0.3}}
+GOLDEN = [case for case in GOLDEN if "made with" not in case]
+FILLS = ("zeros", "ones", "constant", "pretrained", "eye", "dirac", "random_walk_positional_encoding")
+DRAWN = [name for name in INITIALIZERS if name not in FILLS]
+ROUNDED = ("init_quaternions", "orthogonal", "uniform_norm_p1", "random_walk_positional_encoding")
+
+
+def fitting(shape):
+    """The names that fill a real table of that shape, with the options that they cannot do without."""
+    axes, options = len(shape), {"constant": {"val": 0.3}, "sparse": {"sparsity": 0.5}, "pretrained": {"tensor": np.ones(shape)}}
+    options |= {name: {"edge_index": np.empty((2, 0), int)} for name in INITIALIZERS if name[:4] in ("weis", "rand")}
+    rows = {"kaiming_uniform", "kaiming_normal", "orthogonal"}
+    rows |= {name for name in INITIALIZERS if name.endswith(("_norm", "_norm_p1"))}
+    wrong = rows if axes < 2 else set()
+    wrong |= set() if axes == 2 else {"eye", "sparse", "random_walk_positional_encoding"}
+    wrong |= set() if 3 <= axes <= 5 else {"dirac"}
+    wrong |= set() if axes > 1 and shape[-1] == 4 else {"init_quaternions"}
+    wrong |= {"init_phases"} if shape[-1] % 2 else set()
+    return {name: options.get(name, {}) for name in INITIALIZERS if name not in wrong}
+
+
+def square(name):
+    """A shape that an initializer fills."""
+    return (3, 4, 4) if name == "dirac" else (4, 4)
 
 
 def table(name, shape, dtype=np.float32, seed=0, **options):
@@ -29,19 +50,21 @@ def table(name, shape, dtype=np.float32, seed=0, **options):
 
 
 def test_golden_file_covers_every_initializer():
-    assert {key.split(",")[0] for key in GOLDEN} == set(INITIALIZERS) - {"pretrained"}
+    assert {case["name"] for case in GOLDEN} == set(INITIALIZERS) - {"pretrained"}
 
 
-@pytest.mark.parametrize("key", GOLDEN)
-def test_the_numbers_of_pykeen(key):
-    name, rest = key.split(", ", 1)
-    kind, rest = rest.split(" ", 1)
-    shape = tuple(int(n) for n in rest[1 : rest.index(")")].split(","))
-    seed = int(key.rsplit(" ", 1)[1])
-    found = table(name, shape, np.complex64 if kind == "complex" else np.float32, seed, **OPTIONS.get(name, {}))
-    found = found.view(np.float32).reshape(-1)
-    expected = np.array(GOLDEN[key], np.float32)
-    if name.endswith("_norm"):
+@pytest.mark.parametrize(
+    "case", GOLDEN, ids=lambda case: " ".join(str(case[part]) for part in ("name", "dtype", "shape", "seed"))
+)
+def test_the_numbers_of_pykeen(case):
+    name, shape = case["name"], case["shape"]
+    compat = "pykeen" if name == "init_quaternions" else None
+    found = Embedding(
+        shape[0], shape=shape[1:], dtype=case["dtype"], initializer=name, initializer_kwargs=case["options"], rng=case["seed"],
+        compat=compat,
+    ).weight  # fmt: skip
+    found, expected = found.view(np.float32).reshape(-1), np.array(case["numbers"], np.float32)
+    if name.endswith("_norm") or name in ROUNDED:
         assert np.abs(found - expected).max() <= PYKEEN_NORMALIZED * np.abs(expected).max()
     elif name == "init_phases":
         np.testing.assert_array_max_ulp(found, expected, maxulp=1)
@@ -159,11 +182,10 @@ def test_fills():
     np.testing.assert_array_equal(table("ones", (2, 3), np.complex64), np.full((2, 3), 1 + 1j, np.complex64))  # pairs, as PyKEEN
 
 
-@pytest.mark.parametrize("name", ["zeros", "ones", "constant", "pretrained"])
+@pytest.mark.parametrize("name", FILLS)
 def test_fills_draw_nothing(name):
-    options = {"constant": {"val": 1.0}, "pretrained": {"tensor": np.zeros((2, 3))}}.get(name)
     rng = TorchGenerator(0)
-    initializer(name, options)(rng, (2, 3), np.float32)
+    initializer(name, fitting(square(name))[name])(rng, square(name), np.float32)
     np.testing.assert_array_equal(rng.rand(4), TorchGenerator(0).rand(4))
 
 
@@ -177,10 +199,30 @@ def test_names_resolve_as_in_pykeen(spelled):
 
 @pytest.mark.parametrize("name", INITIALIZERS)
 def test_every_name_with_and_without_its_underscores(name):
-    options = {"constant": {"val": 1.0}, "pretrained": {"tensor": np.eye(4)}}.get(name)
-    first = initializer(name, options)(0, (4, 4), np.float32)
+    shape, options = square(name), fitting(square(name))[name]
+    first = initializer(name, options)(0, shape, np.float32)
     for spelled in (name.replace("_", ""), name.upper(), name.title().replace("_", "") + "_"):
-        np.testing.assert_array_equal(initializer(spelled, options)(0, (4, 4), np.float32), first)
+        np.testing.assert_array_equal(initializer(spelled, options)(0, shape, np.float32), first)
+
+
+PYKEENS = (
+    "constant", "dirac", "eye", "initphases", "initquaternions", "kaimingnormal", "kaiminguniform", "normal", "normalnorm", "ones",
+    "orthogonal", "sparse", "truncnormal", "uniform", "uniformnorm", "xaviernormal", "xaviernormalnorm", "xavieruniform",
+    "xavieruniformnorm", "zeros",
+)  # fmt: skip
+
+
+def test_every_key_of_pykeens_resolver_and_its_classes():
+    known = {plain(name) for name in INITIALIZERS}
+    assert len(set(PYKEENS)) == 20
+    assert set(PYKEENS) <= known
+    for name, shown in (
+        ("WeisfeilerLehmanInitializer", "weisfeiler_lehman"),
+        ("RandomWalkPositionalEncodingInitializer", "random_walk_positional_encoding"),
+        ("PretrainedInitializer", "pretrained"),
+        ("kaiming uniform", "kaiming_uniform"),
+    ):
+        assert resolve(INITIALIZERS, name, function="f", argument="initializer") == shown
 
 
 def test_unknown_name_lists_the_known():
@@ -358,7 +400,7 @@ def test_pretrained_that_does_not_fit():
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_int_generator_and_none(name):
-    function = initializer(name)
+    function = initializer(name, fitting((3, 4))[name])
     np.testing.assert_array_equal(function(5, (3, 4), np.float32), function(TorchGenerator(5), (3, 4), np.float32))
     numpy = function(np.random.default_rng(5), (3, 4), np.float32)
     np.testing.assert_array_equal(numpy, function(np.random.default_rng(5), (3, 4), np.float32))
@@ -386,18 +428,39 @@ def test_numpys_generator_draws_the_same_distributions():
     assert abs(x.std() - math.sqrt(2 / D)) <= SAMPLE_MOMENTS
 
 
-@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0), (4,), (1, 1), (2, 3, 4, 2)])
-def test_shapes_at_the_edge(shape):
+EDGES = [(0, 3), (3, 0), (0, 0), (4,), (5,), (0,), (1, 1), (0, 4), (2, 0, 4), (2, 3, 0), (2, 3, 4, 2), (2, 1, 3, 2, 1), (1,) * 6]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", EDGES)
+def test_shapes_at_the_edge(shape, dtype):
+    """What fits a shape fills it; what does not says so before it draws."""
     for name in INITIALIZERS:
-        if len(shape) < 2 and (name.endswith("_norm") or name == "init_phases"):
+        options = fitting(shape).get(name)
+        if options is None:
+            with pytest.raises(ValueError, match=r"^\w+: (shape|dim) = .*; allowed: "):
+                initializer(name, fitting(square(name))[name])(0, shape, dtype)
             continue
-        if name == "init_phases" and shape[-1] % 2:
-            continue
-        options = {"constant": {"val": 1.0}, "pretrained": {"tensor": np.ones(shape)}}.get(name)
-        found = Embedding(shape[0], shape=shape[1:], initializer=name, initializer_kwargs=options, rng=0).weight
+        found = Embedding(shape[0], shape=shape[1:], initializer=name, initializer_kwargs=options, rng=0, dtype=dtype).weight
         assert found.shape == shape
-        assert found.dtype == np.float32
+        assert found.dtype == dtype
         assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+@pytest.mark.parametrize("shape", [(), (3,), (4,), (2, 3)])
+def test_a_complex_table_is_filled_as_pairs(name, shape):
+    pairs = (5, *shape, 2)
+    options = fitting(pairs).get(name)
+    if options is None:
+        with pytest.raises(ValueError, match=r"^\w+: (shape|dim) = .*; allowed: "):
+            initializer(name, fitting(square(name))[name])(0, (5, *shape), np.complex64)
+        return
+    expected = INITIALIZERS[name](0, pairs, np.float64, **options)
+    if name == "pretrained":
+        options = {"tensor": np.full((5, *shape), 1 + 1j)}
+    found = initializer(name, options)(0, (5, *shape), np.complex128)
+    np.testing.assert_array_equal(found, expected.view(np.complex128)[..., 0])
 
 
 @pytest.mark.parametrize("name", [name for name in DRAWN if name.endswith("_norm")])

@@ -233,6 +233,8 @@ def zipf_batch():
 SETUP = f"""
 import hashlib, numpy as np
 from npembed import kernels
+from npembed.kernels import cpu
+cpu.SERIAL_BELOW = 0  # so that the threads are used
 {inspect.getsource(zipf_batch)}
 table, ids, values = zipf_batch()
 def run():
@@ -317,13 +319,13 @@ def test_launches_are_short(hot, below, monkeypatch):
     table, values = random_rows(rng, 10, 4, np.float64), random_rows(rng, ids.size, 4, np.float64)
     plain_launch, work = cpu.launch, []
 
-    def launch(serial, parallel, arrays, cuts, elements):
+    def launch(serial, parallel, arrays, cuts, cost):
         assert cuts[0] <= cuts[-1]
         assert (np.diff(cuts) >= 0).all()
         starts = arrays[2] if serial is cpu.segment_add_serial else None
         work.append(cuts[-1] - cuts[0] if starts is None else starts[cuts[-1]] - starts[cuts[0]])
-        assert elements == work[-1] * 4
-        plain_launch(serial, parallel, arrays, cuts, elements)
+        assert cost == work[-1] * (4 + cpu.ROW_COST)
+        plain_launch(serial, parallel, arrays, cuts, cost)
 
     monkeypatch.setattr(cpu, "SERIAL_BELOW", below)
     monkeypatch.setattr(cpu, "PER_LAUNCH", 7 * (4 + cpu.ROW_COST))
@@ -339,7 +341,7 @@ def test_large_inputs_run_in_parallel_and_small_ones_do_not(monkeypatch):
     ran = []
     for name in ("gather_serial", "gather_parallel", "segment_add_serial", "segment_add_parallel"):
         monkeypatch.setattr(cpu, name, lambda *arguments, name=name: ran.append(name))
-    for rows in (10, cpu.SERIAL_BELOW):
+    for rows in (10, cpu.SERIAL_BELOW // (1 + cpu.ROW_COST) + 1):
         for only_serial in (False, True):
             monkeypatch.setattr(cpu, "serial_only", only_serial)
             out, ids = np.zeros((rows, 1)), np.zeros(rows, dtype=np.int64)

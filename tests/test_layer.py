@@ -98,7 +98,7 @@ def test_sizes_that_are_accepted(args, kwargs, max_id, shape):
         ((4, 3), {"dropout": float("nan")}, ValueError, "dropout = nan is out of range"),
         ((4, 3), {"dropout": "0.1"}, TypeError, "dropout = '0.1' is of type str"),
         ((4, 3), {"trainable": 1}, ValueError, "trainable = 1 is not a choice; allowed: True or False"),
-        ((4, 3), {"compat": "torch"}, ValueError, "compat = 'torch' is not a choice; allowed: None or 'pykeen'"),
+        ((4, 3), {"compat": "keras"}, ValueError, "compat = 'keras' is not a choice; allowed: None, 'pykeen' or 'torch'"),
         ((4, 3), {"rng": 1.0}, TypeError, "rng = 1.0 is of type float; allowed: an int"),
         ((4, 3), {"initializer": "foo"}, KeyError, "initializer = 'foo' is unknown; known are normal, uniform"),
         ((4, 3), {"constrainer": "normalise"}, KeyError, r"constrainer = 'normalise' is unknown \(did you mean 'normalize'"),
@@ -165,36 +165,30 @@ def test_what_is_refused_and_how(args, kwargs, error, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "option",
-    [
-        {"padding_idx": 0},
-        {"max_norm": 1.0},
-        {"norm_type": 1.0},
-        {"scale_grad_by_freq": True},
-        {"sparse": True},
-    ],
-)
-def test_options_of_later_versions_are_refused(option):
-    (name, value), *_ = option.items()
-    with pytest.raises(ValueError) as caught:
-        Embedding(4, 3, **option)
-    assert str(caught.value).startswith(f"Embedding: {name} = {value!r} is not supported yet; allowed: ")
+def test_unique_and_a_gradient_scaled_by_frequency_do_not_go_together():
+    with pytest.raises(
+        ValueError, match="Embedding: unique = True and scale_grad_by_freq = True are both given; allowed: one of them"
+    ):
+        Embedding(4, 3, unique=True, scale_grad_by_freq=True)
 
 
 def test_the_positional_order_is_torchs():
-    with pytest.raises(ValueError, match="padding_idx = 7 is not supported"):
-        Embedding(10, 3, 7)
-    with pytest.raises(ValueError, match="max_norm = 7 is not supported"):
-        Embedding(10, 3, None, 7)
-    with pytest.raises(ValueError, match="norm_type = 7 is not supported"):
-        Embedding(10, 3, None, None, 7)
-    with pytest.raises(ValueError, match="scale_grad_by_freq = 7 is not supported"):
-        Embedding(10, 3, None, None, 2.0, 7)
-    with pytest.raises(ValueError, match="sparse = 7 is not supported"):
-        Embedding(10, 3, None, None, 2.0, False, 7)
+    rows = np.ones((10, 3))
+    layer = Embedding(10, 3, 7, 2.5, 1.0, True, False, rows, True, None, np.float64)
+    said = (
+        layer.padding_idx,
+        layer.max_norm,
+        layer.norm_type,
+        layer.scale_grad_by_freq,
+        layer.sparse,
+        layer.trainable,
+        layer.dtype,
+    )
+    assert said == (7, 2.5, 1.0, True, False, False, np.float64)
+    assert (layer.weight == rows).all()
+    assert Embedding(10, 3, None, None, 2.0, False, True).sparse
     with pytest.raises(TypeError, match="positional"):
-        Embedding(10, 3, None, None, 2.0, False, False, 10)
+        Embedding(10, 3, None, None, 2.0, False, False, None, False, None, None, 10)
 
 
 def test_it_is_the_embedding_of_the_package_and_takes_every_dtype():
@@ -285,20 +279,20 @@ def test_indices_that_are_refused(indices, error, message):
         Embedding(4, 2)(indices)
 
 
-NAMED = ["normalize", "softmax", "clamp", "clamp_norm", "complex_normalize"]
+NAMED = ["normalize", "softmax", "clamp", "clamp_norm", "complex_normalize", "quaternion_normalize"]
 
 
 @settings(max_examples=60)
 @given(
     name=st.sampled_from([None, *NAMED]),
-    row=st.sampled_from([(4,), (3, 2), (2, 3, 2)]),
+    row=st.sampled_from([(4,), (3, 4), (2, 3, 4)]),
     dtype=st.sampled_from([np.float32, np.float64, np.complex64, np.complex128]),
     ids=st.lists(st.integers(0, 5), min_size=12, max_size=12),
     shape=st.sampled_from([(12,), (12, 1), (1, 12), (3, 4), (2, 3, 2), (1, 1, 12)]),
     dim=st.integers(0, 3),
 )
 def test_one_id_gives_one_vector_whatever_the_shape_of_the_index_array(name, row, dtype, ids, shape, dim):
-    if np.dtype(dtype).kind == "c" and name in ("softmax", "clamp"):
+    if np.dtype(dtype).kind == "c" and name in ("softmax", "clamp", "quaternion_normalize"):
         name = "normalize"
     options = dict(OPTIONS.get(name, {}))
     if name in ("normalize", "softmax", "clamp_norm"):
@@ -473,9 +467,9 @@ def random_away_from_zero(rng, shape):
 @pytest.mark.parametrize("dropout", [None, 0.4])
 @pytest.mark.parametrize("complex_rows", [False, True])
 @pytest.mark.parametrize("name", [None, *NAMED])
-@pytest.mark.parametrize("row", [(4,), (3, 2)])
+@pytest.mark.parametrize("row", [(4,), (2, 4)])
 def test_gradient_equals_differences_of_the_layer_with_the_same_mask(row, name, complex_rows, dropout):
-    if complex_rows and name in ("softmax", "clamp"):
+    if complex_rows and name in ("softmax", "clamp", "quaternion_normalize"):
         with pytest.raises(TypeError, match="allowed: real rows"):
             Embedding(5, shape=row, dtype=complex, normalizer=name, normalizer_kwargs=OPTIONS.get(name))
         return
@@ -545,7 +539,7 @@ def test_constrained_on_construction_on_reset_and_when_asked():
 
 
 @pytest.mark.parametrize("name", CONSTRAINERS)
-@pytest.mark.parametrize("row", [(4,), (3, 2)])
+@pytest.mark.parametrize("row", [(4,), (3, 4)])
 def test_constrainers_act_on_each_row_by_itself(name, row):
     layer = Embedding(6, shape=row, dtype=float, constrainer=name, constrainer_kwargs=OPTIONS.get(name), rng=0)
     raw = Embedding(6, shape=row, dtype=float, rng=0).weight
@@ -553,6 +547,7 @@ def test_constrainers_act_on_each_row_by_itself(name, row):
     by_hand = {
         "normalize": lambda: unit(raw),
         "complex_normalize": lambda: unit(pairs).reshape(raw.shape),
+        "quaternion_normalize": lambda: unit(raw),
         "clamp": lambda: np.minimum(np.maximum(raw, -0.4), 0.6),
         "clamp_norm": lambda: np.where(np.sqrt((raw**2).sum(axis=-1, keepdims=True)) < 0.9, raw, 0.9 * unit(raw)),
     }

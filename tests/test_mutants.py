@@ -10,19 +10,30 @@ import mutants
 import naive
 import numpy as np
 import pytest
+import test_bags
+import test_clip_and_project
+import test_embedding_bag
 import test_interactions
 import test_optimizers
+import test_projections
 import test_registries
+import test_regularizers
+import test_renorm
 import test_row_maps
 
-from npembed import embedding, kernels, losses, model, op, optimizers, rows
+from npembed import embedding, exact, kernels, losses, model, op, optimizers, regularizers, renorm, rows, touched
+from npembed.bags import arguments, embedding_bag_vjp, pool
 from npembed.gradcheck import check_vjp
 from npembed.interactions import complex_bilinear_vjp, distmult_vjp, rotate_vjp, transe_vjp
 from npembed.kernels import plain
-from npembed.optimizers import adagrad, adam, sgd
+from npembed.layer import EmbeddingBag
+from npembed.layer.table import Table
+from npembed.optimizers import adagrad, adam, clip, rowwise, rowwise_adagrad, sgd, sparse_adam
+from npembed.regularizers.power_sum import sum_powers_slope
 from npembed.representations import mixing
 from npembed.row_maps import bounds, normalize_vjp, norms, softmax_vjp
-from npembed.row_maps.normalize import complex_normalize_vjp, over_eps, unit_vjp
+from npembed.row_maps.blocks import complex_normalize_vjp, quaternion_normalize_vjp
+from npembed.row_maps.normalize import over_eps, unit_vjp
 from npembed.rows import RowSparse
 
 # ---- killers
@@ -128,24 +139,27 @@ def descent():
         assert table.tolist() == [[1.0, 2.0], [3.0, 4.0]]
 
 
-def steps():
-    """Every optimizer over five steps against loops over single numbers, and what is refused."""
-    for name, options in test_optimizers.CASES:
+def steps(name):
+    """One optimizer over five steps against loops over single numbers, and what it refuses."""
+    cases = [case for case in test_optimizers.CASES if case[0] == name]
+    for _, options in cases:
         for dtype in (np.float32, np.complex128):
             table, some = test_optimizers.draw(np.random.default_rng(42), (4, 3), dtype)
-            for lazy in (False, True):
-                found, state = test_optimizers.run(name, table, some, options, "lazy" if lazy else "dense")
-                expected = test_optimizers.oracle(name, table, some, lazy, options)
+            for untouched in test_optimizers.modes(name, options):
+                found, state = test_optimizers.run(name, table, some, options, untouched)
+                expected = test_optimizers.oracle(name, table, some, untouched, options)
                 assert np.abs(found - expected).max() <= test_optimizers.LOOPS[found.real.itemsize]
-                assert state.get("step", 5) == 5
-    for name, options in test_optimizers.CASES:
-        test_optimizers.test_lazy_neither_reads_nor_writes_other_rows(name, options)
+                counts = name != "sgd" or test_optimizers.remembers(options, untouched)
+                assert state.get("step", 5) == (5 if counts else 0)
+    for case in cases:
+        test_optimizers.test_lazy_neither_reads_nor_writes_other_rows(*case)
+        test_optimizers.test_where_dense_and_lazy_are_the_same(*case)
     for case in test_optimizers.REFUSED:
-        test_optimizers.test_refused_calls_change_nothing(*case)
+        if case[0] == name:
+            test_optimizers.test_refused_calls_change_nothing(*case)
     test_optimizers.test_numbers_that_single_precision_cannot_hold()
     test_optimizers.test_plain_sgd_needs_no_state_and_leaves_one_alone()
-    test_optimizers.test_memory("sgd", {"lr": 0.1})
-    test_optimizers.test_memory("adagrad", {})
+    test_optimizers.test_memory(*cases[0])
 
 
 def rotations():
@@ -157,14 +171,180 @@ def rotations():
     test_interactions.test_cheaper_is_what_has_fewer_numbers()
 
 
-DESCENTS = [
-    test_optimizers.test_sgd_by_hand,
-    test_optimizers.test_adagrad_by_hand,
-    test_optimizers.test_adam_by_hand,
-    test_optimizers.test_adams_eps_stands_outside_of_the_correction,
-    test_optimizers.test_adams_mean_is_reckoned_from_the_nearer_end,
-    steps,
-]
+def pooling():
+    """embedding_bag and its gradient on a few bags of every kind against the loops, and the conventions of the maximum."""
+    rng = np.random.default_rng(43)
+    for ids, offsets, options in (
+        (np.array([3, 0, 3, 3, 1, 0, 1, 2]), [0, 4, 4, 6], {}),
+        (np.array([0, 3, 3, 1, 0, 1, 2]), [0, 2, 4], {"include_last_offset": True}),
+        (np.array([0, 3, 1, 1, 0, 1]), [0, 2, 4], {"padding_idx": 1}),
+        (np.array([[0, 3], [3, 3], [1, 0]]), None, {"padding_idx": 3}),
+        (np.zeros((2, 0), int), None, {}),
+    ):
+        for mode, by_freq, weigh in (("sum", 0, 0), ("sum", 1, 1), ("mean", 0, 0), ("mean", 1, 0), ("max", 0, 0), ("max", 1, 0)):
+            for dtype in (np.float32, np.complex128) if mode != "max" else (np.float32,):
+                table = naive.uneven(rng, (5, 2), dtype)
+                weights = naive.uneven(rng, ids.shape, dtype) if weigh else None
+                args = table, ids, offsets, weights
+                expected = naive.embedding_bag(*args, mode=mode, **options)
+                test_bags.assert_like(pool.embedding_bag(*args, mode=mode, **options), expected, product=weigh)
+                g = naive.uneven(rng, expected.shape, dtype)
+                more = {**options, "ties": ("first", "split")[by_freq], "scale_grad_by_freq": bool(by_freq)}
+                d = embedding_bag_vjp(g, *args, mode=mode, **more)
+                expected, dweights = naive.embedding_bag_vjp(g, *args, mode=mode, **more)
+                if weigh:
+                    d, dw = d
+                    np.testing.assert_allclose(dw, dweights, rtol=1e-5)
+                test_bags.assert_like(d.to_dense(), expected, product=weigh)
+    with pytest.raises(IndexError):
+        embedding_bag_vjp(np.zeros((1, 2)), np.zeros((5, 2)), [[5]])
+
+
+def bags_by_hand():
+    """Literal numbers: ties, NaN, short offsets, counts."""
+    for case in TIES:
+        test_bags.test_ties_and_nan_of_the_maximum(*case)
+    test_bags.test_the_last_two_offsets()
+    test_bags.test_rows_of_any_shape()
+    test_bags.test_f16_the_count_is_that_of_all_bags()
+    test_bags.test_the_gradient_of_a_weight_is_added_up_wide()
+    test_bags.test_what_overflows_is_infinite_and_warns_nobody()
+
+
+def offsets_refused():
+    """What `bags` refuses, and how."""
+    for case in test_bags.REFUSED:
+        test_bags.test_bad_input_is_refused(*case)
+
+
+def shortening():
+    """renorm_ on literal numbers, rows of several axes, rows that are not finite, and what is refused."""
+    test_renorm.test_literal_numbers_at_and_beside_the_bound()
+    test_renorm.test_the_norm_is_the_one_asked_for_in_double_precision()
+    for compat in (None, "torch"):
+        test_renorm.test_rows_that_are_not_finite(compat)
+    test_renorm.test_torch_falls_short_of_the_bound()
+    for case in test_renorm.REFUSED:
+        test_renorm.test_a_refused_call_writes_nothing(case)
+    table = np.full((3, 2, 2), 3.0)
+    renorm.renorm_(table, [[2, 0]], max_norm=3.0)
+    np.testing.assert_allclose(table[:, 0, 0], [1.5, 3.0, 1.5], rtol=1e-15)
+    table = np.full((2, 2, 2), 3 + 4j, np.complex64)
+    renorm.renorm_(table, [1], max_norm=1.0, compat="torch")
+    np.testing.assert_allclose(table[:, 0, 0], [3 + 4j, 0.3 + 0.4j], rtol=1e-6)
+
+
+def bag_layer():
+    """The layer against the functions that it calls."""
+    for mode in ("sum", "mean", "max"):
+        for frozen in (False, True):
+            for options in ({}, {"padding_idx": 2}, {"scale_grad_by_freq": True, "include_last_offset": True}):
+                test_embedding_bag.test_forward_and_backward_are_those_of_the_functions(mode, options, frozen)
+    test_embedding_bag.test_weights_and_their_gradient()
+    test_embedding_bag.test_a_pullback_is_of_its_own_lookup()
+    test_embedding_bag.test_max_norm_shortens_the_rows_asked_for_and_no_others()
+    test_embedding_bag.test_max_norm_of_a_frozen_table_shortens_what_is_looked_up()
+    test_embedding_bag.test_torchs_way_on_request()
+    test_embedding_bag.test_ties()
+
+
+TIES = next(mark.args[1] for mark in test_bags.test_ties_and_nan_of_the_maximum.pytestmark if mark.name == "parametrize")
+BAGS = [pooling, bags_by_hand, functools.partial(gradients, "embedding_bag")]
+
+
+def descents(*names):
+    """Of some optimizers the literal numbers, then steps against loops."""
+    by_hand = [
+        test_optimizers.test_without_weight_decay_the_row_is_not_in_the_gradient,
+        test_optimizers.test_sgd_by_hand,
+        test_optimizers.test_adagrad_by_hand,
+        test_optimizers.test_adam_by_hand,
+        test_optimizers.test_adams_eps_stands_outside_of_the_correction,
+        test_optimizers.test_adams_mean_is_reckoned_from_the_nearer_end,
+        test_optimizers.test_the_first_step_of_momentum_is_not_dampened,
+        test_optimizers.test_amsgrad_divides_by_the_largest,
+        test_optimizers.test_adamw_by_hand,
+        test_optimizers.test_what_adamw_owes_by_hand,
+        test_optimizers.test_sparse_adam_by_hand,
+        test_optimizers.test_rowwise_adagrad_by_hand,
+    ]
+    return [*by_hand, *(functools.partial(steps, name) for name in names)]
+
+
+def clipping():
+    """Norms against mpmath, factors, what is not finite."""
+    inner = test_clip_and_project.test_clip_grad_norm.hypothesis.inner_test
+    for p in (0.5, 1, 2, 3, np.inf):
+        for max_norm, eps in ((0.5, 0.0), (7, 0.5), (0.0, 1e-6), (1e3, 1e-6)):
+            inner(seed=5, dtype=np.complex64 if p == 2 else np.float64, p=p, max_norm=max_norm, eps=eps)
+    for seed in range(20):  # to the bit
+        inner(seed=seed, dtype=np.float64, p=3, max_norm=0.5, eps=0.0)
+    test_clip_and_project.test_norms_that_overflow_underflow_or_are_not_finite()
+    test_clip_and_project.test_clip_grad_value()
+
+
+def projecting():
+    """The state of each optimizer against loops, all rows and some."""
+    inner = test_clip_and_project.test_project_state.hypothesis.inner_test
+    for optimizer, dtype, some, dim in (
+        ("sgd", np.float32, None, -1), ("adam", np.complex128, [3, 0, 3], 1), ("adamw", np.float64, [], (1, 2)),
+        ("sparse_adam", np.complex64, [1], -1),
+    ):  # fmt: skip
+        inner(seed=6, dtype=dtype, optimizer=optimizer, rows=some, dim=dim)
+    test_clip_and_project.test_project_state_where_each_entry_is_a_circle()
+
+
+def few_rows():
+    """Touched rows constrained alone, where that is exact, and refused elsewhere."""
+    for case in test_clip_and_project.EXACT + test_clip_and_project.NOT_EXACT:
+        test_clip_and_project.test_constraining_touched_rows_is_exact_just_where_it_is_said_to_be(*case)
+    test_clip_and_project.test_post_step_rows_needs_no_row_and_takes_repeats()
+    for constrainer in test_clip_and_project.REFUSED_CONSTRAINERS:
+        test_clip_and_project.test_constrainers_for_which_rows_do_not_suffice_are_refused(constrainer)
+
+
+def bad_input():
+    """What all of these refuse."""
+    for case in test_clip_and_project.REFUSED:
+        test_clip_and_project.test_bad_input_is_refused(*case)
+
+
+def charges():
+    """The literal numbers of all regularizers, and their special points."""
+    for case in test_regularizers.LITERALS:
+        test_regularizers.check_literal(*case)
+    test_regularizers.test_conventions_at_kinks()
+    test_regularizers.test_zero_rows_and_rows_of_extreme_size()
+    for dtype in (np.float32, np.complex128):
+        test_regularizers.test_nothing_costs_nothing((0, 3), dtype)
+        test_regularizers.test_nothing_costs_nothing((2, 0), dtype)
+    test_regularizers.test_exactly_at_the_limit_and_one_ulp_on_either_side((3, 4, 5), np.float64)
+    test_regularizers.test_a_single_entry_and_the_precision_of_the_rows()
+
+
+def sums():
+    """Sums in two floats against fractions; nothing and infinities too."""
+    for seed in range(12):
+        for n, spread in ((0, 0), (1, 3), (2, 0), (7, 40), (33, 3)):
+            for p in (1, 2):
+                test_projections.test_sums_in_two_floats.hypothesis.inner_test(seed, n, p, spread)
+    test_projections.test_rows_that_are_not_finite("normalize", np.float64, np.inf)
+
+
+def sides():
+    """On which side of a bound rows are, where only exact arithmetic can tell."""
+    for p in test_projections.ORDERS:
+        for seed in range(6):
+            for is_complex, d, size in ((False, 2, 1.0), (True, 1, 1e150), (False, 1, 1e-150), (True, 3, 1.0)):
+                test_projections.test_compare.hypothesis.inner_test(seed, p, is_complex, d, size)
+    for row, side in (
+        ([3.0, -4.0, 0.0], 0),
+        ([3.0, -4.0, 1e-170], 1),
+        ([3.0, 4j, 1e-170j], 1),
+        ([3.0, np.nextafter(4, 0), 0.0], -1),
+    ):
+        x = np.array([row])
+        assert exact.compare(x, *norms.scaled(x, 2, (1,), careful=True), 5.0, 2, (1,)).tolist() == [[side]]
 
 
 def of(*names):
@@ -181,6 +361,7 @@ TARGETS = {
     unit_vjp: [*of("normalize", "clamp_norm"), extremes],
     over_eps: [*of("normalize", "clamp_norm"), extremes],
     complex_normalize_vjp: of("complex_normalize"),
+    quaternion_normalize_vjp: of("quaternion_normalize"),
     bounds.clamp_vjp: [*of("clamp"), test_row_maps.test_clamp_keeps_nan_and_cuts_infinity],
     bounds.clamp_norm_vjp: [*of("clamp_norm"), extremes],
     softmax_vjp: of("softmax"),
@@ -188,24 +369,63 @@ TARGETS = {
     distmult_vjp: of("distmult"),
     losses.margin_ranking_vjp: of("margin_ranking"),
     rows.gather_vjp: [scatter, *of("gather")],
+    pool.embedding_bag: BAGS,
+    embedding_bag_vjp: BAGS,
+    pool._divided: BAGS,
+    pool._winners: BAGS,
+    pool._to_winners: BAGS,
+    arguments.bags: [*BAGS, offsets_refused],
+    arguments._starts: [*BAGS, offsets_refused],
+    EmbeddingBag.vjp: [bag_layer],
+    Table.rows: [bag_layer],
+    renorm.renorm_: [shortening],
+    renorm._as_torch: [shortening],
     embedding.lookup_vjp: of("lookup"),
     embedding.transform_vjp: of("transform"),
     model.score_vjp: [whole_model, *of("score")],
     model.loss_and_gradients: [whole_model],
     complex_bilinear_vjp: [rotations, *of("complex_bilinear")],
     rotate_vjp: [rotations, *of("rotate")],
-    optimizers.sgd_: [descent, *DESCENTS],
-    sgd._plain: [descent, *DESCENTS],
-    sgd._heavy: DESCENTS,
-    optimizers.adagrad_: DESCENTS,
-    adagrad._adagrad: DESCENTS,
-    optimizers.adam_: DESCENTS,
-    adam._adam: DESCENTS,
-    adam.mix: DESCENTS,
+    optimizers.sgd_: [descent, *descents("sgd")],
+    sgd._plain: [descent, *descents("sgd")],
+    sgd._heavy: descents("sgd"),
+    sgd._make_up: descents("sgd"),
+    sgd.zero_step: descents("sgd"),
+    sgd.powers: descents("sgd"),
+    optimizers.adagrad_: descents("adagrad"),
+    adagrad._adagrad: descents("adagrad"),
+    optimizers.adam_: descents("adam"),
+    optimizers.adamw_: descents("adamw"),
+    adam._step_: descents("adam", "adamw"),
+    adam.fade: descents("adam", "adamw"),
+    adam._adam: descents("adam", "adamw"),
+    adam.mix: descents("adam"),
+    optimizers.sparse_adam_: descents("sparse_adam"),
+    sparse_adam._sparse_adam: descents("sparse_adam"),
+    optimizers.rowwise_adagrad_: descents("rowwise_adagrad"),
+    rowwise_adagrad._rowwise_adagrad: descents("rowwise_adagrad"),
+    rowwise.downhill: descents("sgd"),
+    rowwise.faded: descents("adam", "adamw"),
+    optimizers.clip_grad_norm: [clipping, bad_input],
+    optimizers.clip_grad_value: [clipping, bad_input],
+    clip.total_norm: [clipping],
+    optimizers.project_state_: [projecting, bad_input],
+    optimizers.others_at_rest: [few_rows, bad_input],
+    touched.post_step_rows_: [few_rows],
     op.unbroadcast: [broadcasting],
     mixing.low_rank_vjp: of("low_rank"),
     mixing.concat_vjp: of("concat"),
     mixing.multiply_vjp: of("multiply"),
+    regularizers.lp_vjp: [charges, *of("lp")],
+    regularizers.power_sum_vjp: [charges, *of("power_sum")],
+    sum_powers_slope: [charges, *of("power_sum", "norm_limit")],
+    regularizers.norm_limit_vjp: [charges, *of("norm_limit")],
+    regularizers.orthogonality_vjp: [charges, *of("orthogonality")],
+    regularizers.combined_vjp: [charges, *of("combined")],
+    exact.squares: [sums],
+    exact._two_sum: [sums],
+    exact._fractions: [sides],
+    exact._digits: [sides],
 }
 """Each function that a gradient is made of, and what is run against its mutants, the quick ones first."""
 
@@ -222,11 +442,9 @@ EQUIVALENT = {
         ("0.0 -> -1", "np.where", "what stands where it is not small is read by nobody"),
         ("1.0 -> 2.0", "np.where", "for eps = 0 nothing is small, so it divides what nobody reads"),
     ],
-    "complex_normalize_vjp": [("z / length -> -(z / length)", "u = z / length", "u comes twice: -u times -u")],
     "clamp_norm_vjp": [
         ("wide(g) -> g", "unit_vjp(wide(g)", WIDE),
-        ("wide(g) -> g", "return np.where(inside", "np.where takes the wider dtype of its branches"),
-        ("n < eps -> n <= eps", "#2", "the inner one only says where the outer one may read"),
+        ("wide(g) -> g", "return np.where(side", "np.where takes the wider dtype of its branches"),
     ],
     "softmax_vjp": [("wide(g) -> g", "g = wide(g)", WIDE)],
     "transe_vjp": [
@@ -235,6 +453,15 @@ EQUIVALENT = {
         ("if p == 1: direction", "[always]", "for p > 1 it is multiplied by 0**(p - 1)"),
     ],
     "distmult_vjp": [("wide(g) -> g", "g = wide(g)", WIDE)],
+    "bags": [
+        ("1 -> 2", "flat = ids.reshape(-1)", "NumPy reads any negative size as the one to be found"),
+        ("if padding is not None", "[always]", "no id is None"),
+    ],
+    "_as_torch": [("rows.real -> rows", "return", "a scale without imaginary part, whatever its dtype")],
+    "embedding_bag": [
+        ("if per_sample_weights is None and table", "[never]", "the same sum, from a copy of the rows"),
+        ("per_sample_weights is None and table", "[per_sample_weights is None alone]", "the same sum, from a copy of the table"),
+    ],
     "gather_vjp": [("1 -> 2", "ids.reshape(-1)", "NumPy reads any negative size as the one to be found")],
     "loss_and_gradients": [
         ("0 -> -1", "score_vjp(dtrue[:, 0], entities, ...  #1", "there is one column"),
@@ -245,10 +472,24 @@ EQUIVALENT = {
     "complex_bilinear_vjp": [("wide(g) -> g", "g = wide(g)", WIDE)],
     "sgd_": [
         ("check_state('sgd_', state, table, gradient", "arguments 2 and 3 swapped", "they are alike in shape and dtype"),
+        ("1 -> 2", "rule, step = (_plain, 1)", "without momentum nobody asks"),
+        ("1 -> 0", "rule, step = (_plain, 1)", "without momentum nobody asks"),
     ],
+    "_rowwise_adagrad": [("fused(x, -lr", "arguments 1 and 2 swapped", "a product, rounded with the sum")],
+    "total_norm": [
+        ("0.0 -> -1", "#1", "the outer maximum starts at 0"),
+        ("1 -> 0", "sums = ", "columns are added up first, then all, with the same zeros"),
+        ("math.isinf(norm_type) or", "[not 0 < largest < math.inf alone]", "the general formula gives the same, only slower"),
+    ],
+    "project_state_": [
+        ("1 -> 2", "where = slice(None)", "NumPy reads any negative size as the one to be found"),
+        ("x / np.where", "[minus]", "u comes twice: -u times -u"),
+        ("1.0 -> 2.0", "u = x / np.where", "0 / 2 = 0 / 1"),
+    ],
+    "others_at_rest": [("('adam', 'adamw') -> ('adamw', 'adam')", "swapped", "they are only looked for")],
+    "post_step_rows_": [("1 -> 2", "rows = check.ids", "NumPy reads any negative size as the one to be found")],
     "adagrad_": [
         ("check_state('adagrad_', state, table, gradient", "arguments 2 and 3 swapped", "they are alike in shape and dtype"),
-        ("0 -> -1", "everywhere =", "weight decay is never negative"),
     ],
     "adam_": [
         ("check_state('adam_', state, table, gradient", "arguments 2 and 3 swapped", "they are alike in shape and dtype"),
@@ -268,6 +509,39 @@ EQUIVALENT = {
         ("(np.ones_like(g), *xs[:i]", "elements 0 and 1 swapped", "the same factors in another order"),
         ("(np.ones_like(g), *xs[:i]", "elements 1 and 2 swapped", "the same factors in another order"),
     ],
+    "complex_normalize_vjp": [
+        ("_pairs('complex_normalize_vjp', 'x'", "arguments 0 and 1 swapped", "names, for an error"),
+        ("_pairs('complex_normalize_vjp', 'g'", "arguments 0 and 1 swapped", "names, for an error"),
+    ],
+    "quaternion_normalize_vjp": [
+        ("_fours('quaternion_normalize_vjp', 'x'", "arguments 0 and 1 swapped", "names, for an error"),
+        ("_fours('quaternion_normalize_vjp', 'g'", "arguments 0 and 1 swapped", "names, for an error"),
+    ],
+    "lp_vjp": [("1 -> 2", "share = np.full", "of no norms there is no entry")],
+    "_fractions": [
+        ("[Fraction(v.real)", "always the first", "computed, but not looked at"),
+        ("1 -> 0", "squared =", "computed, but not looked at"),
+        ("length - Fraction(bound)", "times 2", "the sign alone counts"),
+        ("length - Fraction(bound)", "times 1.001", "the sign alone counts"),
+        ("(difference > 0) - (difference < 0)", "times 1.001", "it becomes a whole number"),
+    ],
+    "_digits": [
+        ("Context(prec=60, traps=[]) -> Context(prec=60)", "without traps", "nothing here overflows"),
+        ("60 -> 61", "plus 1", "more digits than are compared"),
+        ("60 -> 59", "minus 1", "more digits than are compared"),
+        ("sum(", "times 2", "the sign alone counts"),
+        ("abs(difference) < Decimal('1e-50')", "LtE", "no difference is 1e-50"),
+        ("difference > 0", "GtE", "zero has gone before"),
+    ],
+    "squares": [
+        ("np.errstate(invalid='ignore') -> np.errstate()", "without invalid", "the caller has it off"),
+        ("134217729.0 * x -> -(134217729.0 * x)", "minus", "splits in two as well"),
+        ("134217729.0 * x -> 134217729.0 * x * 2", "times 2", "splits in two as well"),
+        ("134217729.0 * x -> 134217729.0 * x * 1.001", "times 1.001", "splits in two as well"),
+        ("134217729.0 -> 134217730.0", "plus 1", "splits in two as well"),
+        ("134217729.0 -> 134217728.0", "minus 1", "splits in two as well"),
+    ],
+    "power_sum_vjp": [("1 -> 2", "share = check.cotangent", "of no sums there is no entry")],
     "unbroadcast": [("n == 1 and d.shape[i] != 1 -> n == 1", "[n == 1 alone]", "the sum over an axis of size 1 changes nothing")],
 }
 """Mutants that compute the same, by function: how the name begins, something else in it, and why. Each means exactly one mutant."""

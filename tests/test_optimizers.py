@@ -1,6 +1,7 @@
 """Optimizers: literal numbers, loops over single numbers, what becomes of rows without a gradient, and what a refused call leaves."""
 
 import copy
+import functools
 import json
 import math
 import tracemalloc
@@ -12,7 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npembed.op import resolve
-from npembed.optimizers import OPTIMIZERS, adagrad_, adagrad_state, adam_, adam_state, rowwise, sgd_, sgd_state
+from npembed.optimizers import (
+    OPTIMIZERS,
+    adagrad_,
+    adagrad_state,
+    adam_,
+    adam_state,
+    adamw_,
+    others_at_rest,
+    rowwise,
+    rowwise_adagrad_,
+    rowwise_adagrad_state,
+    sgd_,
+    sgd_state,
+    sparse_adam_,
+    sparse_adam_state,
+)
 from npembed.rows import RowSparse
 
 LOOPS = {8: 1e-13, 4: 4e-6}
@@ -38,77 +54,141 @@ CASES = [
     ("adam", {"lr": 0.1, "betas": (0.8, 0.99), "eps": 0.1}),
     ("adam", {"lr": 0.1, "betas": (0.3, 0.6), "weight_decay": 0.5}),
     ("adam", {"lr": 0.1, "betas": [0.0, 0.0]}),
+    ("sgd", {"lr": 0.1, "momentum": 0.5, "dampening": 0.25}),
+    ("sgd", {"lr": 0.1, "momentum": 0.5, "dampening": 0.75, "weight_decay": 0.5, "maximize": True}),
+    ("sgd", {"lr": 0.1, "momentum": 0.5, "nesterov": True, "maximize": True}),
+    ("sgd", {"lr": 0.1, "maximize": True}),
+    ("adagrad", {"lr": 0.1, "weight_decay": 0.5, "maximize": True}),
+    ("adam", {"lr": 0.1, "betas": (0.5, 0.6), "amsgrad": True, "eps": 0.1}),
+    ("adam", {"lr": 0.1, "betas": (0.5, 0.6), "amsgrad": True, "weight_decay": 0.5, "maximize": True}),
+    ("adamw", {}),
+    ("adamw", {"lr": 0.1, "betas": (0.3, 0.6), "weight_decay": 0.5, "eps": 0.1}),
+    ("adamw", {"lr": 0.1, "betas": (0.5, 0.6), "weight_decay": 0.5, "amsgrad": True, "maximize": True}),
+    ("sparse_adam", {}),
+    ("sparse_adam", {"lr": 0.1, "betas": (0.3, 0.6), "eps": 0.1, "maximize": True}),
+    ("sparse_adam", {"lr": 0.1, "betas": (0.3, 0.6), "correction": "row"}),
+    ("rowwise_adagrad", {}),
+    ("rowwise_adagrad", {"lr": 0.1, "eps": 0.5, "maximize": True}),
+    ("rowwise_adagrad", {"lr": 0.1, "eps": 0.5, "weight_decay": 0.5}),
 ]
 NAMES = [f"{name}-{options}" for name, options in CASES]
-AT_REST = {NAMES[i] for i in (0, 6, 7)}
+AT_REST = {NAMES[i] for i in (0, 6, 7, 16, 26, 27)}
 """Where a gradient of zero moves nothing, now or later."""
+
+
+def modes(name, options):
+    """What `untouched` may be."""
+    rooted = options.get("weight_decay") and name in ("adagrad", "adam", "rowwise_adagrad")
+    closed = () if rooted or options.get("correction") == "row" else ("decay_on_touch",)
+    return (*(() if name == "sparse_adam" else ("dense",)), "lazy", *closed)
 
 
 # ---- oracles: the life of one number, from the gradients it has had (None for a step without), as the papers write it
 
 
-def sgd_number(x, gradients, lazy, *, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
-    seen = []
-    for g in gradients:
-        if g is None and lazy:
+def sgd_number(x, gradients, mode, *, lr, momentum=0.0, dampening=0.0, nesterov=False, weight_decay=0.0, maximize=False):
+    """On touch the past is made up for as if it had been dense."""
+    touched = [t for t, g in enumerate(gradients) if g is not None]
+    if mode == "decay_on_touch":
+        gradients = gradients[: touched[-1] + 1] if touched else []
+    b = 0.0
+    for t, g in enumerate(gradients):
+        if g is None and mode == "lazy":
             continue
-        seen.append((g or 0.0) + weight_decay * x)
-        b = sum(momentum**age * e for age, e in enumerate(reversed(seen)))
-        x -= lr * (seen[-1] + momentum * b if nesterov else b)
+        e = (-1 if maximize else 1) * (g or 0.0) + weight_decay * x
+        b = momentum * b + (1.0 if t == 0 else 1 - dampening) * e
+        x -= lr * (e if not momentum else e + momentum * b if nesterov else b)
     return x
 
 
-def adagrad_number(x, gradients, lazy, *, lr=0.01, lr_decay=0.0, eps=1e-10, weight_decay=0.0):
+def adagrad_number(x, gradients, mode, *, lr=0.01, lr_decay=0.0, eps=1e-10, weight_decay=0.0, maximize=False):
     seen = []
     for t, g in enumerate(gradients, start=1):
-        if g is None and lazy:
+        if g is None and mode != "dense":
             continue
-        seen.append((g or 0.0) + weight_decay * x)
+        seen.append((-1 if maximize else 1) * (g or 0.0) + weight_decay * x)
         x -= lr / (1 + (t - 1) * lr_decay) * seen[-1] / (math.sqrt(math.fsum(e * e for e in seen)) + eps)
     return x
 
 
-def adam_number(x, gradients, lazy, *, lr=0.001, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
-    seen = []
+def adam_number(
+    x, gradients, mode, *, lr=0.001, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False, maximize=False, decoupled=False,
+    sparse=False, correction="table",
+):  # fmt: skip
+    """A mean is a sum over the past; its weights are powers of an age, in steps that the number was visited or, on touch, in all."""
+    seen, tops, last = [], [], 0
     for t, g in enumerate(gradients, start=1):
-        if g is None and lazy:
+        if g is None and mode != "dense":
             continue
-        seen.append((g or 0.0) + weight_decay * x)
+        if decoupled:
+            x *= (1 - lr * weight_decay) ** (t - last if mode == "decay_on_touch" else 1)
+        e = (-1 if maximize else 1) * (g or 0.0) + (0.0 if decoupled else weight_decay * x)
+        seen.append((t if mode == "decay_on_touch" else len(seen), e))
+        last, now = t, seen[-1][0]
         m, v = (
-            math.fsum((1 - b) * b**age * e**power for age, e in enumerate(reversed(seen))) / (1 - b**t)
-            for power, b in enumerate(betas, start=1)
-        )
-        x -= lr * m / (math.sqrt(v) + eps)
+            math.fsum((1 - b) * b ** (now - then) * e**power for then, e in seen) for power, b in enumerate(betas, start=1)
+        )  # fmt: skip
+        tops.append(v)
+        v = max(tops) if amsgrad else v
+        n = len(seen) if correction == "row" else t
+        c1, c2 = 1 - betas[0] ** n, 1 - betas[1] ** n
+        x -= lr * math.sqrt(c2) / c1 * m / (math.sqrt(v) + eps) if sparse else lr * (m / c1) / (math.sqrt(v / c2) + eps)
     return x
 
 
-NUMBERS = {"sgd": sgd_number, "adagrad": adagrad_number, "adam": adam_number}
+def rowwise_adagrad_row(row, gradients, mode, *, lr=0.01, eps=1e-8, weight_decay=0.0, maximize=False):
+    """Of a list of numbers, and of lists of numbers or None."""
+    s = 0.0
+    for g in gradients:
+        if g is None and mode != "dense":
+            continue
+        e = [(-1 if maximize else 1) * a + weight_decay * x for a, x in zip(g or [0.0] * len(row), row, strict=True)]
+        s += math.fsum(a * a for a in e) / len(e) if e else 0.0
+        row = [x - lr * a / (math.sqrt(s) + eps) for x, a in zip(row, e, strict=True)]
+    return row
 
 
-def oracle(name, table, gradients, lazy, options):
+NUMBERS = {
+    "sgd": sgd_number,
+    "adagrad": adagrad_number,
+    "adam": adam_number,
+    "adamw": functools.partial(adam_number, weight_decay=0.01, decoupled=True),
+    "sparse_adam": functools.partial(adam_number, sparse=True),
+}
+
+
+def reals(row):
+    """The numbers of a row, real and imaginary parts one by one."""
+    return [float(part) for z in np.ravel(row) for part in ((z.real, z.imag) if np.iscomplexobj(row) else (z,))]
+
+
+def oracle(name, table, gradients, mode, options):
     """The table after all steps, number by number; real and imaginary parts are numbers of their own."""
-    single, out = NUMBERS[name], table.astype(np.result_type(table.dtype, np.float64))
-    for i in np.ndindex(table.shape):
+    out = table.astype(np.result_type(table.dtype, np.float64))
+    for i in range(len(table)):
         seen = []
         for gradient in gradients:
-            k = np.searchsorted(gradient.rows, i[0])
-            has = k < len(gradient.rows) and gradient.rows[k] == i[0]
-            seen.append(gradient.values[(k, *i[1:])] if has else None)
-        parts = [
-            single(float(getattr(table[i], part)), [g if g is None else float(getattr(g, part)) for g in seen], lazy, **options)
-            for part in ("real", "imag")
-        ]
-        out[i] = complex(*parts) if table.dtype.kind == "c" else parts[0]
+            k = np.searchsorted(gradient.rows, i)
+            has = k < len(gradient.rows) and gradient.rows[k] == i
+            seen.append(reals(gradient.values[k]) if has else None)
+        row = reals(table[i])
+        if name == "rowwise_adagrad":
+            row = rowwise_adagrad_row(row, seen, mode, **options)
+        else:
+            row = [
+                NUMBERS[name](x, [None if g is None else g[d] for g in seen], mode, **options) for d, x in enumerate(row)
+            ]  # fmt: skip
+        out[i] = np.array(row).view(out.dtype).reshape(table.shape[1:])
     return out
 
 
-def run(name, table, gradients, options, untouched="dense", dense=False):
+def run(name, table, gradients, options, untouched=None, dense=False):
     """Table and state after all steps."""
     table, optimizer = table.copy(), OPTIMIZERS[name]
-    state = optimizer.state(table)
+    state, options = optimizer.state(table), {**options, **({"untouched": untouched} if untouched else {})}
     for gradient in gradients:
         given = gradient.to_dense() if dense else gradient
-        assert optimizer.step_(table, given, state=state, untouched=untouched, **options) is None
+        assert optimizer.step_(table, given, state=state, **options) is None
     return table, state
 
 
@@ -128,6 +208,11 @@ def same(a, b):
     return naive.same_bits(table, table2) and state.keys() == state2.keys() and arrays
 
 
+def remembers(options, untouched):
+    """Whether SGD reads and writes its state."""
+    return bool(options.get("momentum") or (options.get("weight_decay") and untouched == "decay_on_touch"))
+
+
 # ---- several steps against the loops
 
 
@@ -136,15 +221,16 @@ def same(a, b):
     dtype=st.sampled_from(DTYPES),
     case=st.sampled_from(CASES),
     shape=st.sampled_from([(4, 3), (5,), (3, 2, 2), (1, 1), (3, 0), (0, 2)]),
-    untouched=st.sampled_from(["dense", "lazy"]),
+    data=st.data(),
 )
-def test_five_steps(seed, dtype, case, shape, untouched):
+def test_five_steps(seed, dtype, case, shape, data):
     (name, options), rng = case, np.random.default_rng(seed)
+    untouched = data.draw(st.sampled_from(modes(name, options)))
     table, gradients = draw(rng, shape, dtype)
     found, state = run(name, table, gradients, options, untouched)
-    expected = oracle(name, table, gradients, untouched == "lazy", options)
+    expected = oracle(name, table, gradients, untouched, options)
     assert found.dtype == dtype
-    assert state.get("step", 5) == 5
+    assert state.get("step", 5) == (0 if name == "sgd" and not remembers(options, untouched) else 5)
     assert np.abs(found - expected).max(initial=0) <= LOOPS[found.real.itemsize]
 
 
@@ -154,38 +240,54 @@ def test_a_dense_gradient_is_a_sparse_one_with_zeros(name, options):
     for dtype in DTYPES:
         for shape in ((6, 3), (5,), (4, 2, 2), (3, 0)):
             table, gradients = draw(np.random.default_rng(1), shape, dtype)
-            assert same(run(name, table, gradients, options), run(name, table, gradients, options, dense=True))
+            dense = run(name, table, gradients, options, dense=True)
+            if name != "sparse_adam":
+                assert same(run(name, table, gradients, options), dense)
             full = [RowSparse(np.arange(len(table)), g.to_dense(), len(table)) for g in gradients]
-            for untouched in ("dense", "lazy"):  # every row has a gradient
-                assert same(run(name, table, full, options, untouched), run(name, table, gradients, options, dense=True))
-            assert same(run(name, table, full, options, "lazy", dense=True), run(name, table, gradients, options, dense=True))
+            for untouched in modes(name, options):  # every row has a gradient
+                for dense_too in (False, True):
+                    found = run(name, table, full, options, untouched, dense=dense_too)
+                    assert (found[1].pop("last_step", 5) == np.array(5)).all()
+                    if name == "sgd":  # counts only where it remembers
+                        found[1]["step"] = dense[1]["step"]
+                    assert same(found, dense)
 
 
 @pytest.mark.parametrize(("name", "options"), CASES, ids=NAMES)
 def test_where_dense_and_lazy_are_the_same(name, options):
-    """Plain SGD, and Adagrad without weight decay, and these only."""
+    """Plain SGD, and Adagrad without weight decay, and these only; there decay on touch is the same too."""
     table, gradients = draw(np.random.default_rng(2), (6, 3), np.float32)
-    dense, lazy = (run(name, table, gradients, options, untouched) for untouched in ("dense", "lazy"))
-    assert same(dense, lazy) == (f"{name}-{options}" in AT_REST)
+    found = {untouched: run(name, table, gradients, options, untouched) for untouched in modes(name, options)}
+    at_rest = f"{name}-{options}" in AT_REST
+    if name != "sparse_adam":
+        assert same(found["dense"], found["lazy"]) == at_rest
+        assert not at_rest or same(found["dense"], found["decay_on_touch"])
+    for untouched in found:
+        assert others_at_rest(name, {**options, "untouched": untouched}) == (untouched != "dense" or at_rest)
 
 
 @pytest.mark.parametrize(("name", "options"), CASES, ids=NAMES)
 def test_lazy_neither_reads_nor_writes_other_rows(name, options):
-    """A NaN there stays where it is, and reaches nothing else."""
-    table, optimizer = naive.rows(np.random.default_rng(3), (5, 2)), OPTIMIZERS[name]
-    table[[0, 3]] = np.nan
-    state = optimizer.state(table)
-    for array in state.values():
-        if isinstance(array, np.ndarray):
-            array[[0, 3]] = np.nan
-    for _ in range(3):
-        optimizer.step_(
-            table, RowSparse(np.array([1, 2, 4]), np.ones((3, 2)), 5), state=state, untouched="lazy", **options
-        )  # fmt: skip
-    for array in (table, *state.values()):
-        if isinstance(array, np.ndarray):
-            assert np.isnan(array[[0, 3]]).all()
-            assert np.isfinite(array[[1, 2, 4]]).all()
+    """A NaN there stays where it is, and reaches nothing else. Nor does decay on touch."""
+    for untouched in modes(name, options)[-2:]:
+        if untouched == "dense":
+            continue
+        table, optimizer = naive.rows(np.random.default_rng(3), (5, 2)), OPTIMIZERS[name]
+        table[[0, 3]] = np.nan
+        state = optimizer.state(table)
+        for array in state.values():
+            if isinstance(array, np.ndarray):
+                array[[0, 3]] = np.nan
+        for _ in range(3):
+            optimizer.step_(
+                table, RowSparse(np.array([1, 2, 4]), np.ones((3, 2)), 5), state=state, untouched=untouched, **options
+            )  # fmt: skip
+        for key, array in {"table": table, **state}.items():
+            if isinstance(array, np.ndarray):
+                left = np.isnan(array) if key not in ("max_exp_avg_sq", "last_step", "row_steps") else array == 0
+                assert left[[0, 3]].all()
+                assert np.isfinite(array[[1, 2, 4]]).all()
+                assert key not in ("last_step", "row_steps") or (array[[1, 2, 4]] == 3).all()
 
 
 @pytest.mark.parametrize(("name", "options"), CASES, ids=NAMES)
@@ -204,9 +306,9 @@ def test_a_complex_number_is_two_reals(name, options):
 @pytest.mark.parametrize("block", [1, 4, 7])
 def test_blocks_change_nothing(name, options, block, monkeypatch):
     table, gradients = draw(np.random.default_rng(5), (9, 2), np.float64)
-    expected = [run(name, table, gradients, options, u, d) for u in ("dense", "lazy") for d in (False, True)]
+    expected = [run(name, table, gradients, options, u, d) for u in modes(name, options) for d in (False, True)]
     monkeypatch.setattr(rowwise, "BLOCK", block)
-    found = [run(name, table, gradients, options, u, d) for u in ("dense", "lazy") for d in (False, True)]
+    found = [run(name, table, gradients, options, u, d) for u in modes(name, options) for d in (False, True)]
     assert all(map(same, found, expected))
 
 
@@ -224,6 +326,8 @@ def test_layouts(name, options):
         optimizer.step_(odd, RowSparse(gradient.rows, values, 6), state=state, **options)
     assert same((odd, state), expected)
     odd, state = table.copy(), optimizer.state(table)
+    if name == "sparse_adam":
+        expected = run(name, table, gradients, options, dense=True)
     for gradient, layout in zip(gradients, ("reversed", "Fortran"), strict=True):
         optimizer.step_(odd, naive.laid_out(gradient.to_dense(), layout, None), state=state, **options)
     assert same((odd, state), expected)
@@ -251,6 +355,14 @@ def test_plain_sgd_rounds_once_in_single_precision():
     table = np.array([a])
     sgd_(table, np.array([b]), lr=0.1)
     assert table[0] == np.float32(float(a) - float(lr) * float(b)) != a - lr * b
+
+
+def test_without_weight_decay_the_row_is_not_in_the_gradient():
+    """Not even times zero, which would make NaN of a row that is infinite."""
+    table, state = np.array([np.inf, 1.0]), sgd_state(np.ones(2))
+    sgd_(table, np.ones(2), lr=0.5, momentum=0.5, state=state)
+    assert table.tolist() == [np.inf, 0.5]
+    assert state["momentum_buffer"].tolist() == [1.0, 1.0]
 
 
 def test_adagrad_by_hand():
@@ -292,9 +404,131 @@ def test_adams_mean_is_reckoned_from_the_nearer_end():
         assert state["exp_avg"].tolist() == [expected]
 
 
+def test_the_first_step_of_momentum_is_not_dampened():
+    table, state = np.array([[0.0]]), sgd_state(np.zeros((1, 1)))
+    found = []
+    for _ in range(2):
+        sgd_(table, np.array([[4.0]]), lr=1.0, momentum=0.5, dampening=0.25, state=state)
+        found.append((table[0, 0], state["momentum_buffer"][0, 0]))
+    assert found == [(-4.0, 4.0), (-9.0, 5.0)]  # b = 4, then .5 * 4 + .75 * 4
+    assert state["step"] == 2
+
+
+def test_amsgrad_divides_by_the_largest():
+    """b2 = 0: v is the last square, so that after a gradient of 8 one of 1 is divided by 8, not by 1."""
+    table, state = np.zeros(1), adam_state(np.zeros(1))
+    for g, x in ((8.0, -1.0), (-2.0, -0.75), (16.0, -1.75)):
+        adam_(table, np.array([g]), state=state, lr=1.0, betas=(0.0, 0.0), eps=1e-300, amsgrad=True)
+        assert table.tolist() == [x]
+    assert state["max_exp_avg_sq"].tolist() == [256.0]
+
+
+def test_adamw_by_hand():
+    """Two steps that shrink by a half first; a gradient of zero leaves only that, for b1 = 0."""
+    table, state = np.array([8.0, 8.0]), adam_state(np.zeros(2))
+    for g, x in (([3.0, 0.0], [3.0, 4.0]), ([0.0, -7.0], [1.5, 3.0])):
+        adamw_(table, np.array(g), state=state, lr=1.0, betas=(0.0, 0.0), eps=1e-300, weight_decay=0.5)
+        assert table.tolist() == x
+
+
+def test_sparse_adam_by_hand():
+    """eps stands outside of the correction; the correction may count the steps of the row."""
+    table = np.zeros((1, 1))
+    sparse_adam_(table, np.array([[2.0]]), state=sparse_adam_state(table), lr=1.0, betas=(0.5, 0.75), eps=1.0)
+    np.testing.assert_allclose(table, [[-0.5]], rtol=LITERAL)  # m = 1, v = 1, sqrt(.25) / .5 = 1: 1 / (1 + 1)
+    late = [RowSparse(np.array(rows, int), np.ones((len(rows), 1)), 2) for rows in ([0], [0], [0, 1])]
+    found = {}
+    for correction in ("table", "row"):
+        table, state = np.zeros((2, 1)), sparse_adam_state(np.zeros((2, 1)))
+        for g in late:
+            sparse_adam_(table, g, state=state, lr=1.0, betas=(0.5, 0.75), eps=1e-300, correction=correction)
+        found[correction] = table[:, 0].tolist()
+    np.testing.assert_allclose(found["row"], [-3, -1], rtol=LITERAL)
+    np.testing.assert_allclose(found["table"], [-3, -math.sqrt(1 - 0.75**3) / (1 - 0.5**3)], rtol=LITERAL)
+    assert state["row_steps"].tolist() == [3, 1]
+    np.testing.assert_allclose(state["exp_avg"], [[7 / 8], [1 / 2]], rtol=LITERAL)
+    np.testing.assert_allclose(state["exp_avg_sq"], [[37 / 64], [1 / 4]], rtol=LITERAL)
+
+
+def test_rowwise_adagrad_by_hand():
+    table, state = np.array([[1.0, 1.0], [5.0, 5.0]]), rowwise_adagrad_state(np.ones((2, 2)))
+    rowwise_adagrad_(table, RowSparse(np.array([0]), np.array([[1.0, 7.0]]), 2), state=state, lr=0.5)
+    np.testing.assert_allclose(table, [[0.9, 0.3], [5.0, 5.0]], rtol=1e-8)  # s = (1 + 49) / 2; eps is 1e-8
+    rowwise_adagrad_(table, RowSparse(np.array([0]), np.array([[-7.0, 17.0]]), 2), state=state, lr=0.5)
+    np.testing.assert_allclose(table, [[0.9 + 3.5 / 194**0.5, 0.3 - 8.5 / 194**0.5], [5.0, 5.0]], rtol=1e-8)
+    assert state["row_sum"].tolist() == [25.0 + (49 + 289) / 2, 0.0]
+    one = np.array([[3 + 4j]])
+    rowwise_adagrad_(one, np.array([[6 - 8j]]), state=rowwise_adagrad_state(one), lr=1.0, weight_decay=1.0, eps=1e-300)
+    np.testing.assert_allclose(one, [[3 + 4j - (9 - 4j) / math.sqrt(97 / 2)]], rtol=LITERAL)  # the mean of two squares
+    table, g = np.zeros((1, 4), np.float32), np.array([[4096, 1, 1, 1]], np.float32)
+    state = rowwise_adagrad_state(table)
+    rowwise_adagrad_(table, g, state=state)
+    assert state["row_sum"].tolist() == [float(np.float32((2**24 + 3) / 4))]  # summed in double precision, rounded once
+    state = rowwise_adagrad_state(np.zeros((2, 0)))
+    rowwise_adagrad_(np.zeros((2, 0)), np.zeros((2, 0)), state=state)
+    assert state["row_sum"].tolist() == [0.0, 0.0]
+    table = np.array([3.0])
+    both = [table.copy(), table.copy()]
+    rowwise_adagrad_(both[0], table, state=rowwise_adagrad_state(table), lr=0.1, eps=0.5)
+    adagrad_(both[1], table, state=adagrad_state(table), lr=0.1, eps=0.5)
+    np.testing.assert_allclose(*both, rtol=LITERAL)  # rows of one number
+
+
+# ---- decay on touch
+
+
+@pytest.mark.parametrize(("name", "options"), [c for c in CASES if c[0] == "sgd"])
+def test_sgd_on_touch_is_dense_where_it_was_touched(name, options):
+    """To rounding, table and momentum: after a gap of any length, and for rows whose first gradient comes late."""
+    for dtype in DTYPES:
+        rng = np.random.default_rng(11)
+        table = naive.rows(rng, (6, 2), dtype)
+        chosen = [[0, 1], [1], [], [], [1, 2], [0], [], [], [], [1, 3], [0, 1, 2, 3, 4]]
+        gradients = [RowSparse(np.array(rows, int), naive.rows(rng, (len(rows), 2), dtype), 6) for rows in chosen]
+        dense, late = (run(name, table, gradients, options, untouched) for untouched in ("dense", "decay_on_touch"))
+        for a, b in ((dense[0], late[0]), (dense[1]["momentum_buffer"], late[1]["momentum_buffer"])):
+            assert np.abs(a - b)[:5].max() <= LOOPS[table.real.itemsize]
+        np.testing.assert_array_equal(late[0][5], table[5])  # never touched: it still owes everything
+        if "last_step" in late[1]:
+            assert late[1]["last_step"].tolist() == [11, 11, 11, 11, 11, 0]
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+@pytest.mark.parametrize("amsgrad", [False, True])
+def test_adam_on_touch_has_the_moments_of_dense(name, amsgrad):
+    """And without momentum, b1 = 0, the table of dense too."""
+    for b1 in (0.0, 0.5):
+        options = {"lr": 0.1, "betas": (b1, 0.6), "amsgrad": amsgrad, "eps": 0.1}
+        rng = np.random.default_rng(12)
+        table = naive.rows(rng, (5, 2))
+        gradients = [
+            RowSparse(np.array(rows, int), naive.rows(rng, (len(rows), 2)), 5)
+            for rows in ([0, 1], [1], [], [2], [], [0], [], [0, 1, 2, 3])
+        ]
+        dense, late = (run(name, table, gradients, options, untouched) for untouched in ("dense", "decay_on_touch"))
+        for key in ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if amsgrad else [])):
+            np.testing.assert_allclose(late[1][key][:4], dense[1][key][:4], rtol=1e-13)
+        if b1 == 0:
+            np.testing.assert_allclose(late[0][:4], dense[0][:4], rtol=1e-13)
+        else:
+            assert np.abs(late[0] - dense[0]).max() > 0.01
+
+
+def test_what_adamw_owes_by_hand():
+    """Shrunk by a half in each of the steps that it missed, and in the one that touches it; m by b1."""
+    table, state = np.array([[16.0], [16.0]]), adam_state(np.zeros((2, 1)))
+    state["exp_avg"][:] = 8.0
+    nothing, something = (RowSparse(np.array(rows, int), np.zeros((len(rows), 1)), 2) for rows in ([], [1]))
+    for g in (nothing, nothing, something):
+        adamw_(table, g, state=state, lr=1e-300, weight_decay=0.5e300, betas=(0.5, 0.5), untouched="decay_on_touch")
+    assert table.tolist() == [[16.0], [2.0]]
+    assert state["exp_avg"].tolist() == [[8.0], [1.0]]
+    assert state["last_step"].tolist() == [0, 3]
+
+
 def test_steps_count_without_any_gradient():
     nothing = RowSparse(np.array([], int), np.zeros((0, 2)), 3)
-    for name in ("adagrad", "adam"):
+    for name in ("adagrad", "adam", "adamw", "sparse_adam"):
         table, state = run(name, np.ones((3, 2)), [nothing] * 3, {}, "lazy")
         assert state["step"] == 3
         assert table.tolist() == [[1.0, 1.0]] * 3
@@ -324,8 +558,8 @@ def test_a_new_state_is_zero_and_like_its_table(name):
         table = np.ones((3, 2), dtype)
         for value in OPTIMIZERS[name].state(table).values():
             if isinstance(value, np.ndarray):
-                assert value.dtype == dtype
-                assert value.shape == (3, 2)
+                assert value.dtype == (table.real.dtype if name == "rowwise_adagrad" else dtype)
+                assert value.shape == ((3,) if name == "rowwise_adagrad" else (3, 2))
                 assert not value.any()
             else:
                 assert type(value) is int
@@ -345,19 +579,28 @@ def test_plain_sgd_needs_no_state_and_leaves_one_alone():
 
 
 def test_names():
-    for written, name in (("SGD", "sgd"), ("Adagrad", "adagrad"), ("Adam", "adam")):
+    for written, name in (
+        ("SGD", "sgd"),
+        ("Adagrad", "adagrad"),
+        ("Adam", "adam"),
+        ("AdamW", "adamw"),
+        ("SparseAdam", "sparse_adam"),
+    ):
         assert resolve(OPTIMIZERS, written, function="fit", argument="optimizer") == name
-    assert [o.step_.__name__ for o in OPTIMIZERS.values()] == ["sgd_", "adagrad_", "adam_"]
+    for name, (state, step_) in OPTIMIZERS.items():
+        assert (state.__name__, step_.__name__) == (f"{name}_state", f"{name}_")
 
 
 @pytest.mark.parametrize(("name", "options"), CASES, ids=NAMES)
 def test_memory(name, options):
     """Steps take memory for the rows they visit, or for a block of them, however large the table is."""
     table, optimizer = np.zeros((400_000, 8), np.float32), OPTIMIZERS[name]
-    state = optimizer.state(table)
     gradient = RowSparse(np.array([5, 77_777, 399_999]), np.ones((3, 8), np.float32), len(table))
     few = 100_000  # bytes; the table has 12.8 million
-    for untouched, limit in (("lazy", few), ("dense", few if f"{name}-{options}" in AT_REST else 5_000_000)):
+    for untouched in modes(name, options):
+        limit = few if untouched != "dense" or f"{name}-{options}" in AT_REST else 5_000_000
+        state = optimizer.state(table)
+        optimizer.step_(table, gradient, state=state, untouched=untouched, **options)  # may add to the state
         tracemalloc.start()
         optimizer.step_(table, gradient, state=state, untouched=untouched, **options)
         peak = tracemalloc.get_traced_memory()[1]
@@ -398,7 +641,12 @@ REFUSED = [
                 r"gradient is of a float64 \(4, 2\) table; allowed: float64 \(3, 2\), those of table",
             ),
             ({"gradient": TABLE}, ValueError, "table shares memory with gradient; allowed: arrays that do not overlap"),
-            ({"untouched": "sparse"}, ValueError, "untouched = 'sparse' is not a choice; allowed: 'dense' or 'lazy'"),
+            (
+                {"untouched": "sparse"},
+                ValueError,
+                "untouched = 'sparse' is not a choice; allowed: ('dense', )?'lazy' or 'decay_on",
+            ),
+            ({"maximize": 1}, ValueError, "maximize = 1 is not a choice; allowed: True or False"),
             ({"lr": -0.1}, ValueError, "lr = -0.1 is out of range; allowed: a finite number >= 0"),
             ({"lr": math.nan}, ValueError, "lr = nan is out of range; allowed: a finite number >= 0"),
             ({"lr": True}, TypeError, "lr = True is of type bool; allowed: a finite number >= 0"),
@@ -406,6 +654,83 @@ REFUSED = [
             ({"weight_decay": math.inf}, ValueError, "weight_decay = inf is out of range; allowed: a finite number >= 0"),
             ({"state": [1]}, TypeError, rf"state is a list; allowed: {name}_state\(table\), the same dict at each step"),
         )
+        if name != "sparse_adam" or "weight_decay" not in arguments
+    ),
+    *(
+        (
+            name,
+            {"weight_decay": 0.5, "untouched": "decay_on_touch"},
+            ValueError,
+            "weight_decay = 0.5 under a root has no closed form over many steps; allowed: 0 with untouched = 'decay_on_touch'",
+        )
+        for name in ("adagrad", "adam", "rowwise_adagrad")
+    ),
+    ("sgd", {"dampening": -0.5}, ValueError, "dampening = -0.5 is out of range; allowed: a finite number >= 0 and <= 1"),
+    (
+        "sgd",
+        {"dampening": 0.5},
+        ValueError,
+        "dampening = 0.5 has no momentum to dampen; allowed: with momentum > 0, without nesterov",
+    ),
+    (
+        "sgd",
+        {"dampening": 0.5, "momentum": 0.5, "nesterov": True},
+        ValueError,
+        "dampening = 0.5 is not defined with nesterov; allowed: with momentum > 0, without nesterov",
+    ),
+    (
+        "sgd",
+        {"weight_decay": 0.5, "untouched": "decay_on_touch", "state": None},
+        TypeError,
+        r"state is None; allowed: sgd_state\(table\), the same dict at each step",
+    ),
+    ("adam", {"amsgrad": "yes"}, ValueError, "amsgrad = 'yes' is not a choice; allowed: True or False"),
+    ("adamw", {"amsgrad": 0}, ValueError, "amsgrad = 0 is not a choice; allowed: True or False"),
+    ("adamw", {"betas": (0.9, 1)}, ValueError, r"betas\[1\] = 1 is out of range; allowed: a finite number >= 0 and < 1"),
+    (
+        "adam",
+        {"state": {**adam_state(TABLE), "step": 1}, "amsgrad": True},
+        ValueError,
+        r"state has step, exp_avg, exp_avg_sq keys; allowed: step, exp_avg, exp_avg_sq, max_exp_avg_sq, "
+        r"those of adam_state\(table\) after steps with the same options",
+    ),
+    (
+        "adamw",
+        {"state": {**adam_state(TABLE), "last_step": np.zeros(3, int)}},
+        ValueError,
+        "state has step, exp_avg, exp_avg_sq, last_step keys; allowed: step, exp_avg, exp_avg_sq, those of",
+    ),
+    *(
+        ("adam", {"state": {**adam_state(TABLE), "last_step": counts}, "untouched": "decay_on_touch"}, error, said)
+        for counts, error, said in (
+            ([0, 0, 0], TypeError, r"state\['last_step'\] is a list; allowed: int64 \(3,\), one whole number for each row"),
+            (np.zeros(3), TypeError, r"state\['last_step'\] is float64 \(3,\); allowed: int64 \(3,\)"),
+            (np.zeros(2, int), TypeError, r"state\['last_step'\] is int64 \(2,\); allowed: int64 \(3,\)"),
+            (np.array([0, 9, 1]), ValueError, r"state\['last_step'\]\[2\] = 1 is out of range; allowed: 0..0, the steps so far"),
+            (np.array([-1, 0, 0]), ValueError, r"state\['last_step'\]\[0\] = -1 is out of range; allowed: 0..0"),
+            (np.zeros(6, int)[::2], ValueError, r"state\['last_step'\] has strides \(16,\); allowed: a C-contiguous array"),
+        )
+    ),
+    (
+        "sparse_adam",
+        {"state": {}},
+        ValueError,
+        r"state has no keys; allowed: step, exp_avg, exp_avg_sq, those of sparse_adam_state\(table\)",
+    ),
+    ("sparse_adam", {"correction": "none"}, ValueError, "correction = 'none' is not a choice; allowed: 'table' or 'row'"),
+    (
+        "sparse_adam",
+        {"correction": "row", "untouched": "decay_on_touch"},
+        ValueError,
+        "correction = 'row' counts no missed steps; allowed: 'table' with untouched = 'decay_on_touch'",
+    ),
+    ("sparse_adam", {"untouched": "dense"}, ValueError, "untouched = 'dense' is not a choice; allowed: 'lazy' or 'decay_on"),
+    ("rowwise_adagrad", {"eps": 0}, ValueError, f"eps = 0 is out of range; allowed: {TINY}"),
+    (
+        "rowwise_adagrad",
+        {"state": {"row_sum": np.zeros((3, 2))}},
+        ValueError,
+        r"state\['row_sum'\] has shape \(3, 2\); allowed: \(3,\), the shape of one real number for each row of table",
     ),
     ("sgd", {"momentum": 1.0}, ValueError, "momentum = 1.0 is out of range; allowed: a finite number >= 0 and < 1"),
     ("sgd", {"momentum": -0.5}, ValueError, "momentum = -0.5 is out of range; allowed: a finite number >= 0 and < 1"),
@@ -417,7 +742,7 @@ REFUSED = [
     ),
     ("sgd", {"nesterov": True}, ValueError, "nesterov = True has no momentum to look ahead with; allowed: with momentum > 0"),
     ("sgd", {"nesterov": 1, "momentum": 0.5}, ValueError, "nesterov = 1 is not a choice; allowed: True or False"),
-    ("sgd", {"state": {}}, ValueError, r"state has no keys; allowed: momentum_buffer, those of sgd_state\(table\)"),
+    ("sgd", {"state": {}}, ValueError, r"state has no keys; allowed: step, momentum_buffer, those of sgd_state\(table\)"),
     ("adagrad", {"lr_decay": -1.0}, ValueError, "lr_decay = -1.0 is out of range; allowed: a finite number >= 0"),
     ("adagrad", {"eps": 0}, ValueError, f"eps = 0 is out of range; allowed: {TINY}"),
     ("adam", {"eps": 0.0}, ValueError, f"eps = 0.0 is out of range; allowed: {TINY}"),

@@ -97,7 +97,7 @@ def test_complex_normalize(seed, dtype, shape, on_grid):
     rng = np.random.default_rng(seed)
     x, g = (grid if on_grid else smooth)(rng, shape, dtype), naive.rows(rng, shape, dtype)
     eps = torch.finfo(torch.tensor(x).dtype).eps
-    check_op(NORMALIZERS["complex_normalize"], lambda t: t / t.abs().clamp_min(eps), g, x, scale=4.0)
+    check_op(NORMALIZERS["complex_normalize"], lambda t: t / t.abs().clamp_min(eps), g, x, eps=eps, scale=4.0)
 
 
 BOUNDS = st.sampled_from([{"min": -1.0, "max": 1.5}, {"min": 0.5}, {"max": -0.5}, {"min": 0.0, "max": 0.0}])
@@ -291,7 +291,7 @@ def test_pykeens_margin_ranking(seed, dtype, margin, negatives):
     seed=SEEDS, dtype=st.sampled_from(ALL), shape=st.sampled_from([(4, 3), (2, 3, 2)]), maxnorm=st.sampled_from([0.5, 1.0, 2.5])
 )
 def test_pykeens_maps(seed, dtype, shape, maxnorm):
-    """clamp_norm along the axis that we take by default, and that PyKEEN does; complex_normalize."""
+    """clamp_norm along the axis that we take by default, and that PyKEEN does; complex_normalize, with its eps."""
     utils = pytest.importorskip("pykeen.utils")
     rng = np.random.default_rng(seed)
     x, g = grid(rng, shape, dtype), naive.rows(rng, shape, dtype)
@@ -302,7 +302,37 @@ def test_pykeens_maps(seed, dtype, shape, maxnorm):
         NORMALIZERS["clamp_norm"], lambda t: utils.clamp_norm(t, maxnorm=maxnorm, p=2, dim=-1), g, x, maxnorm=maxnorm, scale=4.0
     )
     if np.dtype(dtype).kind == "c":
-        check_op(NORMALIZERS["complex_normalize"], utils.complex_normalize, g, x, scale=4.0)
+        check_op(NORMALIZERS["complex_normalize"], utils.complex_normalize, g, x, eps=float(np.finfo(dtype).eps), scale=4.0)
+
+
+@settings(max_examples=30)
+@given(seed=SEEDS, dtype=st.sampled_from(REAL), shape=st.sampled_from([(3, 4), (8,), (2, 3, 8)]), on_grid=st.booleans())
+def test_pykeens_quaternions(seed, dtype, shape, on_grid):
+    """The normalizer of QuatE's relations, zero quaternions included. (No rows at all it cannot reshape.)"""
+    quaternion = pytest.importorskip("pykeen.nn.quaternion")
+    rng = np.random.default_rng(seed)
+    x, g = (grid if on_grid else smooth)(rng, shape, dtype), naive.rows(rng, shape, dtype)
+    check_op(NORMALIZERS["quaternion_normalize"], quaternion.normalize, g, x, scale=4.0)
+
+
+@settings(max_examples=30)
+@given(seed=SEEDS, dtype=st.sampled_from(ALL), bound=st.sampled_from([1.0, 1e-9, 1e-20]), on_grid=st.booleans())
+def test_pykeens_eps(seed, dtype, bound, on_grid):
+    """`clamp_norm` and `complex_normalize` with PyKEEN's eps, for rows that are shorter, too."""
+    utils = pytest.importorskip("pykeen.utils")
+    rng = np.random.default_rng(seed)
+    x = (grid if on_grid else smooth)(rng, (6, 3), dtype) * np.array([1, 1e-6, 1e-8, 1e-12, 1e-18, 1], x_dtype(dtype))[:, None]
+    g, eps = naive.rows(rng, x.shape, dtype), float(np.finfo(dtype).eps)
+    size = max(1.0, bound / eps)
+    check_op(
+        NORMALIZERS["clamp_norm"], lambda t: utils.clamp_norm(t, bound, p=2, dim=-1), g, x, maxnorm=bound, eps=eps, scale=4 * size
+    )
+    if np.dtype(dtype).kind == "c":
+        check_op(NORMALIZERS["complex_normalize"], utils.complex_normalize, g, x, eps=eps, scale=4 / eps)
+
+
+def x_dtype(dtype):
+    return np.empty(0, dtype).real.dtype
 
 
 # ---- the table of conventions, point by point

@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from npembed.interactions import INTERACTIONS
-from npembed.optimizers import OPTIMIZERS, adagrad_, adagrad_state, adam_, adam_state
+from npembed.optimizers import (
+    OPTIMIZERS,
+    adagrad_,
+    adagrad_state,
+    adam_,
+    adam_state,
+    clip_grad_norm,
+    clip_grad_value,
+    sparse_adam_,
+    sparse_adam_state,
+)
 from npembed.rows import RowSparse
 
 torch = pytest.importorskip("torch")
@@ -21,6 +31,10 @@ STEPS = {8: 1e-14, 4: 5e-7}
 real: half an ulp (6e-8, 1e-16) a step where torch's vectorized root is off by one, where it rounds ``x + a b`` once (float64) or
 twice (complex), or on a machine without fused multiply-add."""
 
+CLIPPED = {8: 1e-14, 4: 3e-6}
+"""A norm of some thirty numbers, which torch sums in their dtype (eps 1.2e-7; its power of a root of p = 1/2 doubles the error), and
+the product with a factor of it."""
+
 SCORES = {8: {"rtol": 1e-13, "atol": 1e-13}, 4: {"rtol": 1e-5, "atol": 1e-5}}
 """Three factors of order one, a square root, a sum of up to three: PyKEEN rounds each in the dtype (eps 2e-16, 1.2e-7), and the
 gradient of a norm divides by a rest that may have cancelled to a twentieth of its terms."""
@@ -28,7 +42,13 @@ gradient of a norm divides by a rest that may have cancelled to a twentieth of i
 DTYPES = [np.float32, np.float64, np.complex64, np.complex128]
 COMPLEX = [np.complex64, np.complex128]
 SEEDS = st.integers(0, 2**32 - 1)
-PEERS = {"sgd": torch.optim.SGD, "adagrad": torch.optim.Adagrad, "adam": torch.optim.Adam}
+PEERS = {
+    "sgd": torch.optim.SGD,
+    "adagrad": torch.optim.Adagrad,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sparse_adam": torch.optim.SparseAdam,
+}
 CASES = [
     ("sgd", {"lr": 0.1}),
     ("sgd", {"lr": 0.1, "momentum": 0.9}),
@@ -42,7 +62,26 @@ CASES = [
     ("adam", {"lr": 0.1, "betas": (0.8, 0.99), "eps": 0.1}),
     ("adam", {"lr": 0.1, "betas": (0.3, 0.6), "weight_decay": 0.5}),
     ("adam", {"lr": 0.1, "betas": (0.0, 0.0)}),
+    ("sgd", {"lr": 0.1, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.5, "maximize": True}),
+    ("adam", {"lr": 0.1, "betas": (0.3, 0.6), "amsgrad": True}),
+    ("adamw", {}),
+    ("adamw", {"lr": 0.1, "betas": (0.3, 0.6), "weight_decay": 0.5, "amsgrad": True, "maximize": True}),
 ]
+LR, BOOLEANS = st.sampled_from([0.0, 1e-3, 0.1, 0.3]), st.booleans()
+DECAY, EPS = st.sampled_from([0.0, 0.01, 0.5]), st.sampled_from([1e-10, 1e-8, 1e-3, 0.5])
+BETAS = st.tuples(st.sampled_from([0.0, 0.3, 0.5, 0.9]), st.sampled_from([0.0, 0.6, 0.99, 0.999]))
+ADAM = {"lr": LR, "betas": BETAS, "eps": EPS, "maximize": BOOLEANS}
+DRAWN = {
+    "sgd": {
+        "lr": LR, "momentum": st.sampled_from([0.0, 0.3, 0.9]), "dampening": st.sampled_from([0.0, 0.25, 0.7, 1.0]), "nesterov": BOOLEANS,
+        "weight_decay": DECAY, "maximize": BOOLEANS,
+    },
+    "adagrad": {"lr": LR, "lr_decay": st.sampled_from([0.0, 0.5]), "eps": EPS, "weight_decay": DECAY, "maximize": BOOLEANS},
+    "adam": {**ADAM, "weight_decay": DECAY, "amsgrad": BOOLEANS},
+    "adamw": {**ADAM, "weight_decay": DECAY, "amsgrad": BOOLEANS},
+    "sparse_adam": {**ADAM, "lr": st.sampled_from([1e-3, 0.1, 0.3])},
+}  # fmt: skip
+"""All options of all of torch's. What neither takes, nesterov without momentum or with dampening, is made into what both do."""
 
 
 def near(actual, expected):
@@ -100,7 +139,53 @@ def test_six_steps(seed, dtype, case, shape):
     compare(seed, dtype, *case, shape)
 
 
-@pytest.mark.parametrize(("name", "options"), [case for case in CASES if case[0] != "adam" and "weight_decay" not in case[1]])
+@given(
+    seed=SEEDS, dtype=st.sampled_from(DTYPES), shape=st.sampled_from([(5, 3), (6,), (2, 3, 4), (3, 0), (1, 1)]), data=st.data()
+)
+def test_six_steps_with_options_drawn(seed, dtype, shape, data):
+    name = data.draw(st.sampled_from(sorted(DRAWN)))
+    options = data.draw(st.fixed_dictionaries(DRAWN[name]))
+    if name == "sgd":
+        options["nesterov"] &= options["momentum"] > 0
+        options["dampening"] *= options["momentum"] > 0 and not options["nesterov"]
+    sparse = name == "sparse_adam"
+    if not sparse and name in ("sgd", "adagrad") and not options["weight_decay"]:
+        sparse = data.draw(BOOLEANS) and (name == "sgd" or dtype not in COMPLEX)
+    compare(seed, np.empty(0, dtype).real.dtype if name == "sparse_adam" else dtype, name, options, shape, sparse=sparse)
+
+
+@pytest.mark.parametrize("row", [(3,), (2, 2), ()])
+def test_the_means_of_sparse_adam_are_torchs_to_the_bit(row):
+    """It rounds each operation, and nothing is fused; of the table only what torch's vectorized root has off by an ulp differs."""
+    for dtype in DTYPES[:2]:
+        rng = np.random.default_rng(10)
+        table = naive.rows(rng, (6, *row), dtype)
+        parameter = torch.nn.Parameter(torch.tensor(table))
+        peer, state = torch.optim.SparseAdam([parameter], lr=0.1), sparse_adam_state(table)
+        for _ in range(6):
+            gradient = draw(rng, table.shape, dtype)
+            parameter.grad = in_torch(gradient, sparse=True)
+            peer.step()
+            sparse_adam_(table, gradient, state=state, lr=0.1)
+        assert (table == parameter.detach().numpy()).mean() > 0.8
+        near(table, parameter)
+        for key in ("exp_avg", "exp_avg_sq"):
+            assert naive.same_bits(state[key], peer.state[parameter][key].numpy())
+
+
+def test_what_torch_refuses_of_sparse_adam():
+    """Dense gradients and complex tables: here the former touch all rows, and the latter are two numbers each."""
+    parameter = torch.nn.Parameter(torch.ones(3, 2))
+    parameter.grad = torch.ones(3, 2)
+    with pytest.raises(RuntimeError, match="does not support dense gradients"):
+        torch.optim.SparseAdam([parameter]).step()
+    with pytest.raises(ValueError, match="does not support complex parameters"):
+        torch.optim.SparseAdam([torch.nn.Parameter(torch.ones(3, dtype=torch.complex64))])
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [case for case in CASES if not case[0].startswith("adam") and "weight_decay" not in case[1]]
+)
 def test_six_steps_on_sparse_gradients(name, options):
     """torch's numbers are those of the dense gradient, momentum included: it is not lazy."""
     for dtype in DTYPES if name == "sgd" else DTYPES[:2]:
@@ -108,13 +193,13 @@ def test_six_steps_on_sparse_gradients(name, options):
             compare(seed, dtype, name, options, (6, 3), sparse=True)
 
 
-@pytest.mark.parametrize("name", ["sgd", "adagrad", "adam"])
+@pytest.mark.parametrize("name", ["sgd", "adagrad", "adam", "adamw"])
 def test_torch_refuses_sparse_gradients_where_it_would_need_the_whole_table(name):
     """Here they may have weight decay and Adam, dense or lazy."""
     parameter = torch.nn.Parameter(torch.ones(3, 2))
     parameter.grad = in_torch(RowSparse(np.array([0]), np.ones((1, 2), np.float32), 3), sparse=True)
     with pytest.raises(RuntimeError):
-        PEERS[name]([parameter], lr=0.1, weight_decay=0.5 if name != "adam" else 0).step()
+        PEERS[name]([parameter], lr=0.1, weight_decay=0.5 if name in ("sgd", "adagrad") else 0).step()
 
 
 def test_most_steps_are_torchs_to_the_bit():
@@ -131,12 +216,22 @@ def test_most_steps_are_torchs_to_the_bit():
         assert (table == parameter.detach().numpy()).mean() > 0.9, name
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", PEERS)
 def test_the_defaults_are_torchs(name):
     theirs = inspect.signature(PEERS[name]).parameters
     for option, parameter in inspect.signature(OPTIMIZERS[name].step_).parameters.items():
-        if option not in ("table", "gradient", "state", "untouched"):
+        if option not in ("table", "gradient", "state", "untouched", "correction"):
             assert parameter.default == theirs[option].default, option
+    left = set(theirs) - set(inspect.signature(OPTIMIZERS[name].step_).parameters)
+    assert left <= {
+        "params",
+        "foreach",
+        "fused",
+        "capturable",
+        "differentiable",
+        "initial_accumulator_value",
+        "decoupled_weight_decay",
+    }
 
 
 def test_lazy_adam_is_sparse_adam_but_for_eps():
@@ -159,6 +254,56 @@ def test_lazy_adam_is_sparse_adam_but_for_eps():
         for key in ("exp_avg", "exp_avg_sq"):
             near(state[key], peer.state[parameter][key])
     assert differs > 0.05
+
+
+@given(
+    seed=SEEDS, dtype=st.sampled_from(DTYPES), norm_type=st.sampled_from([0.5, 1, 2, 3, math.inf]),
+    max_norm=st.sampled_from([0.0, 0.1, 1.0, 10.0, 1e4]), shape=st.sampled_from([(5, 3), (6,), (2, 3, 4), (3, 0)]),
+)  # fmt: skip
+def test_clipping(seed, dtype, norm_type, max_norm, shape):
+    rng = np.random.default_rng(seed)
+    shape = (3, 1) if norm_type == math.inf and shape == (3, 0) else shape  # torch has no largest of no numbers
+    gradients = [naive.rows(rng, shape, dtype), draw(rng, (4, 2), dtype)]
+    parameters = [torch.nn.Parameter(torch.zeros(g.shape, dtype=torch.tensor(np.zeros(1, dtype)).dtype)) for g in gradients]
+    for parameter, g in zip(parameters, gradients, strict=True):
+        parameter.grad = torch.tensor(g.to_dense() if isinstance(g, RowSparse) else g)
+    theirs = torch.nn.utils.clip_grad_norm_(parameters, max_norm, norm_type)
+    clipped, norm = clip_grad_norm(gradients, max_norm, norm_type)
+    assert abs(norm - float(theirs)) <= CLIPPED[np.empty(0, dtype).real.itemsize] * norm
+    for parameter, g, before in zip(parameters, clipped, gradients, strict=True):
+        ours = g.to_dense() if isinstance(g, RowSparse) else g
+        assert isinstance(g, type(before))
+        np.testing.assert_allclose(ours, parameter.grad.numpy(), rtol=CLIPPED[ours.real.itemsize])
+    if dtype in COMPLEX:
+        with pytest.raises(RuntimeError, match="complex"):
+            torch.nn.utils.clip_grad_value_(parameters, 1.0)
+        return
+    torch.nn.utils.clip_grad_value_(parameters, max_norm / 10)
+    for parameter, g in zip(parameters, clip_grad_value(clipped, max_norm / 10), strict=True):
+        ours = g.to_dense() if isinstance(g, RowSparse) else g
+        np.testing.assert_allclose(ours, parameter.grad.numpy(), rtol=CLIPPED[ours.real.itemsize])
+
+
+def test_clipping_a_norm_that_is_not_finite():
+    for value in (math.inf, math.nan):
+        g = np.array([value, 1.0, -2.0])
+        parameter = torch.nn.Parameter(torch.zeros(3, dtype=torch.float64))
+        parameter.grad = torch.tensor(g)
+        theirs = torch.nn.utils.clip_grad_norm_([parameter], 1.0)
+        (ours,), norm = clip_grad_norm([g], 1.0)
+        np.testing.assert_array_equal([norm, *ours], [float(theirs), *parameter.grad.numpy()])
+        with pytest.raises(RuntimeError, match="non-finite"):
+            torch.nn.utils.clip_grad_norm_([parameter], 1.0, error_if_nonfinite=True)
+        with pytest.raises(ValueError, match="the norm of gradients is"):
+            clip_grad_norm([g], 1.0, error_if_nonfinite=True)
+
+
+def test_torch_clips_no_sparse_gradients():
+    parameter = torch.nn.Parameter(torch.ones(3, 2))
+    parameter.grad = in_torch(RowSparse(np.array([0]), np.ones((1, 2), np.float32), 3), sparse=True)
+    for clip in (torch.nn.utils.clip_grad_norm_, torch.nn.utils.clip_grad_value_):
+        with pytest.raises(NotImplementedError):
+            clip([parameter], 0.5)
 
 
 def test_torch_squares_complex_gradients_as_a_whole_where_they_are_sparse():

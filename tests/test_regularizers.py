@@ -1,14 +1,32 @@
-"""The Lp regularizer: numbers by hand, to many digits and by sampling; gradients; precision; what is refused."""
+"""Regularizers: numbers by hand, to many digits and by sampling; gradients; precision; what is refused."""
 
 import math
 
 import mpmath
+import naive
 import numpy as np
 import pytest
 
+from npembed.check import UnknownNameError
 from npembed.gradcheck import check_vjp
-from npembed.op import Op
-from npembed.regularizers import REGULARIZERS, expected_norm, lp, lp_vjp
+from npembed.op import Op, resolve
+from npembed.regularizers import (
+    REGULARIZERS,
+    TERMS,
+    combined,
+    combined_vjp,
+    expected_norm,
+    lp,
+    lp_vjp,
+    no,
+    no_vjp,
+    norm_limit,
+    norm_limit_vjp,
+    orthogonality,
+    orthogonality_vjp,
+    power_sum,
+    power_sum_vjp,
+)
 
 TOLERANCES = {
     "float64": 1e-14,  # relative: a norm, a mean of a few and a product
@@ -173,5 +191,369 @@ def test_bad_input_is_refused(call, error, said):
     assert str(caught.value).startswith(said)
 
 
+# ---- the other regularizers: numbers by hand
+
+A, B = np.array([[3.0, 4.0], [0.0, 0.0], [1.0, 0.0]]), np.array([[5.0, 0.0], [1.0, 1.0], [0.0, -2.0]])  # cosines .6, 0, 0
+PARTS = [("lp", {"p": 1}, 3.0), (REGULARIZERS["power_sum"], None, 1.0)]
+
+LITERALS = [
+    (power_sum, (ROWS,), {}, 13.0),
+    (power_sum, (ROWS * 1j,), {"weight": 0.5}, 6.5),
+    (power_sum, (ROWS,), {"p": 1}, 4.0),
+    (power_sum, (ROWS,), {"p": 3}, 46.0),
+    (power_sum, (ROWS,), {"dim": None}, 26.0),
+    (power_sum, (ROWS,), {"dim": 0}, 13.0),
+    (power_sum, (ROWS[0],), {}, 25.0),
+    (power_sum, (ROWS,), {"normalize": True}, 6.5),
+    (power_sum, (ROWS,), {"normalize": True, "dim": None}, 6.5),  # of four numbers
+    (power_sum, (ROWS,), {"normalize": True, "dim": None, "count": "pykeen"}, 13.0),  # of two, says PyKEEN
+    (power_sum_vjp, (2.0, ROWS), {}, [[6.0, -8.0], [0.0, 2.0]]),
+    (power_sum_vjp, (2.0, ROWS), {"p": 1}, [[1.0, -1.0], [0.0, 1.0]]),
+    (power_sum_vjp, (2.0, ROWS), {"p": 1, "slope_at_zero": -0.5}, [[1.0, -1.0], [-0.5, 1.0]]),
+    (power_sum_vjp, (2.0, ROWS), {"p": 3, "weight": 0.5}, [[13.5, -24.0], [0.0, 1.5]]),
+    (power_sum_vjp, (2.0, ROWS), {"normalize": True, "dim": None}, [[3.0, -4.0], [0.0, 1.0]]),
+    (power_sum_vjp, (1.0, np.array([[3 + 4j, 0j]])), {}, [[6 + 8j, 0j]]),  # of |z|^2, by torch's convention
+    (power_sum_vjp, (1.0, np.array([[3 + 4j, 0j]])), {"p": 1}, [[0.6 + 0.8j, 0j]]),
+    (norm_limit, (ROWS,), {}, 24.0),  # 25 - 1 and 1 - 1
+    (norm_limit, (ROWS,), {"power_norm": False, "max_norm": 0.5}, 5.0),
+    (norm_limit, (ROWS,), {"power_norm": False, "max_norm": 0.5, "p": 1, "weight": 0.5}, 3.5),
+    (norm_limit, (ROWS,), {"power_norm": False, "max_norm": 3.0, "p": math.inf}, 1.0),
+    (norm_limit, (ROWS,), {"max_norm": 30.0}, 0.0),
+    (norm_limit, (ROWS,), {"dim": None}, 25.0),
+    (norm_limit, (ROWS,), {"dim": 0, "p": 1}, 2.0 + 4.0),
+    (norm_limit_vjp, (2.0, ROWS), {}, [[12.0, -16.0], [0.0, 0.0]]),  # the second row is at the limit
+    (norm_limit_vjp, (2.0, ROWS), {"edge": "pass"}, [[12.0, -16.0], [0.0, 4.0]]),
+    (norm_limit_vjp, (2.0, ROWS), {"edge": "half"}, [[12.0, -16.0], [0.0, 2.0]]),
+    (norm_limit_vjp, (2.0, ROWS), {"max_norm": 30.0}, [[0.0, 0.0], [0.0, 0.0]]),
+    (norm_limit_vjp, (2.0, ROWS), {"power_norm": False, "weight": 0.5}, [[0.6, -0.8], [0.0, 0.0]]),
+    (norm_limit_vjp, (2.0, ROWS), {"power_norm": False, "p": 1, "slope_at_zero": 1.0, "edge": "pass"}, [[2.0, -2.0], [2.0, 2.0]]),
+    (norm_limit_vjp, (2.0, ROWS), {"p": 1, "slope_at_zero": 1.0, "edge": "pass"}, [[2.0, -2.0], [2.0, 2.0]]),
+    (norm_limit_vjp, (2.0, ROWS), {"power_norm": False, "p": math.inf}, [[0.0, -2.0], [0.0, 0.0]]),
+    (norm_limit_vjp, (2.0, np.array([[3.0, -3.0]])), {"power_norm": False, "p": math.inf}, [[1.0, -1.0]]),
+    (norm_limit_vjp, (2.0, np.array([[3.0, -3.0]])), {"power_norm": False, "p": math.inf, "ties": "first"}, [[2.0, 0.0]]),
+    (norm_limit_vjp, (1.0, np.zeros((1, 2))), {"max_norm": -1.0, "power_norm": False}, [[0.0, 0.0]]),
+    (norm_limit_vjp, (1.0, ROWS[:, ::-1].T), {"dim": 0}, [[-8.0, 0.0], [6.0, 0.0]]),
+    (orthogonality, (A, B), {"epsilon": 0.5}, 0.11),
+    (orthogonality, (A, B), {"epsilon": 0.25, "limit": "pykeen"}, 0.11),
+    (orthogonality, (A, B), {"epsilon": 0, "weight": -2}, -0.72),
+    (orthogonality, (A, -B), {"epsilon": 0.5}, 0.11),
+    (orthogonality, (A, B), {"epsilon": 0.5, "eps": 10.0}, 0.0),  # cosine 15 / 100
+    (orthogonality, (A, B), {"epsilon": 0.1, "eps": 10.0}, 0.0125),
+    (orthogonality, (A[0], B[0]), {"epsilon": 0.5}, 0.11),
+    # da = 2 g c (v - c u) / |a| = 2 (.6) (1 - .36, -.48) / 5, db = 2 g c (u - c v) / |b| = 2 (.6) (0, .8) / 5
+    (orthogonality_vjp, (5.0, A, B), {}, ([[0.768, -0.576], [0.0, 0.0], [0.0, 0.0]], [[0.0, 0.96], [0.0, 0.0], [0.0, 0.0]])),
+    (orthogonality_vjp, (5.0, A, B), {"epsilon": 0.7}, (np.zeros((3, 2)), np.zeros((3, 2)))),
+    (orthogonality_vjp, (5.0, A[:1], B[:1]), {"epsilon": 0.7, "limit": "pykeen"}, (np.zeros((1, 2)), np.zeros((1, 2)))),
+    (orthogonality_vjp, (5.0, A[:1], B[:1]), {"eps": 10.0}, ([[0.075, 0.0]], [[0.045, 0.06]])),  # both short: 2 g c b / eps^2
+    *(
+        (
+            orthogonality_vjp,
+            (64.0, A[:1], B[:1]),
+            {"eps": 8.0, "epsilon": 15 / 64, "edge": edge},  # at the limit: u = (3, 4) / 8, v = (5, 0) / 8, cosine 15 / 64
+            ([[2.34375 * slope, 0.0]], [[1.40625 * slope, 1.875 * slope]]),
+        )
+        for edge, slope in (("stop", 0), ("half", 0.5), ("pass", 1))
+    ),
+    (combined, (ROWS,), {"regularizers": PARTS}, (3 * 4.0 + 13.0) / 4),
+    (combined, (ROWS,), {"regularizers": PARTS[:1], "weight": 0.5}, 2.0),
+    (combined, (ROWS,), {"regularizers": [("Combined", {"regularizers": PARTS}, 1), ("NormLimitRegularizer", {}, 1)]}, 15.125),
+    (combined_vjp, (8.0, ROWS), {"regularizers": PARTS}, [[9.0, -11.0], [0.0, 5.0]]),
+    (combined_vjp, (8.0, ROWS), {"regularizers": PARTS, "weight": 0.5}, [[4.5, -5.5], [0.0, 2.5]]),
+    (no, (ROWS,), {"weight": 3.0}, 0.0),
+    (no_vjp, (2.0, ROWS), {}, np.zeros((2, 2))),
+]
+
+
+def check_literal(f, args, options, expected):
+    """To a few roundings, and exactly where it is zero."""
+    found = f(*args, **options)
+    assert isinstance(found, tuple) == isinstance(expected, tuple)
+    for d, e in zip(*((v if isinstance(v, tuple) else (v,)) for v in (found, expected)), strict=True):
+        assert np.shape(d) == np.shape(e)
+        np.testing.assert_allclose(d, e, rtol=TOLERANCES["float64"], atol=0)
+
+
+@pytest.mark.parametrize("case", LITERALS, ids=lambda case: f"{case[0].__name__}-{str(case[2])[:40]}")
+def test_literal_numbers(case):
+    check_literal(*case)
+
+
+# ---- the same, to many digits
+
+
+def slow(name, rows, options):
+    """What a regularizer of one array is, in mpmath, row by row along the last axis."""
+    p, mp = naive.mp.mpf(options.get("p", 2)), naive.mp
+    sums = [sum((abs(v) ** p for v in row), mp.mpf(0)) for row in rows]
+    if name == "power_sum":
+        return sum(sums) / len(rows) / (len(rows[0]) if options.get("normalize") else 1)
+    lengths = sums if options.get("power_norm", True) else [s ** (1 / p) for s in sums]
+    limit = naive.exact(options.get("max_norm", 1.0))
+    return sum(max(n - limit, mp.mpf(0)) for n in lengths)
+
+
+CASES = [
+    ("power_sum", {"p": p, "normalize": normalize}) for p in (1, 1.5, 2, 3) for normalize in (False, True)
+] + [("norm_limit", {"p": p, "power_norm": power, "max_norm": 2.5}) for p in (1, 1.5, 2, 3) for power in (False, True)]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128])
+@pytest.mark.parametrize(("name", "options"), CASES, ids=str)
+def test_to_many_digits(name, options, dtype):
+    x, op = naive.rows(np.random.default_rng(3), (5, 3), dtype), REGULARIZERS[name]
+    eps, real = float(np.finfo(dtype).eps), np.empty(0, dtype).real.dtype
+    exact = slow(name, [[naive.exact(v) for v in row] for row in x], options)
+    value = op.forward(x, **options)
+    assert type(value) is real.type
+    assert abs(naive.exact(value) - exact) <= (0.5001 if real == np.float32 else 16) * eps * abs(exact)
+    flat = [naive.exact(v) for v in x.ravel()]
+    expected = naive.vjp(lambda v: [slow(name, [v[i : i + 3] for i in range(0, 15, 3)], options)], [naive.mp.mpf(3)], flat)
+    d = op.vjp(3.0, x, **options)
+    assert d.dtype == dtype
+    off = naive.distances(d.ravel(), np.array(expected, object))
+    assert (off <= (1.0 if real == np.float32 else 16) * eps * np.maximum(np.abs(d).ravel(), 1e-30)).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_angles_to_many_digits(dtype):
+    rng, mp = np.random.default_rng(4), naive.mp
+    a, b = naive.rows(rng, (4, 3), dtype), naive.rows(rng, (4, 3), dtype)
+    limit = mp.mpf("0.3") ** 2
+
+    def total(entries):
+        value = mp.mpf(0)
+        for i in range(4):
+            u, v = entries[3 * i : 3 * i + 3], entries[12 + 3 * i : 15 + 3 * i]
+            cosine = sum(s * t for s, t in zip(u, v, strict=True)) / naive.norm(u) / naive.norm(v)
+            value += max(cosine**2 - limit, mp.mpf(0))
+        return value
+
+    flat = [naive.exact(v) for v in (*a.ravel(), *b.ravel())]
+    eps, value = float(np.finfo(dtype).eps), orthogonality(a, b, epsilon=0.3)
+    assert type(value) is dtype
+    assert abs(naive.exact(value) - total(flat)) <= (0.5001 if dtype is np.float32 else 16) * eps * value
+    da, db = orthogonality_vjp(2.0, a, b, epsilon=0.3)
+    assert da.dtype == db.dtype == dtype
+    expected = naive.vjp(lambda v: [total(v)], [mp.mpf(2)], flat)
+    off = naive.distances(np.concatenate([da.ravel(), db.ravel()]), np.array(expected, object))
+    assert off.max() <= (1.0 if dtype is np.float32 else 16) * eps * max(np.abs(da).max(), np.abs(db).max())
+
+
+# ---- special points
+
+
+@pytest.mark.parametrize("triple", [(3, 4, 5), (5, 12, 13), (20, 21, 29)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_exactly_at_the_limit_and_one_ulp_on_either_side(triple, dtype):
+    a, b, c = triple
+    x = np.array([[a, -b]], dtype) / np.asarray(64, dtype)
+    for power_norm, n in ((False, c / 64), (True, c * c / 4096)):
+        options = {"power_norm": power_norm}
+        slope = 2 * x if power_norm else (x.astype(float) / n).astype(dtype)
+        assert norm_limit(x, max_norm=n, **options) == 0
+        assert not norm_limit_vjp(1.0, x, max_norm=n, **options).any()
+        np.testing.assert_array_equal(norm_limit_vjp(1.0, x, max_norm=n, edge="pass", **options), slope)
+        below, above = float(np.nextafter(n, 0)), float(np.nextafter(n, np.inf))
+        assert norm_limit(x, max_norm=below, **options) == dtype(n - below) > 0
+        np.testing.assert_array_equal(norm_limit_vjp(1.0, x, max_norm=below, **options), slope)
+        assert norm_limit(x, max_norm=above, **options) == 0
+        assert not norm_limit_vjp(1.0, x, max_norm=above, edge="pass", **options).any()
+    unit = np.array([[0.6, 0.8]], dtype)
+    limit = float(
+        orthogonality(unit.astype(float), np.array([[1.0, 0.0]]), epsilon=0)
+    )  # the square of the cosine, as it is computed
+    for edge, active in (("stop", False), ("half", True), ("pass", True)):
+        da, db = orthogonality_vjp(1.0, unit, np.array([[1, 0]], dtype), epsilon=limit, limit="pykeen", edge=edge)
+        assert (da.any() and db.any()) == active
+
+
+def one_array():
+    """Each regularizer of one array, with the options that it needs, by name."""
+    options = {"combined": {"regularizers": PARTS}}
+    return [(name, op.bind(**options.get(name, {}))) for name, op in REGULARIZERS.items() if name != "orthogonality"]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128])
+@pytest.mark.parametrize("shape", [(0, 3), (2, 0), (0, 0), (0,), (2, 0, 3)])
+def test_nothing_costs_nothing(shape, dtype):
+    """No rows, and rows of no entries (NaN, or an error, in PyKEEN)."""
+    x = np.zeros(shape, dtype)
+    for name, op in one_array():
+        for options in ({}, {"dim": None}) if name in ("lp", "power_sum", "norm_limit") else ({},):
+            value = op.forward(x, **options)
+            assert (type(value), value) == (x.real.dtype.type, 0)
+            assert naive.same_bits(op.vjp(1.0, x, **options), x)
+    assert power_sum(x, normalize=True) == 0
+    if x.dtype.kind == "f":
+        assert orthogonality(x, x) == 0
+        assert all(naive.same_bits(d, x) for d in orthogonality_vjp(1.0, x, x))
+
+
+def test_zero_rows_and_rows_of_extreme_size():
+    for _, op in one_array():
+        assert op.forward(np.zeros((2, 3))) == 0
+        assert not op.vjp(1.0, np.zeros((2, 3))).any()
+    for dtype, size in ((np.float32, 1e30), (np.float64, 1e200)):
+        large = (np.array([[3.0, 4.0]]) * size).astype(dtype)
+        assert norm_limit(large, power_norm=False) == dtype(np.linalg.norm(large.astype(float) / size) * size)
+        np.testing.assert_allclose(norm_limit_vjp(1.0, large, power_norm=False), [[0.6, 0.8]], rtol=2 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(power_sum_vjp(1.0, large), 2 * large, rtol=2 * np.finfo(dtype).eps)
+        with pytest.warns(RuntimeWarning, match="overflow"):
+            assert power_sum(large) == math.inf
+        other = np.array([[5, 0]], dtype) / dtype(size)
+        assert orthogonality(large, other, eps=0, epsilon=0) == pytest.approx(0.36, rel=4 * float(np.finfo(dtype).eps))
+        da, db = orthogonality_vjp(5.0, large, other, eps=0)
+        np.testing.assert_allclose(da, np.array([[0.768, -0.576]]) / size, rtol=1e-5 if dtype is np.float32 else 1e-14)
+        np.testing.assert_allclose(db, np.array([[0.0, 0.96]]) * size, rtol=1e-5 if dtype is np.float32 else 1e-14)
+    tiny = np.array([[3.0, 4.0]]) * 5e-324
+    assert lp(tiny) == 5 * 5e-324
+    np.testing.assert_allclose(lp_vjp(1.0, tiny), [[0.6, 0.8]], rtol=1e-15)
+    np.testing.assert_array_equal(power_sum_vjp(1.0, tiny), 2 * tiny)
+    np.testing.assert_allclose(norm_limit_vjp(1.0, tiny, max_norm=0, power_norm=False), [[0.6, 0.8]], rtol=1e-15)
+    assert norm_limit(tiny, max_norm=0) == 0  # squares that vanish
+
+
+@pytest.mark.parametrize("name", REGULARIZERS)
+def test_nan_is_not_hidden(name):
+    x = np.array([[np.nan, 1.0], [1.0, 2.0]])
+    op = dict(one_array()).get(name, REGULARIZERS[name])
+    args = (x, np.ones((2, 2))) if name == "orthogonality" else (x,)
+    assert np.isnan(op.forward(*args)) or name == "no"
+
+
+def test_a_single_entry_and_the_precision_of_the_rows():
+    """Every result is rounded once; a float64 table gets a float64 term (PyKEEN: float32 always)."""
+    for name, op in one_array():
+        for dtype in (np.float32, np.float64, np.complex64, np.complex128):
+            x = np.linspace(0.3, 1.7, 40).astype(dtype)[:, None]
+            wide = x.astype(np.result_type(dtype, np.float64))
+            value = op.forward(x, weight=0.1)
+            assert (type(value), value) == (x.real.dtype.type, x.real.dtype.type(op.forward(wide, weight=0.1))), name
+            for options in ({}, {"p": 3}) if name in ("lp", "power_sum", "norm_limit") else ({},):
+                d, expected = (op.vjp(0.3, a, weight=0.1, **options) for a in (x, wide))
+                assert naive.same_bits(d, expected.astype(dtype))
+
+
+@pytest.mark.parametrize("layout", naive.LAYOUTS)
+def test_any_layout_and_the_argument_stays(layout, tmp_path):
+    x = naive.rows(np.random.default_rng(5), (6, 4))
+    placed = naive.laid_out(x, layout, tmp_path)
+    for _, op in one_array():
+        assert op.forward(placed) == pytest.approx(op.forward(x), rel=TOLERANCES["float64"])
+        d = op.vjp(2.0, placed)
+        np.testing.assert_allclose(d, op.vjp(2.0, x), rtol=TOLERANCES["float64"])
+        assert naive.same_bits(np.array(placed), x)
+        assert not np.shares_memory(d, placed)
+
+
+def test_the_paper_and_pykeen_disagree_by_a_square():
+    """A cosine of .002 is beyond an epsilon of 1e-5, and within it for PyKEEN, which compares its square."""
+    a, b = np.array([[1.0, 0.0]]), np.array([[0.002, 1.0]])
+    assert orthogonality(a, b) == pytest.approx(4e-6, rel=1e-4)
+    assert orthogonality(a, b, limit="pykeen") == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "said"),
+    [
+        (lambda: power_sum([1.0]), TypeError, "power_sum: x is a list; allowed: a NumPy array"),
+        (lambda: power_sum(np.array(1.0)), ValueError, "power_sum: x has shape (); allowed: 1 or more axes"),
+        (lambda: power_sum(ROWS, p=0.5), ValueError, "power_sum: p = 0.5 is out of range; allowed: a number >= 1"),
+        (lambda: power_sum(ROWS, p=math.inf), ValueError, "power_sum: p = inf has no power; allowed: a finite p"),
+        (lambda: power_sum(ROWS, dim=2), ValueError, "power_sum: dim = 2 is no axis of an array with 2 axes"),
+        (lambda: power_sum(ROWS, weight="1"), TypeError, "power_sum: weight = '1' is of type str"),
+        (
+            lambda: power_sum(ROWS, count="all"),
+            ValueError,
+            "power_sum: count = 'all' is not a choice; allowed: 'summed' or 'pykeen'",
+        ),
+        (lambda: power_sum(ROWS, normalize=None), ValueError, "power_sum: normalize = None is not a choice"),
+        (lambda: power_sum_vjp(1.0, ROWS, slope_at_zero=2), ValueError, "power_sum_vjp: slope_at_zero = 2 is out of range"),
+        (lambda: power_sum_vjp(ROWS, ROWS), TypeError, "power_sum_vjp: g = array("),
+        (lambda: norm_limit(ROWS.astype(int)), TypeError, "norm_limit: x.dtype = int64 is not supported"),
+        (lambda: norm_limit(ROWS, p=math.inf), ValueError, "norm_limit: p = inf has no power; allowed: a finite p"),
+        (lambda: norm_limit(ROWS, p=0, power_norm=False), ValueError, "norm_limit: p = 0 is out of range"),
+        (
+            lambda: norm_limit(ROWS, power_norm=2),
+            ValueError,
+            "norm_limit: power_norm = 2 is not a choice; allowed: True or False",
+        ),
+        (lambda: norm_limit(ROWS, max_norm=math.nan), ValueError, "norm_limit: max_norm = nan is out of range"),
+        (
+            lambda: norm_limit(ROWS, edge="x"),
+            ValueError,
+            "norm_limit: edge = 'x' is not a choice; allowed: 'stop', 'pass' or 'half'",
+        ),
+        (lambda: norm_limit(ROWS, ties="x"), ValueError, "norm_limit: ties = 'x' is not a choice"),
+        (lambda: norm_limit_vjp(1.0, ROWS, dim=(0, 0)), ValueError, "norm_limit_vjp: dim = (0, 0) names an axis twice"),
+        (lambda: norm_limit_vjp("1", ROWS), TypeError, "norm_limit_vjp: g = '1' is of type str"),
+        (lambda: orthogonality(A, B[:1]), ValueError, "orthogonality: b has shape (1, 2); allowed: (3, 2), the shape of a"),
+        (
+            lambda: orthogonality(A, B.astype("f4")),
+            TypeError,
+            "orthogonality: b has dtype float32; allowed: float64, the dtype of a",
+        ),
+        (
+            lambda: orthogonality(A + 0j, B + 0j),
+            TypeError,
+            "orthogonality: a has dtype complex128; allowed: real rows, since angles",
+        ),
+        (lambda: orthogonality(A, B, epsilon=-1), ValueError, "orthogonality: epsilon = -1 is out of range"),
+        (lambda: orthogonality(A, B, eps=-1), ValueError, "orthogonality: eps = -1 is out of range"),
+        (lambda: orthogonality(A, B, limit="x"), ValueError, "orthogonality: limit = 'x' is not a choice; allowed: 'squared' or"),
+        (lambda: orthogonality_vjp(1.0, A, [0.0]), TypeError, "orthogonality_vjp: b is a list"),
+        (lambda: orthogonality_vjp(1.0, A, B, edge=1), ValueError, "orthogonality_vjp: edge = 1 is not a choice"),
+        (lambda: orthogonality_vjp(A, A, B), TypeError, "orthogonality_vjp: g = array("),
+        (lambda: combined(ROWS, regularizers=[]), ValueError, "combined: regularizers is empty; allowed: a list of (name or Op"),
+        (lambda: combined(ROWS, regularizers="lp"), TypeError, "combined: regularizers is a str; allowed: a list of (name or Op"),
+        (lambda: combined(ROWS, regularizers=["lp"]), TypeError, "combined: regularizers[0] = 'lp' is no triple; allowed: (name"),
+        (lambda: combined(ROWS, regularizers=[("l", {}, 1)]), UnknownNameError, "combined: regularizers[0][0] = 'l' is unknown"),
+        (
+            lambda: combined(ROWS, regularizers=[("no", {}, 1)]),
+            UnknownNameError,
+            "combined: regularizers[0][0] = 'no' is unknown",
+        ),
+        (
+            lambda: combined(ROWS, regularizers=[*PARTS, ("orthogonality", {}, 1)]),
+            UnknownNameError,
+            "combined: regularizers[2][0] = 'orthogonality' is unknown; known are lp, power_sum, norm_limit, combined",
+        ),
+        (lambda: combined(ROWS, regularizers=[(3, {}, 1)]), TypeError, "combined: regularizers[0][0] is a int; allowed: an Op"),
+        (
+            lambda: combined(ROWS, regularizers=[("lp", 3, 1)]),
+            TypeError,
+            "combined: regularizers[0][1] = 3 is a int; allowed: a dict",
+        ),
+        (
+            lambda: combined(ROWS, regularizers=[("lp", {"q": 3}, 1)]),
+            UnknownNameError,
+            "combined: regularizers[0][1] = 'q' is unknown",
+        ),
+        (
+            lambda: combined(ROWS, regularizers=[("lp", {"weight": 3}, 1)]),
+            ValueError,
+            "combined: regularizers[0][1] holds a weight",
+        ),
+        (lambda: combined(ROWS, regularizers=[("lp", {}, "1")]), TypeError, "combined: regularizers[0][2] = '1' is of type str"),
+        (
+            lambda: combined(ROWS, regularizers=[("lp", {}, 0)]),
+            ValueError,
+            "combined: regularizers have weights that add up to 0",
+        ),
+        (lambda: combined_vjp(1.0, [1.0], regularizers=PARTS), TypeError, "combined_vjp: x is a list"),
+        (lambda: combined_vjp(None, ROWS, regularizers=PARTS), TypeError, "combined_vjp: g = None is of type NoneType"),
+        (lambda: no(1.0), TypeError, "no: x is a float"),
+        (lambda: no_vjp(1.0, ROWS, weight=math.nan), ValueError, "no_vjp: weight = nan is out of range"),
+    ],
+)
+def test_bad_input_to_the_others_is_refused(call, error, said):
+    with pytest.raises(error) as caught:
+        call()
+    assert str(caught.value).startswith(said)
+
+
 def test_the_registry():
-    assert {"lp": Op(lp, lp_vjp)} == REGULARIZERS
+    assert set(REGULARIZERS) == {"lp", "power_sum", "norm_limit", "orthogonality", "combined", "no"}
+    assert Op(lp, lp_vjp) == REGULARIZERS["lp"] == TERMS["lp"]
+    for name in ("LpRegularizer", "PowerSumRegularizer", "norm limit", "OrthogonalityRegularizer", "combined", "NoRegularizer"):
+        assert resolve(REGULARIZERS, name, function="Embedding", argument="regularizer") in REGULARIZERS

@@ -21,7 +21,7 @@ OPTIONS = [
 
 
 def model(**entities):
-    rows = {"embedding_dim": 4, "dtype": np.float64}
+    rows = {"embedding_dim": 4, "dtype": entities.pop("dtype", np.float64)}
     return ERModel(
         triples_factory=NATIONS,
         interaction="distmult",
@@ -75,9 +75,9 @@ def test_each_table_has_a_state_of_its_own_and_a_frozen_one_does_not_move():
     ("options", "error", "said"),
     [
         (
-            {"optimizer": "adamw"},
+            {"optimizer": "adamx"},
             KeyError,
-            r"fit: optimizer = 'adamw' is unknown \(did you mean 'adam'\?\); known are sgd, adagrad, adam",
+            r"fit: optimizer = 'adamx' is unknown \(did you mean 'adam'\?\); known are sgd, adagrad, adam",
         ),
         ({"optimizer": 3}, TypeError, "fit: optimizer is a int; allowed: a name"),
         ({"optimizer_kwargs": {"beta": 1}}, KeyError, "fit: optimizer_kwargs = 'beta' is unknown"),
@@ -105,3 +105,40 @@ def test_a_bad_number_is_refused_by_the_first_step_before_it_writes():
     with pytest.raises(ValueError, match="adam_: eps = -1"):
         list(fit(trained, NATIONS.mapped_triples, epochs=1, lr=0.1, optimizer="adam", optimizer_kwargs={"eps": -1}))
     np.testing.assert_array_equal(trained.layers[0].weight, before)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("sgd", {}),
+        ("adagrad", {}),
+        ("adam", {"untouched": "lazy"}),
+        ("sgd", {"momentum": 0.5, "untouched": "lazy"}),
+        ("rowwise_adagrad", {}),
+    ],
+)
+@pytest.mark.parametrize("constrainer", ["normalize", "clamp_norm"])
+def test_constraining_touched_rows_alone_gives_the_same_bits(name, options, constrainer):
+    kwargs = {"maxnorm": 0.75} if constrainer == "clamp_norm" else None
+    found = []
+    for constrain in ("all", "touched"):
+        trained = model(constrainer=constrainer, constrainer_kwargs=kwargs, dtype=np.float32)
+        update = OptimizerUpdate(trained, name, options, constrain=constrain)
+        losses = [
+            e.loss for e in fit(trained, NATIONS.mapped_triples[:200], epochs=2, lr=0.1, batch_size=8, update=update, rng=1)
+        ]
+        found.append((losses, [layer.weight.tobytes() for layer in trained.layers]))
+    assert found[0] == found[1]
+
+
+def test_constraining_touched_rows_is_refused_where_it_is_not_the_same():
+    for name, options in (("adam", {}), ("sgd", {"momentum": 0.5}), ("adagrad", {"weight_decay": 0.1})):
+        with pytest.raises(ValueError, match=f"fit: constrain = 'touched' is given with {name}, which moves rows without"):
+            OptimizerUpdate(model(), name, options, constrain="touched")
+    started = model(constrainer="normalize", constrainer_kwargs=None)
+    update = OptimizerUpdate(started, constrain="touched")
+    started.layers[0].weight *= 2
+    before = started.layers[0].weight.copy()
+    with pytest.raises(ValueError, match="fit: constrain = 'touched' finds a table with rows that are not constrained"):
+        list(fit(started, NATIONS.mapped_triples, epochs=1, lr=0.1, update=update))
+    np.testing.assert_array_equal(started.layers[0].weight, before)

@@ -17,6 +17,12 @@ result it may be more, since ``g - s <g, u>`` cancels by nature."""
 ROW_MAP_VJP_FLOAT32 = 1.0
 """Backward in float32, relative to the same: rounded once, with room for a result that is somewhat longer than ``|g| / |x|``."""
 
+STEPPED_INSIDE = 1.0
+"""What comes on top for `clamp_norm`: a row that rounding has carried over the bound is stepped inside, each entry by an ulp."""
+
+STEPPED_INSIDE_OTHER_P = 21.0
+"""The same where to tell inside from outside takes many digits (p = 1.5, moduli added up): the aim is 20 machine epsilons short."""
+
 # ---- against torch and PyKEEN, which compute in the dtype of the table
 
 TORCH_FLOAT64 = {"rtol": 1e-12, "atol": 1e-13}
@@ -41,6 +47,18 @@ SAMPLE_MOMENTS = 0.01
 
 PYKEEN_NORMALIZED = 1e-6
 """Rows normalized by torch, relative to the largest entry: torch sums squares in float32 (eps 1.2e-7), npembed in float64."""
+
+PYKEEN_ORTHOGONAL_FLOAT32 = 0.5
+"""torch's QR in float32, in units of ``eps cond``: a column of Q turns by that much when the matrix is rounded by eps."""
+
+PYKEEN_FLOAT64 = 1e-12
+"""The same in float64, relative to the largest entry: QR of well-conditioned matrices of up to 40 columns, eps 2e-16."""
+
+GRAPH_POWERS = 1e-13
+"""Powers of a random walk in float64, relative to the largest entry: sums and products of numbers that are never negative."""
+
+ORTHOGONAL = {np.float32: 1e-6, np.float64: 1e-13}
+"""Inner products of rows of some ten numbers, each rounded once to the dtype (QR itself works in float64)."""
 
 DIFFERENCES = 1e-6
 """Central differences with h = 1e-6 of a float64 function near one: h^2 truncation, and eps / h = 2e-10 of rounding."""
@@ -96,3 +114,36 @@ SAME_SUM = 1e-14
 TRUNCATED = 1e-7
 """The error of a truncated singular value decomposition, relative to the largest singular value: the test takes the values as roots
 of the eigenvalues of X X^H, where one that is zero comes out as the root of the rounding, sqrt(1e-16) and a little more."""
+
+# ---- bags
+
+COMPLEX_PRODUCT = 16.0
+"""In eps of the largest entry: a product of complex numbers may round each of its parts once or twice, as the processor has it;
+then up to nine are added, each sum rounded."""
+
+WEIGHT_GRADIENT = 4.0
+"""In eps of width times the largest table entry times the largest g: float64's sums of up to three products, complex ones too."""
+
+# ---- max_norm
+
+RENORMED_BEYOND = 1e-70
+"""Relative: mpmath's own rounding of a norm. No row is beyond the bound."""
+
+RENORMED = 24.0
+"""In eps of the bound, how far inside a row may end: it is divided by its norm and multiplied by the bound, and steps inside by a few
+ulps then; for p = 1.5, whose norm takes two `pow` for each entry, by up to 21 in double precision."""
+
+TORCH_SHORT = {"rtol": 1e-6, "atol": 2e-5}
+"""torch leaves rows short of the bound by 1e-7 of a norm of half or more; then up to 40 rows of a few units each are added."""
+
+# ---- the fused engine
+
+FUSED = {"eps": 2.0**-52, "more": 4, "float32": {"rtol": 2e-7, "atol": 1e-9}}
+"""``(2 d + more) eps`` of the sum of the terms' sizes: two sums of up to 2 d equal terms in other orders, each at most d eps off, and
+few roundings of root, modulus and scaling; then each score is rounded once (float32: 6e-8 each, and sums near zero that cancel)."""
+
+# ---- PyKEEN's layer with all of its options
+
+PYKEEN_LAYER = {"float32": 2e-5, "float64": 1e-12, "regularized": 1e-7}
+"""Of the largest entry, or of one: sums of up to 9 products and two norms in float32, divided by norms of a few tenths; gradients
+of up to ten lookups of a row are added. PyKEEN's regularization term, and so its factor, is float32 for a float64 table."""

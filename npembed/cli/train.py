@@ -60,7 +60,13 @@ def add_to(verbs):
     add(group, "dropout", "share of the entries of looked-up rows that are dropped", type=float, metavar="RATE")
     for side in SIDES:
         for part, names in zip(LAYER, (INITIALIZERS, CONSTRAINERS, NORMALIZERS, REGULARIZERS), strict=True):
-            add(group, f"{side}-{part}", f"of {side} rows, or none (default: the model's own)", names, metavar="NAME|none")
+            add(
+                group,
+                f"{side}-{part}",
+                f"of {side} rows, or none (default: the model's own)",
+                names,
+                metavar="NAME[:KEY=VALUE]|none",
+            )
     group = verb.add_argument_group("how")
     add(group, "epochs", "passes through the training triples; with --resume, how many more", type=int, metavar="N")
     add(group, "batch-size", "triples, or pairs with --loop lcwa", type=int, metavar="B")
@@ -157,8 +163,8 @@ def _prepared(given):
     for side in SIDES:
         for part in LAYER:
             if f"{side}_{part}" in told:
-                name = told[f"{side}_{part}"]
-                model[f"{side}_{part}"] = None if name.lower() == "none" else name
+                name, kwargs = _named(f"--{side}-{part}", told[f"{side}_{part}"])
+                model |= {f"{side}_{part}": name, **({f"{side}_{part}_kwargs": kwargs} if kwargs else {})}
         if "dropout" in told:
             model[f"{side}_dropout"] = told["dropout"]
     model |= {name: told[name] for name in ("p", "compat") if name in told}
@@ -177,6 +183,23 @@ def _prepared(given):
     return prepare(**chosen, **how, model_kwargs=model, optimizer_kwargs={"lr": told["lr"]}, random_seed=told["seed"])
 
 
+def _named(option, text):
+    """``NAME``, ``NAME:KEY=VALUE,KEY=VALUE`` or ``none`` as a name (or None) and a dict."""
+    name, _, rest = text.partition(":")
+    kwargs = {}
+    for part in filter(None, rest.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise ValueError(
+                f"train: {option} = {text!r} holds {part!r}; allowed: NAME:KEY=VALUE, such as clamp_norm:maxnorm=1.5"
+            )
+        try:
+            kwargs[key.strip()] = json.loads(value)
+        except json.JSONDecodeError:
+            kwargs[key.strip()] = value.strip()
+    return None if name.lower() == "none" else name, kwargs
+
+
 def lines(result, before):
     """What came of a run, as a person reads it."""
     losses, data = result.losses, result.dataset
@@ -191,5 +214,5 @@ def lines(result, before):
         ("mrr", "MRR", 4), ("hits@1", "hits@1", 4), ("hits@3", "hits@3", 4), ("hits@10", "hits@10", 4), ("mr", "mean rank", 2),
         ("amri", "AMRI (0 = random, 1 = first)", 4),
     ):  # fmt: skip
-        values = "".join(f"{result.get_metric(f'{side}.{name}'):8.{digits}f}" for side in ("head", "tail", "both"))
+        values = "".join(f"{result.get_metric(f'{side}.{name}') + 0.0:8.{digits}f}" for side in ("head", "tail", "both"))
         yield f"{said:<29}{values}"

@@ -8,14 +8,14 @@ from .metrics import METRICS, SYNONYMS, metric, metric_key, metrics
 from .ranks import BLOCK, Ranks, SideRanks, evaluation_mode, ranks
 
 
-def evaluate(model, triples, *, known=(), filtered=True, block=BLOCK):
+def evaluate(model, triples, *, known=(), filtered=True, block=None, engine="fused"):
     """Rank true triples among all candidates, on the head side and on the tail side, and sum the ranks up.
 
     Parameters
     ----------
     model : anything with ``score_t(hr_batch)`` and ``score_h(rt_batch)``, such as `npembed.models.ERModel`
     triples : integers (n, 3), columns head, relation, tail; at least one
-    known, filtered, block
+    known, filtered, block, engine
         As in `ranks`. Without the training triples in `known`, a model is punished for what it was taught.
 
     Returns
@@ -38,7 +38,7 @@ def evaluate(model, triples, *, known=(), filtered=True, block=BLOCK):
     >>> round(metric(result, "mrr"), 2), round(metric(result, "amri"), 2)  # not trained: an AMRI near 0
     (0.33, -0.08)
     """
-    return metrics(ranks(model, triples, known=known, filtered=filtered, block=block))
+    return metrics(ranks(model, triples, known=known, filtered=filtered, block=block, engine=engine))
 
 
 __all__ = [

@@ -5,6 +5,7 @@ rank says how many it likes better than the true one.
 """
 
 import contextlib
+import inspect
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,12 @@ from .known import COLUMNS, index_known, known_answers
 
 BLOCK = 2**16
 """How many scores are held at once, unless said otherwise. A model may need some hundred bytes for each while it computes."""
+
+FUSED_BLOCK, FUSED_ROWS = 2**22, 2**12
+"""The same for a model that needs no more than the scores: 16 MB in float32; and of how many triples at most."""
+
+COUNTED = 2**16
+"""How many scores are compared at once: few enough for them and the outcome to stay in the cache."""
 
 SCORERS = {"head": ("score_h", slice(1, 3)), "tail": ("score_t", slice(0, 2))}
 """For each side: the model's method, and the columns of a triple that it is given."""
@@ -66,7 +73,7 @@ class Ranks(NamedTuple):
         return {**{name: side for name, side in self._asdict().items() if side is not None}, "both": self.both}
 
 
-def ranks(model, triples, *, known=(), sides=("head", "tail"), filtered=True, block=BLOCK):
+def ranks(model, triples, *, known=(), sides=("head", "tail"), filtered=True, block=None, engine="fused"):
     """Rank the true entity of each triple among all entities.
 
     With the score s of the true entity: optimistic ``1 + #(scores > s)``, pessimistic ``#(scores >= s)``, realistic the mean of
@@ -86,8 +93,11 @@ def ranks(model, triples, *, known=(), sides=("head", "tail"), filtered=True, bl
         Triples that are true too, such as those for training and validation. Not looked at if not filtered.
     sides : "head", "tail", or both
     filtered : bool
-    block : int >= 1
+    block : int >= 1, or None for 2**22 where the model has engines and is asked for "fused", and 2**16 elsewhere
         How many scores are held at once (but one row of N at least). It bounds the memory and does not change the result.
+    engine : "fused" or "layered"
+        Passed on to a model that has engines (whose ``score_t`` and ``score_h`` take the keyword `engine`, as `ERModel`'s do); others
+        are asked as they are. Scores differ in the last place at most, so two ranks may, where two scores all but tie.
 
     Returns
     -------
@@ -116,51 +126,72 @@ def ranks(model, triples, *, known=(), sides=("head", "tail"), filtered=True, bl
     array([3.5])
     """
     sides = _sides(sides)
-    check.integer("ranks", "block", block, minimum=1)
+    check.choice("ranks", "engine", engine, ("fused", "layered"))
+    options = {side: {"engine": engine} if _has_engines(model, side) else {} for side in sides}
+    fused = engine == "fused" and all(options.values())
+    block = check.integer("ranks", "block", (FUSED_BLOCK if fused else BLOCK) if block is None else block, minimum=1)
     check.choice("ranks", "filtered", filtered, (True, False))
     largest = np.iinfo(np.int64).max
     num_entities, num_relations = (getattr(model, name, largest) for name in ("num_entities", "num_relations"))
     triples = check.triples("ranks", triples, num_entities, num_relations)
-    with evaluation_mode(model):
+    with evaluation_mode(model), getattr(model, "held", contextlib.nullcontext)() if fused else contextlib.nullcontext():
         if num_entities == largest and len(triples):  # a model that does not say how many there are
-            num_entities = _scores(model, sides[0], triples[:1], None).shape[1]
+            num_entities = _scores(model, sides[0], triples[:1], None, options[sides[0]]).shape[1]
             check.triples("ranks", triples, num_entities, num_relations)
         parts = [check.triples("ranks", part, num_entities, num_relations, name) for name, part in _arrays(known)]
         positives = np.concatenate([*parts, triples]) if filtered else None
         rows = max(1, block // max(1, num_entities))
-        return Ranks(**{side: _side_ranks(model, side, triples, positives, num_entities, rows) for side in sides})
+        rows = min(rows, FUSED_ROWS) if fused else rows
+        return Ranks(**{side: _side_ranks(model, side, triples, positives, num_entities, rows, options[side]) for side in sides})
 
 
-def _side_ranks(model, side, triples, positives, num_entities, rows):
+def _has_engines(model, side):
+    """Whether the model's method takes the keyword `engine`."""
+    try:
+        return "engine" in inspect.signature(getattr(model, SCORERS[side][0])).parameters
+    except (AttributeError, TypeError, ValueError):  # no method, or one that does not tell
+        return False
+
+
+def _side_ranks(model, side, triples, positives, num_entities, rows, options):
     """The ranks of all triples on one side, from `rows` triples at a time."""
     known = None if positives is None or not len(triples) else index_known(positives, side, num_entities)
     found = np.zeros((3, len(triples)), np.int64)
     for start in range(0, len(triples), rows):
         batch = triples[start : start + rows]
-        scores = _scores(model, side, batch, num_entities)
-        _refuse_nan(scores, side, batch, start)
-        found[:, start : start + rows] = _batch_ranks(scores, side, batch, known)
+        scores = _scores(model, side, batch, num_entities, options)
+        found[:, start : start + rows] = _batch_ranks(scores, side, batch, known, start)
     return SideRanks(*found)
 
 
-def _batch_ranks(scores, side, batch, known):
+def _batch_ranks(scores, side, batch, known, start):
     """Optimistic rank, pessimistic rank and number of candidates of each row of scores."""
     true = batch[:, COLUMNS[side][1]]
     s = scores[np.arange(len(batch)), true][:, None]
-    masks = scores > s, scores >= s, np.isfinite(scores)
+    counts = np.empty((3, len(batch)), np.int64)
+    size = max(1, COUNTED // max(1, scores.shape[1]))
+    for lo in range(0, len(batch), size):
+        part = slice(lo, lo + size)
+        counts[:, part] = [np.count_nonzero(mask, axis=1) for mask in _compared(scores[part], s[part])]
+    if counts[2].min(initial=scores.shape[1]) < scores.shape[1]:
+        _refuse_nan(scores, side, batch, start)
     if known is not None:
         rows, others = known_answers(known, batch)
         rows, others = rows[others != true[rows]], others[others != true[rows]]
-        for mask in masks:  # the scores belong to the model, and are left alone
-            mask[rows, others] = False
-    better, no_worse, candidates = (np.count_nonzero(mask, axis=1) for mask in masks)
-    return 1 + better, no_worse, candidates
+        for count, mask in zip(counts, _compared(scores[rows, others], s[rows, 0]), strict=True):
+            count -= np.bincount(rows[mask], minlength=len(batch))
+    return 1 + counts[0], counts[1], counts[2]
 
 
-def _scores(model, side, batch, num_entities):
+def _compared(scores, s):
+    """Which scores are higher than s, which as high or higher, and which are finite."""
+    return scores > s, scores >= s, np.isfinite(scores)
+
+
+def _scores(model, side, batch, num_entities, options):
     """The model's scores of all entities for each triple of the batch, (B, N)."""
     name, columns = SCORERS[side]
-    scores = np.asarray(getattr(model, name)(batch[:, columns]))
+    scores = np.asarray(getattr(model, name)(batch[:, columns], **options))
     if scores.dtype.kind not in "fiu":
         raise TypeError(f"ranks: {name} returned scores of dtype {scores.dtype}; allowed: real numbers, which have an order")
     if scores.ndim != 2 or len(scores) != len(batch) or num_entities not in (None, scores.shape[1]):

@@ -8,20 +8,40 @@ import numpy as np
 
 from .. import check
 from ..op import resolve
-from . import draws
-from .draws import pretrained
+from .draws import (
+    constant,
+    init_phases,
+    normal,
+    normal_norm,
+    ones,
+    pretrained,
+    uniform,
+    uniform_norm,
+    uniform_norm_p1,
+    xavier_normal,
+    xavier_normal_norm,
+    xavier_uniform,
+    xavier_uniform_norm,
+    zeros,
+)
+from .graph import random_walk_positional_encoding, weisfeiler_lehman
+from .kaiming import kaiming_normal, kaiming_uniform
+from .matrices import dirac, eye, orthogonal, sparse
+from .quaternions import init_quaternions
+from .truncated import trunc_normal
 
 INITIALIZERS = {
-    name: getattr(draws, name)
-    for name in (
-        "normal", "uniform", "xavier_uniform", "xavier_normal", "xavier_uniform_norm", "xavier_normal_norm", "normal_norm",
-        "uniform_norm", "init_phases", "zeros", "ones", "constant", "pretrained",
+    function.__name__: function
+    for function in (
+        normal, uniform, xavier_uniform, xavier_normal, xavier_uniform_norm, xavier_normal_norm, normal_norm, uniform_norm,
+        uniform_norm_p1, init_phases, init_quaternions, kaiming_uniform, kaiming_normal, trunc_normal, orthogonal, sparse, eye,
+        dirac, zeros, ones, constant, pretrained, weisfeiler_lehman, random_walk_positional_encoding,
     )
 }  # fmt: skip
-"""By name; `init_phases` is ``"init_phases"`` or ``"InitPhases"``, and so on."""
+"""By name; `init_phases` is ``"init_phases"`` or ``"InitPhases"``, and so on, also ``"PretrainedInitializer"``."""
 
 
-def initializer(choice, options=None, *, function="initializer"):
+def initializer(choice, options=None, *, compat=None, function="initializer", argument="initializer"):
     """What is to fill a table, as one function ``f(rng, shape, dtype)`` for real and complex tables.
 
     Parameters
@@ -30,8 +50,10 @@ def initializer(choice, options=None, *, function="initializer"):
         An array is copied. A callable with one positional parameter is PyKEEN's contract: it gets an array (the real pairs of a
         complex table) and returns it filled, or another one, or fills it and returns None. Any other is called with
         ``(rng, shape, dtype)``, the shape and dtype of the table.
-    options : dict, keyword arguments for it
-    function : who asks, for error messages
+    options : dict, keyword arguments for it; arrays among them are copied
+    compat : None or "pykeen"
+        Handed to a named initializer that has the option, unless `options` holds it.
+    function, argument : who asks, and what it calls the choice, for error messages
 
     Raises
     ------
@@ -43,25 +65,28 @@ def initializer(choice, options=None, *, function="initializer"):
     >>> initializer("XavierUniform_", {"gain": 0.0})(0, (1, 2), np.float64) == 0
     array([[ True,  True]])
     """
-    options = check.keywords(function, "initializer_kwargs", options)
+    options = check.keywords(function, f"{argument}_kwargs", options)
     if choice is None or isinstance(choice, str):
-        key = resolve(INITIALIZERS, "normal" if choice is None else choice, function=function, argument="initializer")
-        check.options(function, "initializer_kwargs", options, INITIALIZERS[key])
+        key = resolve(INITIALIZERS, "normal" if choice is None else choice, function=function, argument=argument)
+        check.options(function, f"{argument}_kwargs", options, INITIALIZERS[key])
+        if compat and "compat" in inspect.signature(INITIALIZERS[key]).parameters:
+            options.setdefault("compat", compat)
         if key != "pretrained":
+            options = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in options.items()}
             return partial(_drawn, INITIALIZERS[key], options)
-        choice = check.numbers_in(function, "initializer_kwargs['tensor']", options.pop("tensor"))
+        choice = check.numbers_in(function, f"{argument}_kwargs['tensor']", options.pop("tensor"))
     if isinstance(choice, np.ndarray):
         if options:
-            raise check.unknown(function, "initializer_kwargs", next(iter(options)), ["none"])
+            raise check.unknown(function, f"{argument}_kwargs", next(iter(options)), ["none"])
         return partial(pretrained, tensor=choice.copy())  # a later change of the caller's array must not reach the table
     if not callable(choice):
-        raise TypeError(f"{function}: initializer is a {type(choice).__name__}; allowed: a name, an array or a callable")
+        raise TypeError(f"{function}: {argument} is a {type(choice).__name__}; allowed: a name, an array or a callable")
     required, most = _positional(choice)
     if required == 1 or most == 1:
         return partial(_filled, choice, options)
     if not required <= 3 <= most:
         name = getattr(choice, "__name__", type(choice).__name__)
-        raise TypeError(f"{function}: initializer {name} takes {most} arguments; allowed: one (an array), or (rng, shape, dtype)")
+        raise TypeError(f"{function}: {argument} {name} takes {most} arguments; allowed: one (an array), or (rng, shape, dtype)")
     return partial(_called, choice, options)
 
 

@@ -130,10 +130,22 @@ def uniform_norm(rng, shape, dtype=np.float32, *, dim=1):
     return normalize(uniform(rng, shape, dtype), dim=dim)
 
 
+def uniform_norm_p1(rng, shape, dtype=np.float32, *, dim=1):
+    """Draw from U[0, 1), then divide by the sum along `dim`: rows of a matrix are shares that add up to one.
+
+    Examples
+    --------
+    >>> uniform_norm_p1(0, (3, 2)).sum(axis=1).round(6).tolist()
+    [1.0, 1.0, 1.0]
+    """
+    return normalize(uniform(rng, shape, dtype), p=1, dim=dim)
+
+
 def init_phases(rng, shape, dtype=np.float32):
     """Draw unit complex numbers ``cos phi + i sin phi``, phi uniform in [0, 2 pi), as pairs in the last axis.
 
-    Real rows of even length are taken as pairs (re, im), so that each pair is a point on the circle.
+    Real rows of even length are taken as pairs (re, im), so that each pair is a point on the circle. In a table of single numbers
+    two rows are a pair, as in PyKEEN.
 
     References
     ----------
@@ -145,7 +157,7 @@ def init_phases(rng, shape, dtype=np.float32):
     >>> np.hypot(pairs[:, 0], pairs[:, 1]).round(6).tolist()
     [1.0, 1.0, 1.0]
     """
-    if len(shape) < 2 or shape[-1] % 2:
+    if not shape or shape[-1] % 2:
         raise ValueError(f"init_phases: shape = {tuple(shape)} holds no pairs; allowed: complex rows, or an even last axis")
     dtype = np.dtype(dtype)
     phases = dtype.type(2 * np.pi) * generator(rng).rand((*shape[:-1], shape[-1] // 2), dtype)

@@ -7,6 +7,7 @@ interaction a file. The score has the broadcast leading shape.
 from ..op import Op
 from .complex import complex_bilinear, complex_bilinear_vjp
 from .distmult import distmult, distmult_vjp
+from .fused import score_all
 from .rotate import rotate, rotate_vjp
 from .transe import transe, transe_vjp
 
@@ -19,6 +20,6 @@ INTERACTIONS = {
 """By name."""
 
 __all__ = [
-    "INTERACTIONS", "complex_bilinear", "complex_bilinear_vjp", "distmult", "distmult_vjp", "rotate", "rotate_vjp", "transe",
-    "transe_vjp",
+    "INTERACTIONS", "complex_bilinear", "complex_bilinear_vjp", "distmult", "distmult_vjp", "rotate", "rotate_vjp",
+    "score_all", "transe", "transe_vjp",
 ]  # fmt: skip

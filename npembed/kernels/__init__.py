@@ -1,4 +1,4 @@
-"""Gather and segment-add: the two loops everything else in the package stands on.
+"""Gather and segment-add: the two loops everything else in the package stands on; and `score`, which is there for speed.
 
 One body per kernel (`bodies`) runs on three machines: compiled for the CPU (``backend="cpu"``), compiled for CUDA (``"cuda"``),
 or as it stands, in Python (``"python"``). The result has the same bits on all of them, for any number of threads (of a NaN, only
@@ -132,3 +132,38 @@ def segment_add(out, rows, starts, order, values, backend="cpu"):
         module = machine(backend)
         with np.errstate(all="ignore"):
             module.segment_add(out, rows, starts, order, values)
+
+
+def score(name, out, rows, a, b, *, sign, root, low):
+    """Score B queries against N candidates without temporaries, each by one sum from the first entry to the last; see `kernels.fused`.
+
+    Parameters
+    ----------
+    name : str, in `kernels.fused.LOOPS`
+    out : ndarray (B, N), float32 or float64
+        Overwritten.
+    rows : ndarray (N, D), float32 or float64
+        The candidates; complex ones as pairs of real numbers.
+    a, b : ndarray (B, D), float64
+        The queries, likewise.
+    sign : 1.0 or -1.0
+    root : bool
+        Whether the square root is taken of the sum.
+    low : float
+        Sums below are in doubt.
+
+    Returns
+    -------
+    int, how many scores were in doubt; they are NaN now
+
+    Examples
+    --------
+    >>> out = np.empty((1, 2))
+    >>> score("products", out, np.array([[1.0, 2.0], [3.0, 4.0]]), np.ones((1, 2)), np.ones((1, 2)), sign=1.0, root=False, low=-9.0)
+    0
+    >>> out
+    array([[3., 7.]])
+    """
+    if not out.size:
+        return 0
+    return importlib.import_module(".fused", __name__).score(name, out, rows, a, b, sign, root, low)

@@ -14,9 +14,9 @@ from . import bodies, cache
 
 OPTIONS = {"error_model": "numpy", "nogil": True}
 
-SERIAL_BELOW = 100_000
-"""Elements up to which the serial loop runs: it needs 0.02 to 0.2 ms for them, less than waking the threads may take (0.1 ms
-when all is quiet, several ms when another program keeps a core busy)."""
+SERIAL_BELOW = 4_000_000
+"""Elements, each row counted as `ROW_COST` more than it has, up to which the serial loop runs: it needs 0.3 to 3 ms for them, and waking
+the threads takes 0.1 ms when all is quiet, but some 20 ms when another program keeps a core busy."""
 
 PER_LAUNCH = 1 << 24
 """Elements in one launch, each row counted as `ROW_COST` more than it has: some 10 to 50 ms. Ctrl-C waits for the end of it."""
@@ -96,9 +96,9 @@ def block_cuts(lo, hi):
     return lo + (hi - lo) * np.arange(BLOCKS + 1, dtype=np.int64) // BLOCKS
 
 
-def launch(serial, parallel, arrays, cuts, elements):
+def launch(serial, parallel, arrays, cuts, cost):
     """Run one slice on one thread or on all of them."""
-    if serial_only or elements < SERIAL_BELOW:
+    if serial_only or cost < SERIAL_BELOW:
         serial(*arrays, cuts[0], cuts[-1])
     else:
         with lock:
@@ -109,7 +109,7 @@ def gather(out, table, ids):
     """See `npembed.kernels.gather`."""
     width = table.shape[1]
     for lo, hi in slices(0, ids.size, width):
-        launch(gather_serial, gather_parallel, (out, table, ids), block_cuts(lo, hi), (hi - lo) * width)
+        launch(gather_serial, gather_parallel, (out, table, ids), block_cuts(lo, hi), (hi - lo) * (width + ROW_COST))
 
 
 def segment_add(out, rows, starts, order, values):
@@ -125,4 +125,4 @@ def segment_add(out, rows, starts, order, values):
         clipped = np.clip(starts[begin : end + 1], lo, hi)
         cuts = np.searchsorted(clipped, block_cuts(lo, hi)).astype(np.int64, copy=False)
         arrays = (out, rows[begin:end], clipped, order, values)
-        launch(segment_add_serial, segment_add_parallel, arrays, cuts, (hi - lo) * width)
+        launch(segment_add_serial, segment_add_parallel, arrays, cuts, (hi - lo) * (width + ROW_COST))

@@ -28,11 +28,37 @@ def table_shape(max_id=None, embedding_dim=None, num_embeddings=None, shape=None
     return next(iter(rows.values())), *check.shape("Embedding", "shape", shape)
 
 
-def not_yet(**options):
-    """Refuse what is not built yet, unless it is at its default."""
-    for name, (value, *allowed) in options.items():
-        if not any(value is default or (type(value) is type(default) and value == default) for default in allowed):
-            raise ValueError(f"Embedding: {name} = {value!r} is not supported yet; allowed: {allowed[0]!r}")
+def one_of(name, value, other, twin):
+    """`value`, or `twin` that has another name; None if neither is given."""
+    if value is not None and twin is not None:
+        raise ValueError(f"Embedding: {name} and {other} are both given; allowed: one of them")
+    return twin if value is None else value
+
+
+def here(function, device):
+    """Refuse a device that is not this machine's processor."""
+    if device is not None and str(device) != "cpu":
+        raise ValueError(f"{function}: device = {str(device)!r} is not where tables are kept; allowed: None or 'cpu'")
+
+
+def from_weight(weight, max_id, embedding_dim, num_embeddings, shape, dtype, initializer):
+    """The sizes, dtype and initializer of a table that begins with the rows of `weight`; what else was said must agree.
+
+    Returns
+    -------
+    max_id, shape, embedding_dim, num_embeddings, dtype, initializer
+    """
+    check.table("Embedding", weight, "weight")
+    if initializer is not None:
+        raise ValueError("Embedding: weight and initializer are both given; allowed: one of them")
+    if max_id is None and num_embeddings is None:
+        max_id = len(weight)
+    if shape is None and embedding_dim is None:
+        shape = weight.shape[1:]
+    said = table_shape(max_id, embedding_dim, num_embeddings, shape)
+    if said != weight.shape:
+        raise ValueError(f"Embedding: weight has shape {weight.shape}; allowed: {said}, as the sizes say")
+    return said[0], said[1:], None, None, weight.dtype if dtype is None else dtype, weight
 
 
 def described(choice, options):

@@ -89,7 +89,7 @@ def _named(registry, choice, options, shape, dtype, compat, function, argument):
         raise ValueError(f"{function}: {argument}_kwargs = {options} holds dim and axis; allowed: one of them")
     if compat == "pykeen":
         others = {option: value for option, value in options.items() if option not in ("dim", "axis")}
-        forward(np.ones((1, 2), dtype), **others)  # along which axis, only the lookup tells
+        forward(np.ones((1, 4), dtype), **others)  # along which axis, only the lookup tells
         made = Op(*(partial(_as_pykeen, f, name, options) for f in (entry if isinstance(entry, Op) else (entry, entry))))
     else:
         if "dim" in inspect.signature(forward).parameters:
@@ -116,9 +116,10 @@ def _dim(options, shape, function, argument):
 
 
 def _as_pykeen(f, name, options, *args):
-    """Apply a map along the axis that PyKEEN would, counted in the very array that it sees: the last of `args`."""
+    """Apply a map along the axis that PyKEEN would, counted in the very array that it sees, the last of `args`, and with its eps."""
     named = "dim" in options or "axis" in options
-    return f(*args, **({} if named else pykeen_dim(name, args[-1].ndim)), **options)
+    eps = {"eps": float(np.finfo(args[-1].dtype).eps)} if name in ("clamp_norm", "complex_normalize") else {}
+    return f(*args, **({} if named else pykeen_dim(name, args[-1].ndim)), **{**eps, **options})
 
 
 def pykeen_dim(name, ndim):

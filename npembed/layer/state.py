@@ -10,6 +10,7 @@ import numpy as np
 from .. import check
 
 WEIGHT = "_embeddings.weight"
+TORCH_WEIGHT = "weight"
 REGULARIZER = ("regularizer.weight", "regularizer.regularization_term")
 
 
@@ -28,7 +29,7 @@ def to_state(layer):
     """
     width = math.prod(layer.shape) * (2 if layer.dtype.kind == "c" else 1)
     state = {WEIGHT: layer.weight.copy().view(layer.dtype.type(0).real.dtype).reshape(layer.max_id, width)}
-    if layer.regularizer is not None:
+    if getattr(layer, "regularizer", None) is not None:
         weight = (layer.choices["regularizer"][1] or {}).get("weight", 1.0)
         state |= zip(REGULARIZER, (np.float32(weight)[...], np.zeros(1, np.float32)), strict=True)
     return state
@@ -41,7 +42,7 @@ def from_state(function, layer, state):
     ----------
     function : who asks, for error messages
     layer : Embedding
-    state : mapping of str to array, as `to_state` gives it, or PyKEEN's ``state_dict()``
+    state : mapping of str to array, as `to_state` gives it, or ``state_dict()`` of PyKEEN's class or of torch's
         Anything that NumPy reads as an array, such as a torch tensor on the CPU. The numbers of a regularizer are not read.
 
     Returns
@@ -55,14 +56,16 @@ def from_state(function, layer, state):
     """
     if not callable(getattr(state, "keys", None)):
         raise TypeError(f"{function}: state is a {type(state).__name__}; allowed: a dict of arrays by name")
-    known = (WEIGHT, *REGULARIZER)
+    known = (WEIGHT, *REGULARIZER, TORCH_WEIGHT)
     for name in state:
         if name not in known:
             raise check.unknown(function, "state", name, known)
-    if WEIGHT not in state:
-        raise KeyError(f"{function}: state lacks {WEIGHT!r}; allowed: what state_dict() of such a layer gave")
-    given = np.asarray(state[WEIGHT])
+    if (WEIGHT in state) == (TORCH_WEIGHT in state):
+        found = f"state holds both {WEIGHT!r} and {TORCH_WEIGHT!r}" if WEIGHT in state else f"state lacks {WEIGHT!r}"
+        raise KeyError(f"{function}: {found}; allowed: what state_dict() of such a layer gave, here, in PyKEEN or in torch")
+    name = WEIGHT if WEIGHT in state else TORCH_WEIGHT
+    given = np.asarray(state[name])
     real = layer.dtype.type(0).real.dtype
     shape = (layer.max_id, math.prod(layer.shape) * (2 if layer.dtype.kind == "c" else 1))
-    check.like(function, f"state[{WEIGHT!r}]", given, shape, real, "the table as a real matrix")
+    check.like(function, f"state[{name!r}]", given, shape, real, "the table as a real matrix")
     return np.array(given, order="C").view(layer.dtype).reshape(layer.max_id, *layer.shape)

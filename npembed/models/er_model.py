@@ -9,10 +9,11 @@ from ..op import Op, resolve
 from ..random import generator
 from . import composites
 from .predictions import ByLabel
+from .scoring import Scorer
 from .sides import Sides, make_sides
 
 
-class ERModel(Sides, ByLabel):
+class ERModel(Sides, Scorer, ByLabel):
     """Entities, relations, and an interaction that scores triples of them.
 
     Parameters
@@ -82,6 +83,7 @@ class ERModel(Sides, ByLabel):
         self.loss = _op(LOSSES, loss, loss_kwargs, "loss")
         self.lcwa_loss = _op(LCWA_LOSSES, loss, loss_kwargs, "loss") if isinstance(loss, str) else None
         self.rng = generator(random_seed)
+        self._held = None
         sides = {
             "entity": (self.num_entities, entity_representations, entity_representations_kwargs),
             "relation": (self.num_relations, relation_representations, relation_representations_kwargs),
@@ -109,62 +111,6 @@ class ERModel(Sides, ByLabel):
         """Masks for the rows of heads, relations and tails, drawn in this order."""
         entity, relation = self._sides
         return tuple(layer.draw_mask(ids.shape + layer.shape) for layer, ids in ((entity, h), (relation, r), (entity, t)))
-
-    def _score(self, h, r, t):
-        if not self._plain:
-            return composites.score(self._sides, h, r, t, interaction=self.interaction)
-        entity, relation = self.layers
-        return model.score(entity.weight, relation.weight, h, r, t, masks=self._masks(h, r, t), **self._settings())
-
-    def score_hrt(self, hrt_batch):
-        """Score triples.
-
-        Parameters
-        ----------
-        hrt_batch : integers (B, 3), the columns head, relation, tail
-
-        Returns
-        -------
-        ndarray (B, 1)
-        """
-        hrt = check.triples("score_hrt", hrt_batch, self.num_entities, self.num_relations, "hrt_batch")
-        return self._score(*hrt.T)[:, None]
-
-    def score_t(self, hr_batch, tails=None):
-        """Score tails for given heads and relations.
-
-        Parameters
-        ----------
-        hr_batch : integers (B, 2), the columns head, relation
-        tails : integers (k,) or (B, k), or None for all entities
-
-        Returns
-        -------
-        ndarray (B, N), or (B, k)
-        """
-        hr = check.columns("score_t", hr_batch, "hr_batch", head=self.num_entities, relation=self.num_relations)
-        return self._score(hr[:, :1], hr[:, 1:], self._candidates("score_t", "tails", tails, self.num_entities, len(hr)))
-
-    def score_r(self, ht_batch, relations=None):
-        """Score relations for given heads and tails, columns of `ht_batch`; see `score_t`."""
-        ht = check.columns("score_r", ht_batch, "ht_batch", head=self.num_entities, tail=self.num_entities)
-        return self._score(ht[:, :1], self._candidates("score_r", "relations", relations, self.num_relations, len(ht)), ht[:, 1:])
-
-    def score_h(self, rt_batch, heads=None):
-        """Score heads for given relations and tails, columns of `rt_batch`; see `score_t`."""
-        rt = check.columns("score_h", rt_batch, "rt_batch", relation=self.num_relations, tail=self.num_entities)
-        return self._score(self._candidates("score_h", "heads", heads, self.num_entities, len(rt)), rt[:, :1], rt[:, 1:])
-
-    @staticmethod
-    def _candidates(function, argument, ids, size, num_rows):
-        if ids is None:
-            return np.arange(size)
-        ids = check.ids(function, ids, size, argument)
-        if ids.ndim == 1 or (ids.ndim == 2 and len(ids) == num_rows):
-            return ids
-        raise ValueError(
-            f"{function}: {argument} has shape {ids.shape}; allowed: (k,) for all, or ({num_rows}, k) for each its own"
-        )
 
     def loss_and_gradients(self, positives, negatives, keep=None):
         """The loss of a batch, and its gradients with respect to all tables.

@@ -152,7 +152,7 @@ class ByLabel:
         check.choice(function, "drop_known", drop_known, (True, False))
         scorer = {"head": self.score_h, "relation": self.score_r, "tail": self.score_t}[target]
         with evaluation_mode(self):
-            scores = scorer(np.array([list(ids.values())]))[0]
+            scores = scorer(np.array([list(ids.values())]), engine="fused")[0]
         if np.isnan(scores).any():
             found = f"{np.count_nonzero(np.isnan(scores))} of {len(scores)} scores are NaN"
             raise FloatingPointError(

@@ -39,8 +39,10 @@ class Sides:
 
     @property
     def _plain(self):
-        """Whether entities and relations are two tables, which is what `npembed.model` knows."""
-        return len(self.layers) == 2 and self.layers == self._sides and not any(side.unique for side in self._sides)
+        """Whether entities and relations are two tables without torch's options, which is what `npembed.model` knows."""
+        if len(self.layers) != 2 or self.layers != self._sides:
+            return False
+        return not any(side.unique or side.not_the_gradient for side in self._sides)
 
     def reset_parameters_(self: Any):
         """Draw all tables anew, and constrain them."""

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from .. import check
-from .rowwise import check_state, check_step, decayed, fused, number, walk_
+from .rowwise import check_state, check_step, downhill, fused, new_state, number, refuse_decay, walk_
 
 
 def adagrad_state(table):
@@ -19,11 +19,12 @@ def adagrad_state(table):
     {'step': 0, 'sum': array([[0.],
            [0.]])}
     """
-    check.table("adagrad_state", table)
-    return {"step": 0, "sum": np.zeros(table.shape, table.dtype)}
+    return new_state("adagrad_state", table, "sum")
 
 
-def adagrad_(table, gradient, *, state, lr=1e-2, lr_decay=0.0, eps=1e-10, weight_decay=0.0, untouched="dense"):
+def adagrad_(
+    table, gradient, *, state, lr=1e-2, lr_decay=0.0, eps=1e-10, weight_decay=0.0, maximize=False, untouched="dense"
+):  # fmt: skip
     """Take one step of Adagrad: ``s += g^2; x -= c g / (sqrt(s) + eps)``, number by number.
 
     c is ``lr / (1 + (t - 1) lr_decay)`` in step t, and with weight decay g is ``g + weight_decay x``. The first step has length
@@ -42,8 +43,11 @@ def adagrad_(table, gradient, *, state, lr=1e-2, lr_decay=0.0, eps=1e-10, weight
         Normal in the table's dtype: rounded to zero it would make 0 / 0 of a gradient of zero.
     weight_decay : float >= 0
         Adds the gradient of ``weight_decay / 2 |x|^2``; torch refuses it for sparse gradients.
-    untouched : "dense" or "lazy"
-        Rows without a gradient: have one of zero, or are neither read nor written. They differ with weight decay only.
+    maximize : bool
+        Go up: ``-g`` in the place of g.
+    untouched : "dense", "lazy" or "decay_on_touch"
+        Rows without a gradient: have one of zero, or are neither read nor written. They differ with weight decay only; "decay_on_touch"
+        is the same without, and refused with it, since s grows in each step by another amount.
 
     Raises
     ------
@@ -70,17 +74,17 @@ def adagrad_(table, gradient, *, state, lr=1e-2, lr_decay=0.0, eps=1e-10, weight
     lr_decay = number("adagrad_", "lr_decay", lr_decay, table, minimum=0)
     eps = number("adagrad_", "eps", eps, table, minimum=float(np.finfo(table.dtype).tiny))
     weight_decay = number("adagrad_", "weight_decay", weight_decay, table, minimum=0)
-    check_state("adagrad_", state, table, gradient, ("sum",), counter="step")
+    check.choice("adagrad_", "maximize", maximize, (True, False))
+    refuse_decay("adagrad_", weight_decay, untouched)
+    check_state("adagrad_", state, table, gradient, ("sum",))
     c = lr / (1 + state["step"] * lr_decay)
     state["step"] += 1
-    everywhere = untouched == "dense" and weight_decay > 0
-    walk_(
-        table, gradient, partial(_adagrad, c=c, eps=eps, weight_decay=weight_decay), arrays=(state["sum"],), everywhere=everywhere
-    )
+    rule = partial(_adagrad, c=c, eps=eps, weight_decay=weight_decay, maximize=maximize)
+    walk_(table, gradient, rule, arrays=(state["sum"],), everywhere=untouched == "dense" and weight_decay > 0)
 
 
-def _adagrad(g, x, s, *, c, eps, weight_decay):
+def _adagrad(g, x, s, *, c, eps, weight_decay, maximize):
     """The new x and s."""
-    g = decayed(g, x, weight_decay)
+    g = downhill(g, x, weight_decay, maximize)
     s = fused(s, g, g)
     return x + -c * g / (np.sqrt(s) + eps), s

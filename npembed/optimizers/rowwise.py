@@ -1,7 +1,7 @@
 """What the optimizers share: everything is checked before the first write, then the rows are walked over, a block at a time.
 
-All of them act on each number by itself, and on a complex number as on two reals, as torch does (``view_as_real``): Adam's second
-moment of z holds ``(Re z)^2`` and ``(Im z)^2``, not ``|z|^2``.
+All act on a complex number as on two reals, as torch does (``view_as_real``): Adam's second moment of z holds ``(Re z)^2`` and
+``(Im z)^2``, not ``|z|^2``. All but the row-wise ones act on each number by itself.
 """
 
 import math
@@ -15,7 +15,10 @@ from ..rows import RowSparse
 BLOCK = 2**16  # numbers in a block: enough for NumPy, and few enough for temporaries to stay in the cache
 
 
-def check_step(function, table, gradient, untouched):
+UNTOUCHED = ("dense", "lazy", "decay_on_touch")
+
+
+def check_step(function, table, gradient, untouched, allowed=UNTOUCHED):
     """Check the arguments that every optimizer has, before those of its own."""
     check.table(function, table)
     if isinstance(gradient, RowSparse):
@@ -24,28 +27,75 @@ def check_step(function, table, gradient, untouched):
             raise ValueError(f"{function}: gradient is of a {found} table; allowed: {table.dtype} {table.shape}, those of table")
     else:
         check.like(function, "gradient", gradient, table.shape, table.dtype, "table")
-    check.choice(function, "untouched", untouched, ("dense", "lazy"))
+    check.choice(function, "untouched", untouched, allowed)
     check.writable(function, "table", table, ("gradient", values(gradient)))
 
 
-def check_state(function, state, table, gradient, arrays, counter=None):
-    """Check a state: a dict of `arrays` like the table, overlapping nothing, and of an int under `counter`."""
+def refuse_decay(function, weight_decay, untouched):
+    """Raise where weight decay on a gradient that a root divides is to be caught up: no formula says what many such steps do."""
+    if weight_decay and untouched == "decay_on_touch":
+        raise ValueError(
+            f"{function}: weight_decay = {weight_decay:g} under a root has no closed form over many steps; "
+            "allowed: 0 with untouched = 'decay_on_touch'"
+        )
+
+
+def entry(name, table):
+    """Shape and dtype of an entry of a state: like the table, or one number for each row."""
+    if name in ("last_step", "row_steps"):
+        return (len(table),), np.dtype(np.int64)
+    return ((len(table),), table.real.dtype) if name == "row_sum" else (table.shape, table.dtype)
+
+
+def new_state(function, table, *names, counter=True):
+    """The zeros from which the entries `names` of a state start, and the count of steps."""
+    check.table(function, table)
+    arrays = {name: np.zeros(*entry(name, table)) for name in names}
+    return {"step": 0, **arrays} if counter else arrays
+
+
+def check_state(function, state, table, gradient, arrays, *, more=(), counter=True):
+    """Check a state: a dict of `arrays`, overlapping nothing, and of the count of steps.
+
+    Options may want `more` arrays. They are added, once all is checked, to a state that has not seen a step.
+    """
     made_by = f"{function.rstrip('_')}_state(table)"
     if not isinstance(state, dict):
         found = "None" if state is None else f"a {type(state).__name__}"
         raise TypeError(f"{function}: state is {found}; allowed: {made_by}, the same dict at each step")
-    keys = [counter, *arrays] if counter else list(arrays)
-    if set(state) != set(keys):
+    keys = ["step", *arrays, *more] if counter else list(arrays)
+    new = [name for name in more if name not in state and state.get("step") == 0]
+    if {*state, *new} != set(keys):
         found = ", ".join(map(str, state)) or "no"
-        raise ValueError(f"{function}: state has {found} keys; allowed: {', '.join(keys)}, those of {made_by}")
-    others = [("table", table), ("gradient", values(gradient))]
-    for name in arrays:
-        label, array = f"state[{name!r}]", state[name]
-        check.like(function, label, array, table.shape, table.dtype, "table")
-        check.writable(function, label, array, *others)
-        others.append((label, array))
+        same = " after steps with the same options" if more else ""
+        raise ValueError(f"{function}: state has {found} keys; allowed: {', '.join(keys)}, those of {made_by}{same}")
     if counter:
-        check.integer(function, f"state[{counter!r}]", state[counter], minimum=0)
+        check.integer(function, "state['step']", state["step"], minimum=0)
+    others = [("table", table), ("gradient", values(gradient))]
+    for name in (*arrays, *more):
+        if name not in new:
+            label, array, (shape, dtype) = f"state[{name!r}]", state[name], entry(name, table)
+            if dtype == np.int64:
+                _check_counts(function, label, array, len(table), state["step"], touched(gradient))
+            else:
+                whose = "table" if shape == table.shape else "one real number for each row of table"
+                check.like(function, label, array, shape, dtype, whose)
+            check.writable(function, label, array, *others)
+            others.append((label, array))
+    for name in new:
+        state[name] = np.zeros(*entry(name, table))
+
+
+def _check_counts(function, label, array, num_rows, step, rows):
+    """Check one whole number for each row, from 0 to the number of steps; of the values only those that are about to be read."""
+    if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.shape != (num_rows,):
+        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else f"a {type(array).__name__}"
+        raise TypeError(f"{function}: {label} is {found}; allowed: int64 ({num_rows},), one whole number for each row")
+    counts = array[rows]
+    bad = np.flatnonzero((counts < 0) | (counts > step))
+    if bad.size:
+        row = int(np.arange(num_rows)[rows][bad[0]])
+        raise ValueError(f"{function}: {label}[{row}] = {array[row]} is out of range; allowed: 0..{step}, the steps so far")
 
 
 def number(function, argument, value, table, minimum=None, **bounds):
@@ -60,14 +110,25 @@ def values(gradient):
     return gradient.values if isinstance(gradient, RowSparse) else gradient
 
 
+def touched(gradient):
+    """The rows that have a gradient, as an index: all, where it is dense."""
+    return gradient.rows if isinstance(gradient, RowSparse) else slice(None)
+
+
 def fused(x, a, b):
     """``x + a * b``; in single precision rounded once, as torch's fused multiply-add does (in double, NumPy rounds twice)."""
     return np.asarray(wide(x) + wide(np.asarray(a, x.dtype)) * wide(b), x.dtype)
 
 
-def decayed(g, x, weight_decay):
-    """`g`, plus the gradient of ``weight_decay / 2 |x|^2``."""
+def downhill(g, x, weight_decay, maximize):
+    """The gradient to go down: `g`, or ``-g`` to climb it, plus the gradient of ``weight_decay / 2 |x|^2``."""
+    g = -g if maximize else g
     return fused(g, weight_decay, x) if weight_decay else g
+
+
+def faded(x, factor, times):
+    """``x * factor ** times``, for each row its own whole number of times, a column; rounded once."""
+    return np.asarray(x * factor**times, x.dtype)
 
 
 def walk_(table, gradient, rule, *, arrays=(), everywhere=False):
@@ -78,7 +139,7 @@ def walk_(table, gradient, rule, *, arrays=(), everywhere=False):
     table : ndarray (N, *shape), checked, as are the others
     gradient : RowSparse, or ndarray like `table`
     rule : function of real arrays (n, D) that returns the new x and s, and writes nothing
-    arrays : ndarrays like `table`
+    arrays : ndarrays like `table`, or (N,) for a column s (n, 1)
     everywhere : bool
         Also at rows without a gradient, with zeros for g.
 

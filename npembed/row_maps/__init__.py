@@ -5,8 +5,9 @@ gradient; a constrainer is applied to the table after an update, and needs no vj
 """
 
 from ..op import Op
+from .blocks import complex_normalize, complex_normalize_vjp, quaternion_normalize, quaternion_normalize_vjp
 from .bounds import clamp, clamp_norm, clamp_norm_vjp, clamp_vjp
-from .normalize import complex_normalize, complex_normalize_vjp, normalize, normalize_vjp
+from .normalize import normalize, normalize_vjp
 from .norms import NORM, norm, norm_vjp
 from .softmax import softmax, softmax_vjp
 
@@ -14,6 +15,7 @@ NORMALIZERS = {
     "normalize": Op(normalize, normalize_vjp),
     "softmax": Op(softmax, softmax_vjp),
     "complex_normalize": Op(complex_normalize, complex_normalize_vjp),
+    "quaternion_normalize": Op(quaternion_normalize, quaternion_normalize_vjp),
     "clamp": Op(clamp, clamp_vjp),
     "clamp_norm": Op(clamp_norm, clamp_norm_vjp),
 }
@@ -22,6 +24,7 @@ NORMALIZERS = {
 CONSTRAINERS = {
     "normalize": normalize,
     "complex_normalize": complex_normalize,
+    "quaternion_normalize": quaternion_normalize,
     "clamp": clamp,
     "clamp_norm": clamp_norm,
 }
@@ -30,5 +33,6 @@ CONSTRAINERS = {
 
 __all__ = [
     "CONSTRAINERS", "NORM", "NORMALIZERS", "clamp", "clamp_norm", "clamp_norm_vjp", "clamp_vjp", "complex_normalize",
-    "complex_normalize_vjp", "norm", "norm_vjp", "normalize", "normalize_vjp", "softmax", "softmax_vjp",
+    "complex_normalize_vjp", "norm", "norm_vjp", "normalize", "normalize_vjp", "quaternion_normalize", "quaternion_normalize_vjp",
+    "softmax", "softmax_vjp",
 ]  # fmt: skip

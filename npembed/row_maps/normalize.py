@@ -1,17 +1,20 @@
-"""Bring each row to length one (`normalize`), or each complex entry (`complex_normalize`)."""
+"""Bring each row to length one."""
 
 import numpy as np
 
-from .. import check
+from .. import check, exact
 from ..op import wide
-from .norms import conventions, ldexp, nonzero, scaled, slope
+from .norms import conventions, ldexp, nonzero, scaled, slope, unit
 
 
 def normalize(x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide", ties="split", slope_at_zero=0.0):
     """Scale each row to length one: ``u = x / max(|x|_p, eps)``.
 
-    A row shorter than `eps` is only divided by `eps`; the zero row stays zero. As a constrainer this is the projection onto the
-    sphere (for p = 2, where it is unique: every row but zero); as a normalizer the length of the stored row no longer matters.
+    A row shorter than `eps` is only divided by `eps`; the zero row stays zero. A row whose length, in float64, is within an ulp
+    (the dtype's machine epsilon) of one stays as it is, to the bit, so that normalizing once more changes nothing. (Four ulps in double
+    precision where powers, or moduli that are not squared, are added: there a length in float64 is no better.) As a constrainer this is
+    the projection onto the sphere (for p = 2; from zero, where every point of it is as near, there is none); as a normalizer the length
+    of the stored row no longer matters. A row with NaN becomes NaN; of one with inf the infinite entries do, the others 0.
 
     Parameters
     ----------
@@ -45,8 +48,11 @@ def normalize(x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide", ties=
     array([[0.6, 0.8],
            [0. , 0. ]])
     """
-    w, _, (xs, length, _), _, small = _checked("normalize", x, p, dim, eps, axis, zero_row, ties, slope_at_zero)
-    return np.where(small, over_eps(w, small, eps), xs / nonzero(length)).astype(x.dtype)
+    w, p, (xs, length, e), _, small = _checked("normalize", x, p, dim, eps, axis, zero_row, ties, slope_at_zero)
+    u = np.where(small, over_eps(w, small, eps), unit(xs, length)).astype(x.dtype)
+    ulps = 1 if exact.sharp(x, p) or x.dtype.char in "fF" else 4
+    stays = (np.abs(ldexp(length, e) - 1) <= ulps * np.finfo(x.dtype).eps) & ~small
+    return np.where(stays, x, u)
 
 
 def normalize_vjp(g, x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide", ties="split", slope_at_zero=0.0):
@@ -107,74 +113,5 @@ def _checked(function, x, p, dim, eps, axis, zero_row, ties, slope_at_zero):
     check.choice(function, "zero_row", zero_row, ("divide", "stop"))
     conventions(function, ties, slope_at_zero)
     dims = check.dims(function, dim, axis, x.ndim)
-    xs, length, e = scaled(x, p, dims)
+    xs, length, e = scaled(x, p, dims, careful=True)
     return wide(x), p, (xs, length, e), dims, ldexp(length, e) < eps
-
-
-def complex_normalize(x):
-    """Scale each complex entry to modulus one: ``u = z / max(|z|, eps)``, eps being the dtype's machine epsilon.
-
-    This keeps RotatE's relations rotations. Real rows are read as pairs (re, im) along the last axis, as PyKEEN does.
-
-    Parameters
-    ----------
-    x : ndarray (..., d), complex; or real (..., 2 k)
-
-    Returns
-    -------
-    ndarray like `x`
-
-    Raises
-    ------
-    ValueError
-        For real rows of odd length.
-
-    References
-    ----------
-    Sun et al., RotatE (ICLR 2019), section 3.1 (the constraint ``|r_i| = 1``).
-
-    Examples
-    --------
-    >>> complex_normalize(np.array([3 + 4j, 0j]))
-    array([0.6+0.8j, 0. +0.j ])
-    """
-    z, length = _moduli("complex_normalize", x)
-    return _as(z / length, x)
-
-
-def complex_normalize_vjp(g, x):
-    """Keep of `g` what turns the entry, and divide by its modulus.
-
-    `normalize_vjp` for p = 2, entry by entry: ``dz = (g - u Re(conj(u) g)) / |z|``; where ``|z| < eps``: ``g / eps``.
-
-    Examples
-    --------
-    >>> complex_normalize_vjp(np.array([5.0 + 0j]), np.array([3 + 4j]))
-    array([0.64-0.48j])
-    """
-    z, length = _moduli("complex_normalize_vjp", x)
-    check.like("complex_normalize_vjp", "g", g, x.shape, x.dtype, "x")
-    g = _pairs("complex_normalize_vjp", g)
-    u = z / length
-    turn = g - u * (np.conj(u) * g).real
-    return _as(np.where(np.abs(z) < length, g, turn) / length, x)
-
-
-def _pairs(function, x):
-    """`x` as complex128, real rows taken as pairs."""
-    check.array(function, "x", x)
-    if np.iscomplexobj(x):
-        return wide(x)
-    if x.ndim == 0 or x.shape[-1] % 2:
-        raise ValueError(f"{function}: x has shape {x.shape} of reals; allowed: complex entries, or pairs: an even last axis")
-    return np.ascontiguousarray(wide(x)).view(np.complex128)
-
-
-def _moduli(function, x):
-    z = _pairs(function, x)
-    return z, np.maximum(np.abs(z), float(np.finfo(x.dtype).eps))
-
-
-def _as(z, x):
-    """Complex `z` in the dtype of `x`, as pairs where that is real."""
-    return np.asarray(z if np.iscomplexobj(x) else z.view(np.float64), x.dtype)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import check
+from .. import check, exact
 from ..op import Op, wide
 
 
@@ -10,13 +10,15 @@ def ldexp(x, exponent):
     """``x * 2**exponent`` without overflow on the way, for real and complex `x`."""
     if np.iscomplexobj(x):
         return np.ldexp(x.real, exponent) + 1j * np.ldexp(x.imag, exponent)
-    return np.ldexp(x, exponent)
+    with np.errstate(over="ignore"):
+        return np.ldexp(x, exponent)
 
 
-def scaled(x, p, dims):
+def scaled(x, p, dims, *, careful=False):
     """Rows brought near one, so that squares neither overflow nor vanish: ``x = xs * 2**e``.
 
-    A power of two changes no digit: the norm of a row of ordinary size comes out to the bit as without it.
+    A power of two changes no digit: the norm of a row of ordinary size comes out to the bit as without it. `careful`: in double
+    precision too the sum is right to more digits than the norm has, as it is for single precision anyway.
 
     Returns
     -------
@@ -24,26 +26,35 @@ def scaled(x, p, dims):
     norm : float64, the p-norm of `xs` along `dims`, which are kept with size 1
     e : int, the exponents, of the shape of `norm`
     """
+    careful = careful and x.dtype.char in "dD"
     x = wide(x)
     parts = np.maximum(np.abs(x.real), np.abs(x.imag)) if np.iscomplexobj(x) else np.abs(x)
     largest = parts.max(axis=dims, keepdims=True, initial=0.0)
     e = np.where(np.isfinite(largest), np.frexp(largest)[1], 0)
     xs = ldexp(x, -e)
     size = np.abs(xs)
-    if p == 1:
-        norm = size.sum(axis=dims, keepdims=True)
-    elif p == 2:
-        norm = np.sqrt((size * size).sum(axis=dims, keepdims=True))
+    top = size.max(axis=dims, keepdims=True, initial=0.0)
+    if p == np.inf:
+        return xs, top, e
+    ratio = xs if p in (1, 2) else size / nonzero(top)
+    if careful:
+        powers = np.expand_dims(exact.sum_of_powers(exact.rows(ratio, dims), p)[0], dims)
     else:
-        norm = size.max(axis=dims, keepdims=True, initial=0.0)
-        if p != np.inf:
-            norm = norm * ((size / nonzero(norm)) ** p).sum(axis=dims, keepdims=True) ** (1 / p)
-    return xs, norm, e
+        size = np.abs(ratio)
+        powers = (size if p == 1 else size * size if p == 2 else size**p).sum(axis=dims, keepdims=True)
+    norm = powers if p == 1 else np.sqrt(powers) if p == 2 else top * powers ** (1 / p)
+    return xs, np.where(top == np.inf, top, norm), e  # inf / inf is NaN for other p
 
 
 def nonzero(x):
     """`x` with ones for zeros: a divisor for rows that are zero throughout."""
     return np.where(x == 0, 1.0, x)
+
+
+def unit(xs, norm):
+    """``xs / norm``, and 0 for the zero row; each part of a complex entry rounded once, which NumPy's complex quotient is not."""
+    norm = nonzero(norm)
+    return xs.real / norm + 1j * (xs.imag / norm) if np.iscomplexobj(xs) else xs / norm
 
 
 def slope(xs, norm, p, dims, ties="split", slope_at_zero=0.0):

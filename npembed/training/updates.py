@@ -4,7 +4,8 @@ import numpy as np
 
 from .. import check
 from ..op import resolve
-from ..optimizers import OPTIMIZERS, sgd_
+from ..optimizers import OPTIMIZERS, others_at_rest, sgd_
+from ..touched import is_constrained, post_step_rows_
 
 
 def step_(model, gradients, lr):
@@ -37,6 +38,15 @@ class OptimizerUpdate:
     model : ERModel
     optimizer : name, see `npembed.optimizers.OPTIMIZERS`
     options : dict, keyword arguments of its step but ``lr`` and ``state``; ``untouched`` says what becomes of rows without a gradient
+    constrain : "all" or "touched"
+        Which rows the constrainers see after a step. "touched", the rows with a gradient, costs what the batch does, and is the same to the
+        bit where it is allowed (`npembed.optimizers.others_at_rest`, `npembed.touched.post_step_rows_`).
+
+    Raises
+    ------
+    ValueError
+        For "touched" where the optimizer moves other rows too, or a table is not constrained to begin with; and, at the first step,
+        for a constrainer that is not idempotent or looks at other rows.
 
     Attributes
     ----------
@@ -56,7 +66,7 @@ class OptimizerUpdate:
     7
     """
 
-    def __init__(self, model, optimizer="sgd", options=None):
+    def __init__(self, model, optimizer="sgd", options=None, constrain="all"):
         self.name = resolve(OPTIMIZERS, optimizer, function="fit", argument="optimizer")
         self.optimizer = OPTIMIZERS[self.name]
         self.options = check.keywords("fit", "optimizer_kwargs", options)
@@ -68,10 +78,31 @@ class OptimizerUpdate:
             empty = np.empty((0, *layer.shape), layer.dtype)
             self.optimizer.step_(empty, empty.copy(), lr=0, state=self.optimizer.state(empty), **self.options)
         self.states = [self.optimizer.state(layer.weight) for layer in model.layers]
+        self.constrain = check.choice("fit", "constrain", constrain, ("all", "touched"))
+        if constrain == "touched" and not others_at_rest(self.name, self.options):
+            found = f"constrain = 'touched' is given with {self.name}, which moves rows without a gradient too"
+            raise ValueError(
+                f"fit: {found}; allowed: 'all', or an optimizer that leaves them at rest, such as with untouched = 'lazy'"
+            )
+        self._fresh = True
 
     def __call__(self, model, gradients, lr):
         """One step, then the constrainers."""
+        if self.constrain == "touched" and self._fresh:
+            for layer in model.layers:
+                if layer.trainable and not is_constrained(layer.weight, layer.constrainer):
+                    raise ValueError(
+                        "fit: constrain = 'touched' finds a table with rows that are not constrained; allowed: 'all'"
+                    )
+            self._fresh = False
         for layer, gradient, state in zip(model.layers, gradients, self.states, strict=True):
             if layer.trainable:
                 self.optimizer.step_(layer.weight, gradient, lr=lr, state=state, **self.options)
-        model.post_parameter_update()
+        if self.constrain == "all":
+            model.post_parameter_update()
+            return
+        for part in model.parts:
+            part.pop_regularization_term()
+        for layer, gradient in zip(model.layers, gradients, strict=True):
+            if layer.trainable:
+                post_step_rows_(layer.weight, gradient.rows, layer.constrainer, others_at_rest=True)

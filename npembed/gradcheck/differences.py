@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import check
-from .random import generator
+from .. import check
+from ..random import generator
 
 RTOL = 1e-7  # Richardson differences of a smooth float64 function are good to some 1e-10
 ROUNDING = 64.0  # how many roundings of the summed terms a difference may be off by
@@ -17,6 +17,8 @@ STEPS = (1e-3, 1e-4, 1e-5, 1e-6)  # relative to the size of an argument; smaller
 
 class GradientError(AssertionError):
     """A gradient that the forward pass contradicts."""
+
+    __module__ = "npembed.gradcheck"  # the name by which it is imported
 
 
 class Report(NamedTuple):
@@ -83,7 +85,7 @@ def check_vjp(op, *args, rng=0, kinks="raise", entries=None, **options):
         if args[i].dtype not in (np.float64, np.complex128):
             raise TypeError(f"check_vjp: {names[i]} has dtype {args[i].dtype}; allowed: float64 or complex128, to difference")
     out = np.asarray(op.forward(*args, **options))
-    g = _cotangent(rng, out)
+    g = draw_cotangent(rng, out)
     before = [np.copy(a) if isinstance(a, np.ndarray) else a for a in args]
     found = op.vjp(g, *args, **options)
     for name, a, b in zip(names, args, before, strict=True):
@@ -168,7 +170,7 @@ def _difference(total, middle, spread, x, k, unit, size, claimed):
     return agrees, value, sides if apart and (at_kink or not agrees) else None, noise
 
 
-def _cotangent(rng, out):
+def draw_cotangent(rng, out):
     """A random array like `out`: magnitudes in [.5, 1.5), signs (for complex numbers: quadrants) at random."""
 
     def draw():
