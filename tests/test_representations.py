@@ -22,6 +22,7 @@ from npembed.random import TorchGenerator
 from npembed.representations import (
     REPRESENTATIONS,
     CombinedRepresentation,
+    EmbeddingBagRepresentation,
     LowRankRepresentation,
     SubsetRepresentation,
     add,
@@ -50,7 +51,13 @@ def unit(x):
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
+def bag(mode, **o):
+    return EmbeddingBagRepresentation.from_iter(TOKENS, shape=4, mode=mode, embedding_bag_kwargs=F8, rng=3, **o)
+
+
 MAKERS = {
+    "bag": lambda **o: bag("mean", **o),
+    "longest": lambda **o: bag("max", **o),
     "embedding": lambda **o: Embedding(6, shape=4, rng=3, dtype="float64", **o),
     "subset": lambda **o: SubsetRepresentation(6, base=table(8, 4, normalizer="normalize"), rng=3, **o),
     "low_rank": lambda **o: LowRankRepresentation(
@@ -70,6 +77,7 @@ MAKERS = {
     ),
 }
 F8 = {"dtype": "float64"}
+TOKENS = [[0, 3], [], [2], [2, 2, 1, 0], [3, 1], []]
 KINDS = sorted(MAKERS)
 
 
@@ -127,6 +135,40 @@ def test_a_combination_along_another_axis_and_one_of_ones_own():
         same(found(IDS), np.concatenate([a.weight[IDS], b.weight[IDS]], axis=-2))
     first = (lambda x, y: x.copy(), lambda g, x, y: (g, np.zeros_like(y)))
     same(CombinedRepresentation(base=[a, b], combination=first)(IDS), a.weight[IDS])
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_a_bag_pools_the_rows_of_its_tokens(mode):
+    """An id without tokens is a row of zeros, alone, among others, and at the end; in PyKEEN it is an error (F9, P3)."""
+    made = bag(mode)
+    assert (made.max_id, made.shape, made.table.max_id) == (6, (4,), 4)
+    assert made.layers == (made.table,)
+    pool = {"sum": np.sum, "mean": np.mean, "max": np.max}[mode]
+    expected = np.array([pool(made.table.weight[tokens], axis=0) if tokens else np.zeros(4) for tokens in TOKENS])
+    for ids in (None, IDS, 1, [5], [[1, 3], [3, 1]]):
+        found = made(ids)
+        np.testing.assert_allclose(found, expected if ids is None else expected[ids], rtol=SAME_SUM)
+    rng = np.random.default_rng(0)
+    pairs = made.assignment
+    assert pairs.tolist() == [[i, token] for i, tokens in enumerate(TOKENS) for token in tokens]
+    shuffled = EmbeddingBagRepresentation(
+        rng.permutation(pairs), 6, mode, shape=4, embedding_bag_kwargs={**F8, "max_id": 9, "initializer": np.ones((9, 4))}
+    )
+    assert shuffled.table.max_id == 9
+    np.testing.assert_allclose(shuffled()[3], 4.0 if mode == "sum" else 1.0)
+    assert EmbeddingBagRepresentation(pairs, shape=4).max_id == 5
+    assert EmbeddingBagRepresentation.from_iter([[], []], shape=4)().tolist() == [[0.0] * 4] * 2
+
+
+def test_the_state_of_a_bag_holds_its_assignment():
+    made = bag("sum")
+    state = made.state_dict()
+    assert {name: array.shape for name, array in state.items()} == {"assignment": (9, 2), "embedding_bag.weight": (4, 4)}
+    made.load_state_dict({**state, "assignment": state["assignment"][::-1]})
+    before = made()
+    with pytest.raises(ValueError, match=r"^load_state_dict: state\['assignment'\] is another one; allowed: that of"):
+        made.load_state_dict({"assignment": state["assignment"][1:], "embedding_bag.weight": state["embedding_bag.weight"] + 1})
+    same(made(), before)
 
 
 # Approximation
@@ -288,7 +330,7 @@ def test_unique_changes_what_is_computed_and_not_what_is_said(kind):
         made.eval()
         seen.clear()
         looked = made.look_up(IDS)
-        assert seen == [(3, 4) if made is one else (2, 3, 4)]
+        assert seen == [(3, 4) if made is one else (2, 3, 4)]  # three of the ids differ
     same(one(IDS), other(IDS))
     assert one.look_up(IDS).charge() == other.look_up(IDS).charge() == looked.charge()  # each repetition is charged for
     g = naive.rows(np.random.default_rng(1), (2, 3, 4))
@@ -393,6 +435,7 @@ def test_what_it_shows_of_itself():
 # In a model
 
 SIDES_KWARGS = {
+    "embedding_bag": {"shape": 8, "assignment": [[i, j] for i in range(14) for j in range(i % 5, 8, 1 + i)]},
     "low_rank": {"shape": 8, "num_bases": 5},
     "combined": {"base_kwargs": [{"shape": 3}, {"shape": 5, "normalizer": "normalize"}]},
     "subset": {"base_kwargs": {"max_id": 60, "shape": 8, "constrainer": "normalize"}, "dropout": 0.1},
@@ -598,6 +641,20 @@ def test_a_model_is_drawn_from_one_seed(kind):
     assert (a.layers[0].weight != b.layers[0].weight).any()
     b.load_state_dict(a.state_dict())
     same(b.eval().score_hrt(np.array([[0, 1, 2]])), a.eval().score_hrt(np.array([[0, 1, 2]])))
+
+
+def test_torchs_options_of_a_table_hold_in_a_model():
+    """`npembed.model` knows nothing of them, so that a table with one of them is looked up as a representation."""
+    options = {"max_norm": 0.5, "padding_idx": 3, "dtype": "float64"}
+    model = model_of("embedding", entity={"unique": False, "normalizer": None, **options}, relation=F8)
+    assert np.linalg.norm(model.layers[0].weight[[0, 1]], axis=1).min() > 0.5
+    triples = np.array([[0, 2, 3], [3, 2, 1]])
+    h, r, t = model.layers[0].weight[[0, 3]], model.layers[1].weight[[2, 2]], model.layers[0].weight[[3, 1]]
+    short = [x * np.minimum(1, 0.5 / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-300)) for x in (h, t)]
+    np.testing.assert_allclose(model.score_hrt(triples)[:, 0], (short[0] * r * short[1]).sum(axis=1), rtol=1e-12, atol=1e-15)
+    _, (gradient, _) = model.loss_and_gradients(triples, np.array([[[0, 2, 1]], [[1, 2, 0]]]))
+    assert gradient.rows.tolist() == [0, 1]
+    assert np.linalg.norm(model.layers[0].weight[[0, 1]], axis=1).max() <= 0.5
 
 
 def test_names_of_tables():

@@ -13,6 +13,7 @@ import numpy as np
 from .. import check
 from ..embedding import dropout_mask, transform, transform_vjp
 from ..rows import RowSparse, gather, gather_vjp
+from .state import from_state
 
 
 class Lookup(NamedTuple):
@@ -213,6 +214,10 @@ class Passes:
         """
         term, self.regularization_term = self.regularization_term, self.dtype.type(0).real
         return term
+
+    def tables_of(self, function, state):
+        """The tables that a state holds, as pairs of a table and its rows, checked and not put in yet; errors name the `function`."""
+        return [(self, from_state(function, self, state))]
 
     def train(self, mode=True):
         """Switch dropout on (or off), and remember forwards (or not); returns the layer."""

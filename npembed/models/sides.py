@@ -9,7 +9,7 @@ import numpy as np
 from .. import check
 from ..layer import Embedding, Passes, table_shape
 from ..op import plain
-from ..representations import each_once, make, tables_of, to_state
+from ..representations import EmbeddingBagRepresentation, each_once, make
 
 SIDES = ("entity_representations.0", "relation_representations.0")
 """PyKEEN's names of the two."""
@@ -57,7 +57,9 @@ class Sides:
         {'entity_representations.0._embeddings.weight': (14, 8), 'relation_representations.0._embeddings.weight': (55, 8)}
         """
         return {
-            f"{name}.{key}": array for name, side in zip(SIDES, self._sides, strict=True) for key, array in to_state(side).items()
+            f"{name}.{key}": array
+            for name, side in zip(SIDES, self._sides, strict=True)
+            for key, array in side.state_dict().items()
         }
 
     def load_state_dict(self, state):
@@ -70,7 +72,7 @@ class Sides:
             if name is None:
                 raise check.unknown("load_state_dict", "state", key, list(self.state_dict()))
             parts[name][key.removeprefix(f"{name}.")] = state[key]
-        found = [tables_of(f"load_state_dict: {name}", side, parts[name]) for name, side in zip(SIDES, self._sides, strict=True)]
+        found = [side.tables_of(f"load_state_dict: {name}", parts[name]) for name, side in zip(SIDES, self._sides, strict=True)]
         for layer, table in (pair for pairs in found for pair in pairs):
             layer.restore(table)
 
@@ -149,10 +151,12 @@ def named_layers(sides):
 
 def reset_(sides, rng):
     """Draw all tables anew, in the order of PyKEEN: what lies deeper comes first, and torch draws below each of PyKEEN's tables."""
+    bags = {id(part.table) for side in sides for part in side.parts if isinstance(part, EmbeddingBagRepresentation)}
     steps = []
     for name, layer in named_layers(sides).items():
         steps.append((name.count("."), layer.reset_parameters))
-        steps.append((name.count(".") + 1, lambda layer=layer: _draw_as_torch([layer], rng)))
+        if id(layer) not in bags:  # which are torch's own
+            steps.append((name.count(".") + 1, lambda layer=layer: _draw_as_torch([layer], rng)))
     for _, step in sorted(steps, key=itemgetter(0), reverse=True):
         step()
 

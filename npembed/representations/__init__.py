@@ -5,12 +5,12 @@ arithmetic as pairs on plain arrays; the classes look up, mix, and send each tab
 """
 
 from ..layer import Embedding
+from .bag import EmbeddingBagRepresentation
 from .combined import CombinedRepresentation
 from .low_rank import LowRankRepresentation
 from .make import make
 from .mixing import COMBINATIONS, LOW_RANK, add, add_vjp, concat, concat_vjp, low_rank, low_rank_vjp, multiply, multiply_vjp
 from .representation import Representation, each_once
-from .state import restore_, tables_of, to_state
 from .subset import SubsetRepresentation
 
 REPRESENTATIONS = {
@@ -18,11 +18,12 @@ REPRESENTATIONS = {
     "subset": SubsetRepresentation,
     "low_rank": LowRankRepresentation,
     "combined": CombinedRepresentation,
+    "embedding_bag": EmbeddingBagRepresentation,
 }
 """By name."""
 
 __all__ = [
-    "COMBINATIONS", "LOW_RANK", "REPRESENTATIONS", "CombinedRepresentation", "LowRankRepresentation", "Representation",
-    "SubsetRepresentation", "add", "add_vjp", "concat", "concat_vjp", "each_once", "low_rank", "low_rank_vjp", "make", "multiply",
-    "multiply_vjp", "restore_", "tables_of", "to_state",
+    "COMBINATIONS", "LOW_RANK", "REPRESENTATIONS", "CombinedRepresentation", "EmbeddingBagRepresentation", "LowRankRepresentation",
+    "Representation", "SubsetRepresentation", "add", "add_vjp", "concat", "concat_vjp", "each_once", "low_rank", "low_rank_vjp", "make",
+    "multiply", "multiply_vjp",
 ]  # fmt: skip

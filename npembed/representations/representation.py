@@ -2,12 +2,14 @@
 
 import inspect
 
+import numpy as np
+
 from .. import check
 from ..layer import Passes, choose, choose_regularizer
 from ..layer.arguments import described
+from ..layer.state import REGULARIZER
 from ..random import generator
 from ..row_maps import NORMALIZERS
-from .state import restore_, to_state
 
 
 class Representation(Passes):
@@ -90,12 +92,43 @@ class Representation(Passes):
             layer.post_parameter_update()
 
     def state_dict(self):
-        """All tables as PyKEEN keeps them, copies, under PyKEEN's names."""
-        return to_state(self)
+        """All tables as PyKEEN keeps them, copies, under PyKEEN's names: those of a child with the name of the child before them.
+
+        >>> from npembed import Embedding
+        >>> from npembed.representations import SubsetRepresentation
+        >>> {name: array.shape for name, array in SubsetRepresentation(2, base=Embedding(3, 4)).state_dict().items()}
+        {'base._embeddings.weight': (3, 4)}
+        """
+        state = self._own_state()
+        for name, child in self.children.items():
+            state |= {f"{name}.{key}": value for key, value in child.state_dict().items()}
+        return state
 
     def load_state_dict(self, state):
         """Take over all tables of a state, ours or PyKEEN's; all of it is checked before anything changes."""
-        restore_("load_state_dict", self, state)
+        for layer, table in self.tables_of("load_state_dict", state):
+            layer.restore(table)
+
+    def tables_of(self, function, state):
+        """The tables that a state holds, as pairs of a table and its rows, checked and not put in yet; errors name the `function`."""
+        if not callable(getattr(state, "keys", None)):
+            raise TypeError(f"{function}: state is a {type(state).__name__}; allowed: a dict of arrays by name")
+        parts: dict = {name: {} for name in self.children}
+        for key in state:
+            child = next((child for child in parts if str(key).startswith(f"{child}.")), None)
+            if child is not None:
+                parts[child][key.removeprefix(f"{child}.")] = state[key]
+            elif key not in REGULARIZER:
+                raise check.unknown(function, "state", key, list(self.state_dict()))
+        found = [child.tables_of(f"{function}: {name}", parts[name]) for name, child in self.children.items()]
+        return [pair for pairs in found for pair in pairs]
+
+    def _own_state(self):
+        """The two numbers that PyKEEN keeps for a regularizer, if there is one."""
+        if self.regularizer is None:
+            return {}
+        weight = (self.choices["regularizer"][1] or {}).get("weight", 1.0)
+        return dict(zip(REGULARIZER, (np.float32(weight)[...], np.zeros(1, np.float32)), strict=True))
 
     def __repr__(self):
         parts = [f"max_id={self.max_id}", f"shape={self.shape}"]
