@@ -2,6 +2,14 @@
 
 Each can be looked up, pulled back through, trained and saved like an `Embedding`, and stand in the place of one. `mixing` holds the
 arithmetic as pairs on plain arrays; the classes look up, mix, and send each table its share.
+
+>>> from npembed.datasets import Nations
+>>> from npembed.models import ERModel
+>>> model = ERModel(triples_factory=Nations().training, interaction="distmult", random_seed=0,
+...                 entity_representations="low_rank", entity_representations_kwargs=dict(shape=8, num_bases=3),
+...                 relation_representations_kwargs=dict(shape=8))
+>>> {name: layer.weight.shape for name, layer in model.named_layers.items()}
+{'entity_representations.0.base': (3, 8), 'entity_representations.0.weight': (14, 3), 'relation_representations.0': (55, 8)}
 """
 
 from ..layer import Embedding

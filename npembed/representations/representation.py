@@ -23,8 +23,9 @@ class Representation(Passes):
     normalizer, regularizer, dropout : as in `Embedding`, applied to what the children made
     normalizer_kwargs, regularizer_kwargs : dict, options of these
     unique : bool, or None
-        Whether an id that is looked up several times is computed once, and then repeated. None: unless there is dropout anywhere in
-        it, of which a repeated row would get the same; for anything else it makes no difference.
+        Whether an id that is looked up several times is computed once, and then repeated. None: where that makes no difference, which
+        is unless there is dropout in it, of which a repeated row would get the same mask, or a regularizer below, which would charge
+        for it once.
     compat : None or "pykeen"
         "pykeen" works as PyKEEN 1.11.1: the axes of normalizers, and `unique` unless there is dropout in itself.
     rng : int, generator, or None, for dropout and for children that are made here
@@ -56,7 +57,9 @@ class Representation(Passes):
         self._begin()
 
     def _unique_unless_told(self):
-        return not any(part.dropout for part in ([self] if self.compat else self.parts))
+        if self.compat:
+            return not self.dropout
+        return not any(part.dropout or (part.regularizer is not None and part is not self) for part in self.parts)
 
     def below(self, child, ids):
         """What a child is asked: for all that it says, or, as PyKEEN does, for its plain rows."""
