@@ -245,7 +245,7 @@ OPTIONS = [
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_agree_with_differences(kind, options):
-    for ids in (IDS, None, np.array(3), np.array([2, 0]), np.zeros((0, 2), int)):
+    for ids in (IDS, None, np.array(3), np.array([2, 0]), np.zeros((0, 2), int)) if options == OPTIONS[0] else (IDS,):
         made = MAKERS[kind](**options)
         said, charged = as_ops(made, ids)
         tables = [layer.weight.copy() for layer in made.layers]
@@ -649,7 +649,7 @@ def test_the_gradient_of_a_model(kind):
             lambda *tables, run=run: (put(tables), np.asarray(run()[0]))[1],
             lambda g, *tables, run=run: (put(tables), tuple(float(g) * d.to_dense() for d in run()[1]))[1],
         )
-        assert check_vjp(op, *(layer.weight.copy() for layer in model.layers), rng=3, entries=8).kinks == 0
+        assert check_vjp(op, *(layer.weight.copy() for layer in model.layers), rng=3, entries=5).kinks == 0
 
 
 @pytest.mark.parametrize("kind", sorted(SIDES_KWARGS))
