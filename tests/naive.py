@@ -4,6 +4,7 @@ Whatever rounds is computed with mpmath, to 80 digits, on the stored floats.
 """
 
 import itertools
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -105,6 +106,27 @@ def embedding_bag_vjp(
     for n, d in np.ndindex(dtable.shape):
         dtable[n, d] = over(dtable[n, d], max(count[n], 1)) if scale_grad_by_freq else dtable[n, d]
     return dtable, dweights.reshape(ids.shape)
+
+
+def dropout_law(h, r, t, rates):
+    """``{score: probability}`` of a three-way product (t conjugated), by going through all masks of all three rows, in fractions."""
+    h, r, t = ([(Fraction(float(z.real)), Fraction(float(z.imag))) for z in row] for row in (h, r, t))
+    rates = [Fraction(p or 0) for p in rates]
+    law = {}
+    for masks in itertools.product(itertools.product((0, 1), repeat=len(h)), repeat=3):
+        score, probability = Fraction(0), Fraction(1)
+        for mask, p in zip(masks, rates, strict=True):
+            for kept in mask:
+                probability *= 1 - p if kept else p
+        if not probability:
+            continue
+        for i, ((a, b), (c, d), (e, f)) in enumerate(zip(h, r, t, strict=True)):
+            term = (a * c - b * d) * e + (a * d + b * c) * f
+            for mask, p in zip(masks, rates, strict=True):
+                term = term / (1 - p) if mask[i] else Fraction(0)
+            score += term
+        law[score] = law.get(score, 0) + probability
+    return law
 
 
 def exact(value):

@@ -25,6 +25,7 @@ FLOORS = [
     {"layer"},
     {"representations"},
     {"models"},
+    {"uncertainty"},
     {"show", "runs"},
     {"cli"},
     {"__main__"},

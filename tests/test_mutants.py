@@ -13,21 +13,25 @@ import pytest
 import test_bags
 import test_clip_and_project
 import test_embedding_bag
+import test_gradients
 import test_interactions
+import test_loops
 import test_optimizers
 import test_projections
 import test_registries
 import test_regularizers
 import test_renorm
 import test_row_maps
+import test_training
 
-from npembed import embedding, exact, kernels, losses, model, op, optimizers, regularizers, renorm, rows, touched
+from npembed import embedding, exact, kernels, losses, model, op, optimizers, regularizers, renorm, rows, touched, training
 from npembed.bags import arguments, embedding_bag_vjp, pool
 from npembed.gradcheck import check_vjp
 from npembed.interactions import complex_bilinear_vjp, distmult_vjp, rotate_vjp, transe_vjp
 from npembed.kernels import plain
 from npembed.layer import EmbeddingBag
 from npembed.layer.table import Table
+from npembed.model import gradients as gradients_of_a_batch
 from npembed.optimizers import adagrad, adam, clip, rowwise, rowwise_adagrad, sgd, sparse_adam
 from npembed.regularizers.power_sum import sum_powers_slope
 from npembed.representations import mixing
@@ -347,6 +351,46 @@ def sides():
         assert exact.compare(x, *norms.scaled(x, 2, (1,), careful=True), 5.0, 2, (1,)).tolist() == [[side]]
 
 
+def one_question():
+    """LCWA by hand in blocks of two and one, so that a mutant that would make thousands of them ends here; labels of a wrong shape."""
+    for block in (2, 1):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(gradients_of_a_batch, "BLOCK", block)
+            test_gradients.test_lcwa_by_hand()
+    about = {"loss": losses.LCWA_LOSSES["mse"], "interaction": test_registries.INTERACTIONS["transe"]}
+    with pytest.raises(ValueError, match=r"^lcwa_loss_and_gradients: labels has shape \(1, 2\); allowed: \(1, 3\), a label for"):
+        model.lcwa_loss_and_gradients(np.ones((3, 1)), np.ones((1, 1)), [[0, 0]], np.ones((1, 2)), **about)
+
+
+def questions():
+    """LCWA for each target with everything switched on, a few entries of each gradient."""
+    for target in model.PAIRS:
+        test_gradients.check_lcwa(target, entries=3)
+
+
+def in_blocks():
+    """LCWA scored in blocks of two candidates, and of one."""
+    for target, block in (("head", 24), ("relation", 12), ("tail", 24), ("tail", 1)):
+        with pytest.MonkeyPatch.context() as patched:
+            test_gradients.test_blocks_change_roundings_and_no_more(patched, target, block)
+
+
+def lengths():
+    """Charges and precision of the regularizer, for every dtype."""
+    for dtype in (np.float32, np.complex128):
+        test_regularizers.test_the_precision_is_that_of_the_rows(dtype)
+    test_regularizers.test_rows_whose_squares_overflow()
+    test_regularizers.test_no_rows_cost_nothing()
+
+
+BATCHES = [
+    functools.partial(test_gradients.test_a_negative_that_does_not_count_is_not_looked_up, "softplus"),
+    functools.partial(test_gradients.test_gradient_with_negatives_left_out, "softplus"),
+    test_gradients.test_each_lookup_is_charged_for,
+    functools.partial(test_gradients.test_all_count_and_none_counts, "margin_ranking"),
+]
+
+
 def of(*names):
     """For each name the literal numbers of its vjp, then its gradient checks, then single precision, then its own literal numbers."""
     vjps = [functools.partial(literals, f"{name}_vjp") for name in names]
@@ -383,7 +427,20 @@ TARGETS = {
     embedding.lookup_vjp: of("lookup"),
     embedding.transform_vjp: of("transform"),
     model.score_vjp: [whole_model, *of("score")],
-    model.loss_and_gradients: [whole_model],
+    model.loss_and_gradients: [whole_model, *BATCHES],
+    model.lcwa_loss_and_gradients: [one_question, questions, in_blocks],
+    gradients_of_a_batch._charged: [
+        test_gradients.test_each_lookup_is_charged_for,
+        test_registries.test_the_loss_of_the_whole_model_by_hand,
+        questions,
+    ],
+    embedding.penalty_vjp: of("penalty"),
+    regularizers.lp_vjp: [test_regularizers.test_conventions_at_kinks, lengths, *of("lp")],
+    training.LCWA.batch: [functools.partial(test_loops.test_what_an_lcwa_batch_holds, target) for target in model.PAIRS],
+    training.SLCWA.batch: [
+        test_loops.test_bernoulli_and_filtered_written_out,
+        functools.partial(test_training.test_two_epochs_are_the_loop_written_out, "sgd", {}),
+    ],
     complex_bilinear_vjp: [rotations, *of("complex_bilinear")],
     rotate_vjp: [rotations, *of("rotate")],
     optimizers.sgd_: [descent, *descents("sgd")],
@@ -464,10 +521,29 @@ EQUIVALENT = {
     ],
     "gather_vjp": [("1 -> 2", "ids.reshape(-1)", "NumPy reads any negative size as the one to be found")],
     "loss_and_gradients": [
-        ("0 -> -1", "score_vjp(dtrue[:, 0], entities, ...  #1", "there is one column"),
-        ("1 -> 2", "flat = negatives.reshape(-1, 3)", "NumPy reads any negative size as the one to be found"),
-        ("1 -> 2", "dfalse.reshape(-1), e...  #1", "NumPy reads any negative size as the one to be found"),
+        ("0 -> -1", "first, second = ", "there is one column"),
+        ("1 -> 2", "flat, counts = (negatives.reshape(-1, 3)", "NumPy reads any negative size as the one to be found"),
+        ("(first, second)", "elements 0 and 1 swapped", "a + b = b + a"),
+        ("(a, b)", "elements 0 and 1 swapped", "a + b = b + a"),
+        ("zip(first, second, strict=True)", "arguments 0 and 1 swapped", "a + b = b + a"),
+        ("zip(first, second, strict=True)", "without strict", "there are two of each"),
+        ("zip(lookups, (dtrue[:, 0], dfalse[counts]), strict=True)", "without strict", "there are two of each"),
     ],
+    "lcwa_loss_and_gradients": [
+        ("relations if target == 'relation' else entities", "always the first", "the rows of both tables are of one length"),
+        ("relations if target == 'relation' else entities", "always the second", "the rows of both tables are of one length"),
+        ("target == 'relation'", "flipped to NotEq", "the rows of both tables are of one length"),
+        ("1 -> 2", "size = max(1, BLOCK // max(1, len(pairs) * width))  #2", "no loss takes a batch of no pairs"),
+        ("1 -> 0", "size = max(1, BLOCK // max(1, len(pairs) * width))  #2", "no loss takes a batch of no pairs"),
+        ("(a, b)", "elements 0 and 1 swapped", "a + b = b + a"),
+        ("zip(gradients, part, strict=True)", "arguments 0 and 1 swapped", "a + b = b + a"),
+        ("zip(gradients, part, strict=True)", "without strict", "there are two of each"),
+    ],
+    "_charged": [
+        ("((0, h), (1, r), (0, t))", "elements 0 and 1 swapped", "charged for in another order"),
+        ("((0, h), (1, r), (0, t))", "elements 1 and 2 swapped", "charged for in another order"),
+    ],
+    "lp_vjp": [("1 -> 2", "share = np.full", "it divides nothing, where there are no rows")],
     "margin_ranking_vjp": [("1 -> 2", "d = check.cotangent", "0 / 2 = 0 / 1")],
     "complex_bilinear_vjp": [("wide(g) -> g", "g = wide(g)", WIDE)],
     "sgd_": [
@@ -517,7 +593,6 @@ EQUIVALENT = {
         ("_fours('quaternion_normalize_vjp', 'x'", "arguments 0 and 1 swapped", "names, for an error"),
         ("_fours('quaternion_normalize_vjp', 'g'", "arguments 0 and 1 swapped", "names, for an error"),
     ],
-    "lp_vjp": [("1 -> 2", "share = np.full", "of no norms there is no entry")],
     "_fractions": [
         ("[Fraction(v.real)", "always the first", "computed, but not looked at"),
         ("1 -> 0", "squared =", "computed, but not looked at"),
@@ -556,7 +631,7 @@ def kernels_in_python(monkeypatch):
     monkeypatch.setattr(kernels, "machine", lambda backend: plain)
 
 
-@pytest.mark.parametrize("function", TARGETS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("function", TARGETS, ids=lambda f: f.__qualname__)
 def test_every_mutant_dies(function):
     killers = TARGETS[function]
     for killer in killers:

@@ -7,6 +7,7 @@ import naive
 import numpy as np
 import pytest
 
+from npembed import Embedding
 from npembed.check import UnknownNameError
 from npembed.gradcheck import check_vjp
 from npembed.op import Op, resolve
@@ -31,6 +32,7 @@ from npembed.regularizers import (
 TOLERANCES = {
     "float64": 1e-14,  # relative: a norm, a mean of a few and a product
     "recurrence": 2e-14,  # relative: up to 20 000 quotients, whose half ulps alternate in sign
+    "differenced": 1e-6,  # relative: central differences with h = 1e-6 of numbers near one
     "sampled": 0.01,  # relative: the mean of 100 000 norms; more than four standard errors
 }
 OP = REGULARIZERS["lp"]
@@ -154,6 +156,83 @@ def test_which_average_is_right():
     assert round(expected_norm(3, 2, expected="pykeen"), 2) == 1.47
     for d in (50, 1000):
         assert math.sqrt(d) / expected_norm(2, d) - 1 == pytest.approx(1 / (4 * d), rel=0.02)
+
+
+# ---- in a layer
+
+
+def charged(**options):
+    """Rows of length 5, 1, 2 and 0, which cost half their length."""
+    table = np.array([[3.0, 4.0], [0.0, -1.0], [2.0, 0.0], [0.0, 0.0]])
+    return Embedding(
+        4, 2, dtype=np.float64, initializer=table, regularizer="lp", regularizer_kwargs={"weight": 0.5}, rng=0, **options
+    )
+
+
+def test_a_layer_counts_what_each_lookup_costs():
+    """In training mode alone; a mean over positions each time; popped once, and forgotten by zero_grad and post_parameter_update."""
+    layer = charged()
+    assert layer.regularization_term == 0
+    layer([0, 0, 1])
+    layer([[2], [3]])
+    assert layer.regularization_term == 0.5 * 11 / 3 + 0.5 * 2 / 2
+    assert layer.pop_regularization_term() == 0.5 * 11 / 3 + 0.5
+    assert layer.pop_regularization_term() == 0
+    layer()
+    assert layer.pop_regularization_term() == 0.5 * 8 / 4
+    layer.eval()([0])
+    assert layer.regularization_term == 0
+    layer.train()([0])
+    layer.eval()
+    assert layer.regularization_term == 2.5  # what was charged stays until it is asked for
+    for forget in (layer.zero_grad, layer.post_parameter_update):
+        layer.train()([0])
+        forget()
+        assert layer.regularization_term == 0
+    layer.vjp([0])
+    assert layer.regularization_term == 0
+    assert type(layer.regularization_term) is np.float64
+    single = Embedding(2, 2, dtype=np.complex64, regularizer="lp", initializer="ones")
+    single([0])
+    assert type(single.regularization_term) is np.float32
+    assert single.regularization_term == pytest.approx(2)  # complex rows start as 1 + 1i
+
+
+def test_backward_takes_the_term_for_part_of_the_loss():
+    """`vjp` leaves the share of it to the caller; the gradient is that of differences."""
+    for options in ({}, {"normalizer": "normalize"}, {"dropout": 0.5}, {"normalizer": "softmax", "dropout": 0.5}):
+        layer, ids, g = charged(**options), [0, 1, 1], naive.rows(np.random.default_rng(1), (3, 2))
+        state = layer.rng.get_state()
+        output, pullback = layer.vjp(ids)
+        layer.rng.set_state(state)
+        np.testing.assert_array_equal(layer(ids), output)
+        alone, both = pullback(g).to_dense(), pullback(g, 1.0).to_dense()
+        np.testing.assert_allclose(pullback(g, 3.0).to_dense() - alone, 3 * (both - alone), rtol=TOLERANCES["differenced"])
+        np.testing.assert_array_equal(layer.backward(g).to_dense(), both)
+        layer.pop_regularization_term()
+        for i in np.ndindex(4, 2):
+            found = []
+            for step in (1e-6, -1e-6):
+                layer.rng.set_state(state)
+                moved = layer.weight.copy()
+                moved[i] += step
+                layer.weight, kept = moved, layer.weight.copy()
+                found.append((g * layer(ids)).sum() + layer.pop_regularization_term())
+                layer.weight = kept
+            assert both[i] == pytest.approx((found[0] - found[1]) / 2e-6, rel=TOLERANCES["differenced"], abs=1e-9)
+
+
+def test_a_frozen_layer_and_a_pair_of_functions():
+    squares = (lambda x: float((x * x).sum()), lambda g, x: 2 * g * x)
+    layer = Embedding(
+        2, 2, dtype=np.float64, initializer=np.array([[3.0, 4.0], [1.0, 0.0]]), regularizer=squares, trainable=False
+    )
+    layer([0, 0])
+    assert layer.regularization_term == 50
+    assert layer.backward(np.zeros((2, 2))).to_dense().tolist() == [[12.0, 16.0], [0.0, 0.0]]
+    assert layer.grad is None
+    layer.post_parameter_update()
+    assert layer.regularization_term == 0
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from npembed.representations import (
 )
 from npembed.trace import Recorder
 from npembed.training import fit
+from npembed.uncertainty import predict_hrt_uncertain, score_moments
 
 NATIONS = Nations().training
 IDS = np.array([[4, 0, 4], [2, 2, 0]])
@@ -908,3 +909,18 @@ def test_every_kind_is_in_the_registry_under_pykeens_name_too():
                 assert type(make(asked, {"shape": 2}, max_id=3, **about)) is kind
             elif kind is SubsetRepresentation:
                 assert type(make(asked, {"base": SIX}, max_id=3, **about)) is kind
+
+
+def test_how_sure_a_score_of_a_composite_is():
+    """Dropout of the rows that are scored has a law; dropout further below is sampled, and refused by the law."""
+    hrt = NATIONS.mapped_triples[:3]
+    model = model_of("subset", entity={"dropout": 0.5})
+    sampled, exact = predict_hrt_uncertain(model, hrt, num_samples=3000), score_moments(model, hrt)
+    np.testing.assert_allclose(sampled.score[:, 0], np.ravel(exact.score), atol=4 * np.sqrt(sampled.uncertainty.max() / 3000))
+    below = model_of("low_rank", entity={"weight_kwargs": {"dropout": 0.5}})
+    assert (predict_hrt_uncertain(below, hrt).uncertainty > 0).all()
+    assert all(part.training for part in below.parts)
+    with pytest.raises(
+        ValueError, match=r"^score_moments: there is dropout in what a LowRankRepresentation is made of; allowed: "
+    ):
+        score_moments(below, hrt)

@@ -147,3 +147,54 @@ few roundings of root, modulus and scaling; then each score is rounded once (flo
 PYKEEN_LAYER = {"float32": 2e-5, "float64": 1e-12, "regularized": 1e-7}
 """Of the largest entry, or of one: sums of up to 9 products and two norms in float32, divided by norms of a few tenths; gradients
 of up to ten lookups of a row are added. PyKEEN's regularization term, and so its factor, is float32 for a float64 table."""
+
+# ---- whole runs of PyKEEN, repeated from the seed
+
+REPLAY_LOSS = 1e-5
+"""Losses and tables of a run where no kink makes one ulp grow (p = 2, DistMult, ComplEx; SGD, Adagrad), and of any other up to the
+first decision that an ulp turns: a table is off by some ulps (6e-8) after each of some hundred steps. Seen: 3e-7."""
+
+REPLAY_DIVERGENCE = 10
+"""Elsewhere (Adam): how many times further than PyKEEN moves from itself when its initial weights move by one ulp. Each side rounds
+at every step, not at the first alone; a decision that is near enough to turn turns under either."""
+
+REPLAY_NOISE = 1e-3
+"""Entries of two gradients that differ by more than this of themselves are sums that cancel to rounding: others agree to 1e-5."""
+
+PRINTED_RUN = {"losses": 0.6e-5, "metrics": 0.51e-4, "norms": 0.51e-3}
+"""Losses, metrics and row norms that `peers.md` gives to five, four and three decimals: half a unit in the last, and what a replay is
+off by."""
+
+
+def rank_flips(num_triples, flips=2):
+    """By how much two rank flips move a mean rank: each is one candidate that passes a true triple on one side, and so moves one of
+    2 n ranks by one. Two scores that are one ulp apart here may be equal or in the other order there; beside it stands the float32 in
+    which PyKEEN takes the mean (eps 1.2e-7 of some tens)."""
+    return flips / (2 * num_triples) + 1e-5
+
+
+SUMMED_IN_BLOCKS = 4.0
+"""Gradients of rows that a sum over some five candidates reaches, in machine epsilons of the largest: each block is rounded to the
+dtype of the table, and the blocks are then added one after the other."""
+
+# ---- dropout at prediction time
+
+LAW = 1e-12
+"""Values, probabilities and moments of up to four terms in float64 against fractions, relative to the sum of their sizes: ten roundings."""
+
+LAW_FLOAT32 = 1e-6
+"""The same for float32 rows: ``1/(1 - p)``, three products and the score are rounded to float32 (eps 1.2e-7)."""
+
+Z = 5.0
+"""How many standard errors a sampled mean, variance or share may be off; a right one is further off in 6e-7 of all seeds."""
+
+PYKEEN_UNCERTAIN = {"rtol": 1e-5, "atol": 1e-6}
+"""Mean and variance of up to ten scores of order one, which PyKEEN computes and adds up in float32 (eps 1.2e-7)."""
+
+# ---- whole runs against PyKEEN's pipeline
+
+PYKEEN_ADAM_RUN = 1e-3
+"""Losses of two epochs of Adam with lr = 1e-3: where a gradient is all rounding, its sign is chance, and Adam steps by lr either way."""
+
+RANK_FLIPS = 2
+"""How many of some 400 ranks may be one off after a run that agrees to `PYKEEN_RUN`: scores that differ by an ulp change places."""

@@ -1,5 +1,7 @@
 """`ERModel`: entity and relation layers and an interaction, under PyKEEN's names; each method one call down to `npembed.model`."""
 
+import copy
+
 import numpy as np
 
 from .. import check, model
@@ -68,11 +70,11 @@ class ERModel(Sides, Scorer, ByLabel):
             found = type(triples_factory).__name__
             raise TypeError(f"ERModel: triples_factory is a {found}; allowed: a TriplesFactory, such as Nations().training")
         self.triples_factory = triples_factory
-        self.settings = {
+        self.settings = copy.deepcopy({  # a later change of the caller's dicts must not reach them
             "interaction": interaction, "interaction_kwargs": interaction_kwargs, "loss": loss, "loss_kwargs": loss_kwargs,
             "entity_representations_kwargs": entity_representations_kwargs,
             "relation_representations_kwargs": relation_representations_kwargs,
-        }  # fmt: skip
+        })  # fmt: skip
         asked = {"entity_representations": entity_representations, "relation_representations": relation_representations}
         self.settings |= {name: choice for name, choice in asked.items() if choice is not None}
         self.known_triples = {"training": np.asarray(getattr(triples_factory, "mapped_triples", np.zeros((0, 3), np.int64)))}

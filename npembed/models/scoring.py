@@ -52,7 +52,7 @@ class Scorer:
         tails : integers (k,) or (B, k), or None for all entities
         engine : "layered" or "fused"
             "fused" means the same and is faster by far where many tails are scored, see `npembed.interactions.score_all`. What has
-            no fast form, ``(B, k)`` tails, and scores with dropout are layered either way.
+            no fast form, ``(B, k)`` tails, scores with dropout, and normalizers along PyKEEN's axis are layered either way.
 
         Returns
         -------
@@ -78,8 +78,8 @@ class Scorer:
         """Score each query ``(B, 1)`` against the candidates of a side: ``(k,)``, ``(B, k)``, or a slice for all."""
         check.choice(function, "engine", engine, ENGINES)
         ids = {"head": h, "relation": r, "tail": t}
-        dropped = any(part.training and part.dropout for part in self.parts)
-        if engine == "fused" and not dropped and (ids[side] is ALL or ids[side].ndim == 1):
+        plain = all(_row_by_row(part) for part in self.parts)
+        if engine == "fused" and plain and (ids[side] is ALL or ids[side].ndim == 1):
             rows = [self._rows(name == "relation", x if name == side else x[:, 0]) for name, x in ids.items()]
             return score_all(*rows, interaction=self.interaction, side=side)
         if ids[side] is ALL:
@@ -127,3 +127,8 @@ class Scorer:
         raise ValueError(
             f"{function}: {argument} has shape {ids.shape}; allowed: (k,) for all, or ({num_rows}, k) for each its own"
         )
+
+
+def _row_by_row(part):
+    """Whether a row is the same whatever else is looked up with it: no dropout, and no normalizer along PyKEEN's axis."""
+    return not (part.training and part.dropout) and (part.normalizer is None or part.compat != "pykeen")
