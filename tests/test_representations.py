@@ -32,7 +32,7 @@ from npembed.representations import (
     multiply,
 )
 from npembed.trace import Recorder
-from npembed.training import fit
+from npembed.training import OptimizerUpdate, fit, plain_rows
 from npembed.uncertainty import predict_hrt_uncertain, score_moments
 
 NATIONS = Nations().training
@@ -924,3 +924,28 @@ def test_how_sure_a_score_of_a_composite_is():
         ValueError, match=r"^score_moments: there is dropout in what a LowRankRepresentation is made of; allowed: "
     ):
         score_moments(below, hrt)
+
+
+def test_looking_at_rows_drops_nothing_and_draws_nothing():
+    low = LowRankRepresentation(6, 4, 2, weight_kwargs={"dropout": 0.9}, rng=0)
+    before = repr(low.rng)
+    same(plain_rows(low, IDS), plain_rows(low)[IDS])
+    assert repr(low.rng) == before
+    assert all(part.training for part in low.parts)
+
+
+def test_scores_with_dropout_are_layered_and_the_others_agree():
+    fused, layered = (model_of("low_rank", entity={"dropout": 0.5}) for _ in range(2))
+    pairs = np.array([[0, 1], [3, 7]])
+    same(fused.score_t(pairs, engine="fused"), layered.score_t(pairs))
+    np.testing.assert_allclose(fused.eval().score_t(pairs, engine="fused"), layered.eval().score_t(pairs), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("constrain", ["all", "touched"])
+def test_an_update_forgets_what_was_charged(constrain):
+    model = model_of("subset", entity={"regularizer": "lp"})
+    update = OptimizerUpdate(model, "sgd", constrain=constrain)
+    model.entity_representations[0]([1])
+    assert model.entity_representations[0].regularization_term > 0
+    update(model, model.loss_and_gradients(NATIONS.mapped_triples[:4], NATIONS.mapped_triples[4:8, None])[1], 0.1)
+    assert model.entity_representations[0].regularization_term == 0
