@@ -274,6 +274,39 @@ def lp_cases(rng):
             yield (x,), {"p": p, "dim": dim, "normalize": True, "expected": "pykeen"}
 
 
+def low_rank_cases(rng):
+    for dtype in (float, complex):
+        for ids, k, shape in (
+            ((4,), 3, (5,)),
+            ((2, 3), 2, (4,)),
+            ((3,), 1, (2, 3)),
+            ((), 3, (2,)),
+            ((0,), 2, (3,)),
+            ((2,), 2, ()),
+        ):
+            yield (naive.rows(rng, (*ids, k), dtype), naive.rows(rng, (k, *shape), dtype)), {}
+
+
+def concat_cases(rng):
+    for dtype in (float, complex):
+        for shapes, dim in (
+            (((4, 3), (4, 2), (4, 1)), -1),
+            (((4, 3), (4, 2)), 1),
+            (((2, 3, 2), (2, 1, 2)), -2),
+            (((3,),), 0),
+            (((0, 3), (0, 2)), -1),
+            (((4, 5), (4, 6)), -1),
+        ):
+            yield tuple(naive.rows(rng, shape, dtype) for shape in shapes), {"dim": dim}
+
+
+def several_cases(rng):
+    for dtype in (float, complex):
+        for shape, n in (((4, 3), 2), ((3,), 3), ((2, 2, 3), 4), ((2, 3), 1), ((0, 3), 2), ((), 3)):
+            yield tuple(np.asarray(naive.rows(rng, shape, dtype)) for _ in range(n)), {}
+        yield (naive.rows(rng, (3, 2), dtype), np.zeros((3, 2), dtype), naive.rows(rng, (3, 2), dtype)), {}
+
+
 def embedding_bag_cases(rng):
     """Rows of one sign where they are added, so that single precision keeps its digits; of either sign where they are compared."""
     cut = np.array([0, 4, 4, 2, 4, 1, 0]), np.array([0, 3, 3, 6])
@@ -368,6 +401,10 @@ RECIPES = {
     "penalty": penalty_cases,
     "transform": transform_cases,
     "score": score_cases,
+    "low_rank": low_rank_cases,
+    "concat": concat_cases,
+    "add": several_cases,
+    "multiply": several_cases,
     "complex_bilinear": complex_cases,
     "rotate": rotate_cases,
     **LOSS_RECIPES,

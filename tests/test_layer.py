@@ -165,9 +165,11 @@ def test_what_is_refused_and_how(args, kwargs, error, message):
     assert "\n" not in str(caught.value)
 
 
-def test_an_option_of_a_later_version_is_refused():
-    with pytest.raises(ValueError, match="Embedding: unique = True is not supported yet; allowed: None"):
-        Embedding(4, 3, unique=True)
+def test_unique_and_a_gradient_scaled_by_frequency_do_not_go_together():
+    with pytest.raises(
+        ValueError, match="Embedding: unique = True and scale_grad_by_freq = True are both given; allowed: one of them"
+    ):
+        Embedding(4, 3, unique=True, scale_grad_by_freq=True)
 
 
 def test_the_positional_order_is_torchs():

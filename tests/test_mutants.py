@@ -35,6 +35,7 @@ from npembed.layer.table import Table
 from npembed.model import gradients as gradients_of_a_batch
 from npembed.optimizers import adagrad, adam, clip, rowwise, rowwise_adagrad, sgd, sparse_adam
 from npembed.regularizers.power_sum import sum_powers_slope
+from npembed.representations import mixing
 from npembed.row_maps import bounds, normalize_vjp, norms, softmax_vjp
 from npembed.row_maps.blocks import complex_normalize_vjp, quaternion_normalize_vjp
 from npembed.row_maps.normalize import over_eps, unit_vjp
@@ -470,6 +471,9 @@ TARGETS = {
     optimizers.others_at_rest: [few_rows, bad_input],
     touched.post_step_rows_: [few_rows],
     op.unbroadcast: [broadcasting],
+    mixing.low_rank_vjp: of("low_rank"),
+    mixing.concat_vjp: of("concat"),
+    mixing.multiply_vjp: of("multiply"),
     regularizers.lp_vjp: [charges, *of("lp")],
     regularizers.power_sum_vjp: [charges, *of("power_sum")],
     sum_powers_slope: [charges, *of("power_sum", "norm_limit")],
@@ -577,6 +581,16 @@ EQUIVALENT = {
         ("fused(b, a.dtype.type(weight) - 1, b - a)", "arguments 1 and 2 swapped", "a product, rounded with the sum"),
     ],
     "_adam": [("fused(b2 * v, (1 - b2) * g, g)", "arguments 1 and 2 swapped", "a product, rounded with the sum")],
+    "low_rank_vjp": [
+        ("wide(_flat(weights))", "no wide", WIDE),
+        ("wide(g.reshape", "no wide", WIDE),
+        ("wide(bases", "no wide", WIDE),
+    ],
+    "multiply_vjp": [
+        ("wide(g) -> g", "return", WIDE),
+        ("(np.ones_like(g), *xs[:i]", "elements 0 and 1 swapped", "the same factors in another order"),
+        ("(np.ones_like(g), *xs[:i]", "elements 1 and 2 swapped", "the same factors in another order"),
+    ],
     "complex_normalize_vjp": [
         ("_pairs('complex_normalize_vjp', 'x'", "arguments 0 and 1 swapped", "names, for an error"),
         ("_pairs('complex_normalize_vjp', 'g'", "arguments 0 and 1 swapped", "names, for an error"),

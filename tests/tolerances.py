@@ -106,6 +106,15 @@ PYKEEN_METRIC_FLOAT32 = {"rel": 1e-6, "abs": 1e-5}
 """PyKEEN's realistic ranks and their means are float32 (eps 1.2e-7). An adjusted metric subtracts the expectation, and a z-score
 divides the difference by a standard deviation that is some twentieth of the mean: absolute, not relative, for values near zero."""
 
+# ---- representations made of others
+
+SAME_SUM = 1e-14
+"""A sum or a product of a handful of numbers near one in float64: a few roundings of 1e-16 each."""
+
+TRUNCATED = 1e-7
+"""The error of a truncated singular value decomposition, relative to the largest singular value: the test takes the values as roots
+of the eigenvalues of X X^H, where one that is zero comes out as the root of the rounding, sqrt(1e-16) and a little more."""
+
 # ---- bags
 
 COMPLEX_PRODUCT = 16.0

@@ -73,12 +73,12 @@ def score_vjp(g, entities, relations, h, r, t, *, interaction, entity_normalizer
     y = lookup(relations, r, normalizer=relation_normalizer, mask=masks[1])
     z = lookup(entities, t, normalizer=entity_normalizer, mask=masks[2])
     dx, dy, dz = interaction.vjp(g, widened(x), widened(y), widened(z))
-    dheads = lookup_vjp(_narrowed(dx, x), entities, h, normalizer=entity_normalizer, mask=masks[0])
-    dtails = lookup_vjp(_narrowed(dz, z), entities, t, normalizer=entity_normalizer, mask=masks[2])
-    return dheads + dtails, lookup_vjp(_narrowed(dy, y), relations, r, normalizer=relation_normalizer, mask=masks[1])
+    dheads = lookup_vjp(narrowed(dx, x), entities, h, normalizer=entity_normalizer, mask=masks[0])
+    dtails = lookup_vjp(narrowed(dz, z), entities, t, normalizer=entity_normalizer, mask=masks[2])
+    return dheads + dtails, lookup_vjp(narrowed(dy, y), relations, r, normalizer=relation_normalizer, mask=masks[1])
 
 
-def _narrowed(d, rows):
+def narrowed(d, rows):
     """The gradient of rows that were widened, in their own dtype."""
     return d.astype(rows.dtype, copy=False) if d.dtype == arithmetic(rows.dtype) else d
 

@@ -8,7 +8,7 @@ import numpy as np
 from .. import check
 from ..evaluation import evaluate, metric
 from ..op import wide
-from ..training import Epoch, OptimizerUpdate, fit, interrupts_deferred
+from ..training import Epoch, OptimizerUpdate, fit, interrupts_deferred, plain_rows
 
 PARTS = ("training", "validation", "testing")
 
@@ -129,7 +129,8 @@ class PipelineResult:
 
     def to_dict(self):
         """What came of the run, as JSON can hold it: ``losses``, ``metrics``, ``entity_row_norms`` (shortest, longest), ``settings``."""
-        norms = np.linalg.norm(wide(self.model.layers[0].weight).reshape(self.model.num_entities, -1), axis=1)
+        rows = plain_rows(self.model.entity_representations[0])
+        norms = np.linalg.norm(wide(rows).reshape(self.model.num_entities, -1), axis=1)
         return {
             "losses": self.losses,
             "metrics": self.metrics,

@@ -2,7 +2,7 @@
 
 The folder holds, beside a manifest with the SHA-256 of each file (see `npembed.io`):
 
-* ``model.safetensors``: the two tables under PyKEEN's names, complex ones as real and imaginary parts in turn;
+* ``model.safetensors``: the tables under PyKEEN's names, complex ones as real and imaginary parts in turn;
 * ``optimizer.safetensors``: what the optimizer remembers; ``triples.safetensors``: training, validation, testing, as ids;
 * ``entities.tsv``, ``relations.tsv``: a label a line, in the order of the ids;
 * ``model.json``, ``training.json``, ``metrics.json``: options; epochs and the state of the generator; ranks.
@@ -10,6 +10,7 @@ The folder holds, beside a manifest with the SHA-256 of each file (see `npembed.
 Where the package safetensors is missing, ``.npz`` takes its place.
 """
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,6 @@ from .result import PARTS, PipelineResult
 
 GENERATORS: dict[str, Any] = {"torch": TorchGenerator, "numpy": NumpyGenerator}
 FORMAT, VERSION = "npembed run", 1
-SIDES = ("entity_representations.0", "relation_representations.0")
 
 
 def save(result, path):
@@ -34,7 +34,7 @@ def save(result, path):
     generator = _listed(result.model.rng.get_state())
     GENERATORS[generator["kind"]].from_state(generator)  # a stream that could not be made anew is refused here
     model = _written("save_to_directory", "model", result.model.settings, extra)
-    states = dict(zip(SIDES, result.update.states, strict=True))
+    states = dict(zip(result.model.named_layers, result.update.states, strict=True))
     named = {f"{side}.{key}": value for side, state in states.items() for key, value in state.items()}
     documents = {
         "model": model,
@@ -126,7 +126,7 @@ def _result(folder, told):
         model, Dataset(told["dataset"], *parts), how, random_seed=told["random_seed"], filtered=told["filtered"]
     )
     named = {**told["optimizer_numbers"], **folder.arrays.get("optimizer", {})}
-    for side, state in zip(SIDES, result.update.states, strict=True):
+    for side, state in zip(model.named_layers, result.update.states, strict=True):
         for key, value in state.items():
             found = named[f"{side}.{key}"]
             if isinstance(value, np.ndarray):
@@ -151,11 +151,11 @@ def _written(function, where, value, arrays):
         return {"array": where}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    try:
-        return check.dtype(function, where, value).name
-    except TypeError:
-        found = f"{where} is {getattr(value, '__name__', None) or f'a {type(value).__name__}'}"
-        raise TypeError(f"{function}: {found}; allowed: names, numbers and arrays, which can be written down") from None
+    if isinstance(value, (np.dtype, type)):  # not what has a dtype, such as a layer
+        with contextlib.suppress(TypeError):
+            return check.dtype(function, where, value).name
+    found = f"{where} is {getattr(value, '__name__', None) or f'a {type(value).__name__}'}"
+    raise TypeError(f"{function}: {found}; allowed: names, numbers and arrays, which can be written down")
 
 
 def _read(value, arrays):
