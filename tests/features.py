@@ -41,6 +41,8 @@ FEATURES = [
     Feature("sums, means and maxima of bags", True, True, "bags"),
     Feature("a bag that is empty", False, True, "empty_bags"),
     Feature("bags end alike in every mode where the last offset is short", None, False, "short_offsets"),
+    Feature("rows of a subset go through what its base does to them", False, None, "subset"),
+    Feature("`LowRankRepresentation.approximate` approximates", False, None, "low_rank"),
     Feature("gradients with each touched row once", False, False, "row_sparse"),
     Feature("momentum that leaves untouched rows alone, as an option", False, False, "lazy_momentum"),
     Feature("clipping the norm of sparse gradients", None, False, "sparse_clipping"),
@@ -71,6 +73,7 @@ def here():
     from npembed.datasets import Nations
     from npembed.models import distmult
     from npembed.optimizers import OPTIMIZERS, clip_grad_norm
+    from npembed.representations import LowRankRepresentation, SubsetRepresentation
     from npembed.row_maps import clamp_norm
     from npembed.rows import RowSparse, gather_vjp
     from npembed.uncertainty import predict_hrt_uncertain, score_law
@@ -171,6 +174,14 @@ def here():
         }
         claim(all(value == [[0.3, 0.4]] for value in found.values()))
 
+    def subset():
+        base = Embedding(weight=rows, normalizer="normalize")
+        claim(np.allclose(SubsetRepresentation(1, base=base)([0]), [0.6, 0.8]))
+
+    def low_rank():
+        exact = Embedding(weight=np.outer(np.arange(1.0, 6), np.arange(1.0, 5)))
+        claim(np.allclose(LowRankRepresentation.approximate(exact, num_bases=1)(), exact()))
+
     def row_sparse():
         claim(gather_vjp(np.ones((3, 2)), rows, [1, 1, 1]).rows.tolist() == [1])
 
@@ -216,7 +227,7 @@ def pykeen_probes():
     import pykeen.nn.init
     import torch
     from pykeen.nn import Embedding
-    from pykeen.nn.representation import EmbeddingBagRepresentation
+    from pykeen.nn.representation import EmbeddingBagRepresentation, LowRankRepresentation, SubsetRepresentation
     from pykeen.utils import clamp_norm as pykeen_clamp_norm
 
     def made(n=3, shape=2, weight=None, **options):
@@ -298,6 +309,15 @@ def pykeen_probes():
     def empty_bags():
         layer = EmbeddingBagRepresentation(torch.tensor([[0, 0], [0, 1], [2, 0]]), shape=2)
         claim(not layer(torch.arange(3))[1].any())
+
+    def subset():
+        found = SubsetRepresentation(max_id=1, base=made(weight=rows, normalizer="normalize"))(torch.tensor([0]))
+        claim(np.allclose(found.detach().numpy(), [0.6, 0.8]))
+
+    def low_rank():
+        exact = made(5, 4)
+        exact._embeddings.weight.data = torch.outer(torch.arange(1.0, 6), torch.arange(1.0, 5))
+        claim(np.allclose(LowRankRepresentation.approximate(exact, num_bases=1)(None).detach(), exact(None).detach(), atol=1e-4))
 
     def row_sparse():
         layer = made()
@@ -438,7 +458,7 @@ def _at_rest(layer, weight):
     claim((weight[1] == before[1]).all())
 
 
-NO = (NotThereError, TypeError, NotImplementedError, RuntimeError, IndexError)
+NO = (NotThereError, TypeError, NotImplementedError, RuntimeError, IndexError, ValueError)
 """What says no: the probe itself, an option or an operation that is not there, an id that is not found."""
 
 
