@@ -57,7 +57,8 @@ def read_folder(path, *, function="read_folder"):
         try:
             return _read(function, name, folder)
         except (OSError, ValueError):
-            if attempt == paths.ATTEMPTS - 1 or paths.identity(swap.standing(target)) == before:
+            now = swap.standing(target)  # the same folder elsewhere was set aside meanwhile
+            if attempt == paths.ATTEMPTS - 1 or (now, paths.identity(now)) == (folder, before):
                 raise
     raise AssertionError("the last attempt returns or raises")
 
