@@ -6,6 +6,7 @@ from .. import check
 from ..embedding import dropout_mask, penalty, transform, transform_vjp
 from ..row_maps import NORMALIZERS
 from ..rows import RowSparse, gather_vjp
+from ..sums import SUMMATIONS
 from .arguments import described, from_weight, here, not_yet, one_of, table_shape
 from .choose import choose, choose_regularizer
 from .table import Table
@@ -33,6 +34,8 @@ class Embedding(Table):
         What `export_grad` gives; `grad` is a `RowSparse` in any case.
     weight (or torch's _weight) : ndarray (N, *shape), copied; the rows to begin with, and the sizes and dtype where they are not given
     _freeze : bool, torch's name for not `trainable`
+    summation : "batch_order", "float64" or "exact"
+        How `backward` and the pullbacks of `vjp` add up the gradients of a row, see `npembed.rows.gather_vjp`.
     device : None or "cpu"
     unique
         Not supported yet.
@@ -87,6 +90,7 @@ class Embedding(Table):
         sparse=False, _weight=None, _freeze=False, device=None, dtype=None, *, num_embeddings=None, shape=None, weight=None,
         initializer=None, initializer_kwargs=None, constrainer=None, constrainer_kwargs=None, normalizer=None, normalizer_kwargs=None,
         regularizer=None, regularizer_kwargs=None, dropout=None, unique=None, trainable=None, compat=None, rng=None,
+        summation="batch_order",
     ):  # fmt: skip
         weight = one_of("weight", weight, "_weight", _weight)
         if embedding_dim is None and shape is None and weight is None and padding_idx is not None:
@@ -94,6 +98,7 @@ class Embedding(Table):
                 f"Embedding: embedding_dim is missing, padding_idx = {padding_idx} is given; allowed: torch's order, max_id then "
                 f"embedding_dim (PyKEEN's third argument: write embedding_dim={padding_idx})"
             )
+        self.summation = check.choice("Embedding", "summation", summation, SUMMATIONS)
         not_yet(unique=(unique, None, False))
         here("Embedding", device)
         if weight is not None:
@@ -182,7 +187,7 @@ class Embedding(Table):
             _, place, counts = np.unique(ids, return_inverse=True, return_counts=True)
             counts = counts[place].reshape(ids.shape + (1,) * len(self.shape))
             drows = (drows / counts.astype(self.dtype.type(0).real.dtype)).astype(self.dtype, copy=False)
-        gradient = gather_vjp(drows, self._weight, ids)
+        gradient = gather_vjp(drows, self._weight, ids, summation=self.summation)
         if self.padding_idx is None:
             return gradient
         kept = gradient.rows != self.padding_idx
@@ -256,6 +261,7 @@ class Embedding(Table):
             "norm_type": 2.0,
             "scale_grad_by_freq": False,
             "sparse": False,
+            "summation": "batch_order",
         }
         parts += [f"{name}={getattr(self, name)}" for name, default in defaults.items() if getattr(self, name) != default]
         parts += [f"compat={self.compat!r}"] if self.compat else []
