@@ -78,7 +78,7 @@ def gather_vjp(g, table, ids, *, summation="batch_order", backend="cpu"):
 
         * "batch_order", one after the other in the dtype of the table: ``(k - 1) u A``;
         * "float64", one after the other in float64, rounded once: ``u |s| + (1 + u) (k - 1) 2**-53 A``;
-        * "exact", the exact sum, rounded once: ``u |s|``. Any order of the batch gives the same bits. About ten to a hundred times slower.
+        * "exact", the exact sum, rounded once: ``u |s|``. Any order of the batch gives the same bits. Some hundred times slower.
 
         See `npembed.sums` for signs of zeros, overflow and more.
     backend : "cpu" (Numba), "cuda" or "python"
