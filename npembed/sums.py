@@ -139,7 +139,7 @@ def _column(terms, cuts):
 def _rounded(sums, terms, segments):
     """The exact sums of some segments of `terms` in its dtype, rounded once; `sums` are those rounded to float64."""
     sums = np.array(sums, np.float64)
-    half = 2 ** (51 - np.finfo(terms.dtype).nmant)  # of the last bit that is kept, in units of float64's last; for float64 one half
+    half = 2 ** (51 - np.finfo(terms.dtype).nmant)  # half the last bit that is kept, in units of float64's last
     for i in np.flatnonzero(sums.view(np.int64) % (2 * half) == half):  # in the middle, as far as float64 can tell
         rest = math.fsum([*terms[segments[i]].tolist(), -sums[i]])
         if rest:

@@ -439,7 +439,7 @@ TARGETS = {
     Table.rows: [bag_layer],
     renorm.renorm_: [shortening],
     renorm._as_torch: [shortening],
-    embedding.lookup_vjp: of("lookup"),
+    embedding.lookup_vjp: [test_sums.test_lookup_vjp_adds_up_as_asked, *of("lookup")],
     embedding.transform_vjp: of("transform"),
     model.score_vjp: [whole_model, *of("score")],
     model.loss_and_gradients: [whole_model, *BATCHES],
