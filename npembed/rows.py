@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import check, kernels, sums
-from .op import Op
+from .op import Op, arithmetic, widened
 
 
 def gather(table, ids, *, backend="cpu"):
@@ -19,7 +19,7 @@ def gather(table, ids, *, backend="cpu"):
 
     Parameters
     ----------
-    table : ndarray (N, *shape), float32, float64, complex64 or complex128
+    table : ndarray (N, *shape), float32, float64, complex64, complex128 or float16
     ids : integers of any shape, each in ``0..N-1``
     backend : "cpu" (Numba), "cuda" or "python"
         The machine that does the work; the result is the same to the bit.
@@ -57,7 +57,8 @@ def take(table, ids, backend="cpu"):
         )  # a copy too, equal to the bit; a kernel would need all of the table laid out anew
     flat = table.reshape(len(table), -1) if table.size else table.reshape(len(table), 0)
     out = np.empty((ids.size, flat.shape[1]), table.dtype)
-    kernels.gather(out, flat, ids.reshape(-1), backend)
+    same = np.uint16 if table.dtype == np.float16 else table.dtype  # Numba has no float16, and a copy needs none
+    kernels.gather(out.view(same), flat.view(same), ids.reshape(-1), backend)
     return out.reshape(ids.shape + table.shape[1:])
 
 
@@ -66,6 +67,9 @@ def gather_vjp(g, table, ids, *, summation="batch_order", backend="cpu"):
 
     With the one-hot matrix P, ``P[i, ids[i]] = 1``, `gather` is ``P @ table``; its transpose gives ``dtable = P.T @ g``, that is
     ``dtable[n] = sum of g[i] over all i with ids[i] == n``, in batch order. A row that occurs nowhere has no entry.
+
+    float16 is added up in float32 and rounded once, at the end of each sum: 4096 ones make 4096, where sums in float16 stop at 2048.
+    A sum of 65520 or more is infinite.
 
     Parameters
     ----------
@@ -86,7 +90,7 @@ def gather_vjp(g, table, ids, *, summation="batch_order", backend="cpu"):
     Returns
     -------
     RowSparse of N rows
-        In batch order, ``to_dense()`` equals ``np.add.at`` on zeros to the bit.
+        In batch order, ``to_dense()`` equals ``np.add.at`` on zeros (float32 ones for float16) to the bit.
 
     Raises
     ------
@@ -112,8 +116,7 @@ def gather_vjp(g, table, ids, *, summation="batch_order", backend="cpu"):
     check.like("gather_vjp", "g", g, ids.shape + table.shape[1:], table.dtype, "the rows looked up")
     rows, starts, order = kernels.segments(ids.reshape(-1))
     values = np.zeros((len(rows), *table.shape[1:]), table.dtype)
-    flat = g.reshape(ids.size, *table.shape[1:])
-    sums.add_(values, np.arange(len(rows)), starts, order, flat, summation, backend)
+    sums.add_(values, np.arange(len(rows)), starts, order, g.reshape(ids.size, *table.shape[1:]), summation, backend)
     return RowSparse(rows, values, len(table))
 
 
@@ -122,6 +125,8 @@ GATHER = Op(gather, gather_vjp)
 
 def segment_add_(out, ids, values, *, summation="batch_order", backend="cpu"):
     """Add each row of `values` onto row ``ids[i]`` of `out`, in place: in batch order exactly ``np.add.at(out, ids, values)``.
+
+    For float16 that is ``np.add.at`` of their float32 selves, each row that is named rounded once, at the end.
 
     Parameters
     ----------
@@ -250,19 +255,23 @@ class RowSparse:
             return None
         if np.iscomplexobj(scale) and not np.iscomplexobj(self.values):
             raise TypeError(f"RowSparse: {scale!r} * {self.dtype} is not defined; allowed: a real number for real values")
-        return check.fits("RowSparse", "scale", scale, self.dtype)
+        return check.fits("RowSparse", "scale", scale, arithmetic(self.dtype))
+
+    def _with(self, values):
+        """A gradient of the same rows and dtype."""
+        return RowSparse(self.rows, values.astype(self.dtype, copy=False), self.num_rows)
 
     def __mul__(self, scale):
-        """Every value times a number, in the dtype of the values."""
+        """Every value times a number, in the dtype of the values (of float16 in float32, rounded once)."""
         number = self._number(scale)
-        return NotImplemented if number is None else RowSparse(self.rows, self.values * number, self.num_rows)
+        return NotImplemented if number is None else self._with(widened(self.values) * number)
 
     __rmul__ = __mul__
 
     def __truediv__(self, scale):
-        """Every value divided by a number, in the dtype of the values."""
+        """Every value divided by a number, likewise."""
         number = self._number(scale)
-        return NotImplemented if number is None else RowSparse(self.rows, self.values / number, self.num_rows)
+        return NotImplemented if number is None else self._with(widened(self.values) / number)
 
     def __neg__(self):
         """Every value with its sign changed."""

@@ -35,7 +35,7 @@ from fractions import Fraction
 import numpy as np
 
 from . import kernels
-from .op import wide
+from .op import arithmetic
 
 SUMMATIONS = ("batch_order", "float64", "exact")
 """The ways to add up."""
@@ -65,8 +65,7 @@ def add_(out, rows, starts, order, values, summation="batch_order", backend="cpu
     float64 9.313226e-10
     exact 1.0
     """
-    narrow = np.float32 if out.dtype == np.float16 else out.dtype
-    dtype = wide(out).dtype if summation == "float64" else narrow
+    dtype = np.result_type(out.dtype, np.float64) if summation == "float64" else arithmetic(out.dtype)
     if summation == "exact":
         out[rows] = exact(out[rows], starts, order, values)
     elif dtype == out.dtype:
@@ -77,14 +76,23 @@ def add_(out, rows, starts, order, values, summation="batch_order", backend="cpu
     else:
         target = _matrix(out[rows], dtype)
         kernels.segment_add(target, np.arange(len(rows)), starts, order, _matrix(values, dtype), backend)
-        with np.errstate(over="ignore"):  # as in the kernels, what overflows is infinite
-            out[rows] = target.reshape(len(rows), *out.shape[1:])
+        out[rows] = rounded(target.reshape(len(rows), *out.shape[1:]), out.dtype)
 
 
 def _matrix(array, dtype):
     """`array` as the kernels want it: two axes, C order, aligned, writable. Copies only what is not so already."""
     width = math.prod(array.shape[1:])
     return np.require(array.reshape(len(array), width), dtype, requirements=["C", "A", "W"])
+
+
+def rounded(sums, dtype):
+    """Sums in the dtype of a table; as in the kernels, what overflows is infinite.
+
+    >>> rounded(np.array([65519, 65520], np.float32), np.dtype(np.float16)).tolist()
+    [65504.0, inf]
+    """
+    with np.errstate(over="ignore"):
+        return sums.astype(dtype, copy=False)
 
 
 def exact(start, starts, order, values):
@@ -144,8 +152,7 @@ def _rounded(sums, terms, segments):
         rest = math.fsum([*terms[segments[i]].tolist(), -sums[i]])
         if rest:
             sums[i] = np.nextafter(sums[i], math.copysign(math.inf, rest))
-    with np.errstate(over="ignore"):  # what is too large is infinite
-        return sums.astype(terms.dtype)
+    return rounded(sums, terms.dtype)
 
 
 def nearest(numbers):

@@ -24,6 +24,7 @@ FLOORS = [
     {"touched", "model", "evaluation"},
     {"training", "trace", "io"},
     {"layer"},
+    {"representations"},
     {"models"},
     {"uncertainty"},
     {"show", "runs"},
