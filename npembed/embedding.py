@@ -48,7 +48,7 @@ def lookup(table, ids, *, normalizer=None, mask=None):
     return transform(gather(table, ids), normalizer=normalizer, mask=mask)
 
 
-def lookup_vjp(g, table, ids, *, normalizer=None, mask=None):
+def lookup_vjp(g, table, ids, *, normalizer=None, mask=None, summation="batch_order"):
     """Send the gradient back to the rows that were looked up.
 
     The chain rule from bottom to top: through the mask (a diagonal, its own transpose), the normalizer, the copy of rows.
@@ -58,6 +58,8 @@ def lookup_vjp(g, table, ids, *, normalizer=None, mask=None):
     g : ndarray (*ids.shape, *shape) of the table's dtype
     table, ids, normalizer, mask
         As in `lookup`.
+    summation : "batch_order", "float64" or "exact"
+        How the gradients of a row are added up, see `npembed.rows.gather_vjp`.
 
     Returns
     -------
@@ -72,7 +74,7 @@ def lookup_vjp(g, table, ids, *, normalizer=None, mask=None):
            [ 0.  ,  0.  ]])
     """
     drows = transform_vjp(g, gather(table, ids), normalizer=normalizer, mask=mask)
-    return gather_vjp(drows, table, ids)
+    return gather_vjp(drows, table, ids, summation=summation)
 
 
 def penalty(table, ids, *, regularizer, normalizer=None):

@@ -145,6 +145,26 @@ CASES = [
     ),
     (lambda: gather_vjp([[1.0, 2.0]], TABLE, [0]), TypeError, "gather_vjp: g is a list; allowed: a NumPy array"),
     (
+        lambda: gather_vjp(ROWS[:1], TABLE, [0], summation="kahan"),
+        ValueError,
+        "gather_vjp: summation = 'kahan' is not a choice; allowed: 'batch_order', 'float64' or 'exact'",
+    ),
+    (
+        lambda: lookup_vjp(ROWS[:1], TABLE, [0], summation=np.float64),
+        ValueError,
+        "gather_vjp: summation = <class 'numpy.float64'> is not a choice; allowed: 'batch_order', 'float64' or 'exact'",
+    ),
+    (
+        lambda: segment_add_(TABLE, [0], ROWS[:1], summation=None),
+        ValueError,
+        "segment_add_: summation = None is not a choice; allowed: 'batch_order', 'float64' or 'exact'",
+    ),
+    (
+        lambda: Embedding(3, 2, summation="Exact"),
+        ValueError,
+        "Embedding: summation = 'Exact' is not a choice; allowed: 'batch_order', 'float64' or 'exact'",
+    ),
+    (
         lambda: segment_add_(TABLE, [0, 3], ROWS[:2]),
         IndexError,
         r"segment_add_: ids\[1\] = 3 is outside a table of 3 rows; valid ids are",
@@ -1229,7 +1249,6 @@ UNCHECKED = {
     "xavier_uniform",
     "xavier_uniform_norm",
     "take",
-    "rounded",
     "arithmetic",
     "widened",
     "GradientError",

@@ -17,6 +17,7 @@ ROOT = PACKAGE.parent
 FLOORS = [
     {"kernels"},
     {"check", "op", "exact", "random", "gradcheck"},
+    {"sums"},
     {"rows", "row_maps"},
     {"initializers", "regularizers", "interactions", "losses", "samplers", "datasets", "renorm"},
     {"embedding", "bags", "optimizers"},

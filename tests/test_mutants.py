@@ -23,6 +23,7 @@ import test_registries
 import test_regularizers
 import test_renorm
 import test_row_maps
+import test_sums
 import test_training
 
 from npembed import embedding, exact, kernels, losses, model, op, optimizers, regularizers, renorm, rows, touched, training
@@ -40,6 +41,8 @@ from npembed.row_maps import bounds, normalize_vjp, norms, softmax_vjp
 from npembed.row_maps.blocks import complex_normalize_vjp, quaternion_normalize_vjp
 from npembed.row_maps.normalize import over_eps, unit_vjp
 from npembed.rows import RowSparse
+from npembed.sums import _column, _rounded, add_, nearest
+from npembed.sums import exact as exact_sum
 
 # ---- killers
 
@@ -336,6 +339,19 @@ def sums():
     test_projections.test_rows_that_are_not_finite("normalize", np.float64, np.inf)
 
 
+def promised():
+    """The three ways to add up a row's gradients: by hand, and on some drawn ones against fractions."""
+    for case in test_sums.LITERALS:
+        test_sums.check_literal(*case)
+    test_sums.test_a_gradient_starts_from_zero()
+    test_sums.test_float64_rounds_once()
+    for dtype in test_sums.TABLES:
+        for summation in test_sums.SUMMATIONS:
+            test_sums.test_shapes_layouts_and_backends(dtype, summation)
+    for seed, dtype in enumerate(test_sums.DTYPES):
+        test_sums.test_ten_thousand_sums.hypothesis.inner_test(seed, dtype, from_zero=seed % 2 == 0)
+
+
 def sides():
     """On which side of a bound rows are, where only exact arithmetic can tell."""
     for p in test_projections.ORDERS:
@@ -413,7 +429,7 @@ TARGETS = {
     transe_vjp: of("transe"),
     distmult_vjp: of("distmult"),
     losses.margin_ranking_vjp: of("margin_ranking"),
-    rows.gather_vjp: [scatter, test_half.test_4096_gradients_of_one_add_up_to_4096, *of("gather")],
+    rows.gather_vjp: [scatter, test_sums.test_float64_rounds_once, *of("gather")],
     pool.embedding_bag: BAGS,
     embedding_bag_vjp: BAGS,
     pool._divided: BAGS,
@@ -425,7 +441,7 @@ TARGETS = {
     Table.rows: [bag_layer],
     renorm.renorm_: [shortening],
     renorm._as_torch: [shortening],
-    embedding.lookup_vjp: of("lookup"),
+    embedding.lookup_vjp: [test_sums.test_lookup_vjp_adds_up_as_asked, *of("lookup")],
     embedding.transform_vjp: of("transform"),
     model.score_vjp: [whole_model, *of("score")],
     model.loss_and_gradients: [whole_model, *BATCHES],
@@ -480,6 +496,11 @@ TARGETS = {
     regularizers.norm_limit_vjp: [charges, *of("norm_limit")],
     regularizers.orthogonality_vjp: [charges, *of("orthogonality")],
     regularizers.combined_vjp: [charges, *of("combined")],
+    add_: [promised],
+    exact_sum: [promised],
+    _column: [promised],
+    _rounded: [promised],
+    nearest: [promised],
     exact.squares: [sums],
     exact._two_sum: [sums],
     exact._fractions: [sides],
@@ -598,6 +619,24 @@ EQUIVALENT = {
     "quaternion_normalize_vjp": [
         ("_fours('quaternion_normalize_vjp', 'x'", "arguments 0 and 1 swapped", "names, for an error"),
         ("_fours('quaternion_normalize_vjp', 'g'", "arguments 0 and 1 swapped", "names, for an error"),
+    ],
+    "_column": [
+        ("0 -> 1", "in: with np.errstate", "a finite number added to infinities or NaN"),
+        ("0 -> -1", "in: with np.errstate", "a finite number added to infinities or NaN"),
+        ("np.add.reduceat(terms != 0, firsts) > 2", "GtE", "the same sum, only slower"),
+        ("2 -> 1", "many = ", "the same sum, only slower"),
+    ],
+    "_rounded": [("2 ** (51", "[minus]", "it counts modulo twice as much")],
+    "add_": [
+        ("np.result_type(out.dtype, np.float64)", "arguments 0 and 1 swapped", "the wider of two"),
+        ("if dtype == out.dtype", "[never]", "the same sum, from a copy of the rows"),
+        ("if not out.flags.aligned", "[always]", "what is written onto itself stays"),
+    ],
+    "nearest": [
+        ("return math.inf if total > 0", "times 2", "infinity"),
+        ("total > 0 -> total >= 0", "GtE", "what overflows is not zero"),
+        ("0 -> 1", "plus 1", "what overflows is beyond one"),
+        ("0 -> -1", "minus 1", "what overflows is beyond one"),
     ],
     "_fractions": [
         ("[Fraction(v.real)", "always the first", "computed, but not looked at"),

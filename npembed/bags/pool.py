@@ -6,7 +6,8 @@ import numpy as np
 
 from .. import check, kernels
 from ..op import Op, arithmetic, wide, widened
-from ..rows import RowSparse, rounded, take
+from ..rows import RowSparse, take
+from ..sums import rounded
 from .arguments import bags, check_weights
 
 MODES = ("sum", "mean", "max")

@@ -6,6 +6,7 @@ from .. import check
 from ..op import arithmetic
 from ..row_maps import NORMALIZERS
 from ..rows import RowSparse, gather_vjp
+from ..sums import SUMMATIONS
 from .arguments import described, from_weight, here, one_of, table_shape
 from .choose import choose, choose_regularizer
 from .passes import Lookup, Passes
@@ -35,6 +36,8 @@ class Embedding(Passes, Table):
         What `export_grad` gives; `grad` is a `RowSparse` in any case.
     weight (or torch's _weight) : ndarray (N, *shape), copied; the rows to begin with, and the sizes and dtype where they are not given
     _freeze : bool, torch's name for not `trainable`
+    summation : "batch_order", "float64" or "exact"
+        How `backward` and the pullbacks of `vjp` add up the gradients of a row, see `npembed.rows.gather_vjp`.
     device : None or "cpu"
     num_embeddings : int, another name for `max_id`
     shape : int or tuple of int, the shape of a row; ``()`` for single numbers
@@ -90,6 +93,7 @@ class Embedding(Passes, Table):
         sparse=False, _weight=None, _freeze=False, device=None, dtype=None, *, num_embeddings=None, shape=None, weight=None,
         initializer=None, initializer_kwargs=None, constrainer=None, constrainer_kwargs=None, normalizer=None, normalizer_kwargs=None,
         regularizer=None, regularizer_kwargs=None, dropout=None, unique=None, trainable=None, compat=None, rng=None,
+        summation="batch_order",
     ):  # fmt: skip
         weight = one_of("weight", weight, "_weight", _weight)
         if embedding_dim is None and shape is None and weight is None and padding_idx is not None:
@@ -97,6 +101,7 @@ class Embedding(Passes, Table):
                 f"Embedding: embedding_dim is missing, padding_idx = {padding_idx} is given; allowed: torch's order, max_id then "
                 f"embedding_dim (PyKEEN's third argument: write embedding_dim={padding_idx})"
             )
+        self.summation = check.choice("Embedding", "summation", summation, SUMMATIONS)
         self.unique = bool(check.choice("Embedding", "unique", unique, (None, True, False)))
         if self.unique and scale_grad_by_freq is True:
             found = "unique = True and scale_grad_by_freq = True are both given"
@@ -151,7 +156,7 @@ class Embedding(Passes, Table):
             _, place, counts = np.unique(ids, return_inverse=True, return_counts=True)
             counts = counts[place].reshape(ids.shape + (1,) * len(self.shape))
             drows = (drows / counts.astype(arithmetic(self.dtype).type(0).real.dtype)).astype(self.dtype, copy=False)
-        gradient = gather_vjp(drows, self._weight, ids)
+        gradient = gather_vjp(drows, self._weight, ids, summation=self.summation)
         if self.padding_idx is None:
             return gradient
         kept = gradient.rows != self.padding_idx
@@ -167,6 +172,7 @@ class Embedding(Passes, Table):
             "norm_type": 2.0,
             "scale_grad_by_freq": False,
             "sparse": False,
+            "summation": "batch_order",
         }
         parts += [f"{name}={getattr(self, name)}" for name, default in defaults.items() if getattr(self, name) != default]
         parts += [f"compat={self.compat!r}"] if self.compat else []
