@@ -25,7 +25,7 @@ FLOORS = [
     {"layer"},
     {"models"},
     {"uncertainty"},
-    {"show", "runs"},
+    {"peers", "show", "runs"},
     {"cli"},
     {"__main__"},
 ]
