@@ -88,6 +88,6 @@ def agrees(found, expected, rtol=0.0):
     if isinstance(found, Raises) or isinstance(expected, Raises):
         return isinstance(found, Raises) and isinstance(expected, Raises) and found.names[0] in expected.names
     a, b = np.asarray(found), np.asarray(expected)
-    if a.shape != b.shape or "U" in (a.dtype.kind, b.dtype.kind) or bool in (a.dtype, b.dtype):
+    if a.shape != b.shape or not {a.dtype.kind, b.dtype.kind} <= set("iufc"):
         return a.dtype.kind == b.dtype.kind and np.array_equal(a, b)
     return bool(np.allclose(a, b, rtol=rtol, atol=0.0, equal_nan=True))

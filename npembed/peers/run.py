@@ -23,8 +23,8 @@ from .torch import TORCH
 
 def _place(finding):
     """What findings are ordered by: T2 before T12, and T12 before T12b."""
-    letter, number, others = re.fullmatch(r"([A-Z])(\d+)([a-z]?)", finding.id).groups()
-    return "TPS".index(letter), int(number), others
+    number, *letter = re.findall(r"\d+|[a-z]", finding.id)
+    return "TPS".index(finding.id[0]), int(number), letter
 
 
 FINDINGS = tuple(sorted((*TORCH, *PYKEEN, *SAFETENSORS), key=_place))
@@ -75,7 +75,10 @@ def check_bugs(peers=None, ids=None, *, findings=FINDINGS):
     for name in peers or ():
         check.choice("check_bugs", "peers", name, tuple(dict.fromkeys(finding.peer for finding in findings)))
     for name in ids or ():
-        check.choice("check_bugs", "ids", name, tuple(finding.id for finding in findings))
+        if name not in {finding.id for finding in findings}:
+            raise ValueError(
+                f"check_bugs: ids has {name!r}, which is no finding; allowed: {findings[0].id!r} and those listed with it"
+            )
     asked = [f for f in findings if (not peers or f.peer in peers) and (not ids or f.id in ids)]
     with _quiet():
         return [_outcome(finding) for finding in asked]
@@ -153,7 +156,7 @@ def _finite(value):
 def _quiet():
     """Without the warnings and log lines of the peers, and with torch's global random numbers put back."""
     level, torch = logging.root.manager.disable, sys.modules.get("torch")
-    state = torch.get_rng_state() if hasattr(torch, "get_rng_state") else None
+    state = None if torch is None else torch.get_rng_state()
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
@@ -161,5 +164,5 @@ def _quiet():
             yield
     finally:
         logging.disable(level)
-        if state is not None:
+        if torch is not None:
             torch.set_rng_state(state)

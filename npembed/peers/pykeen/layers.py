@@ -106,8 +106,9 @@ def frozen_is_changed():
 
 
 def _frozen():
-    embedding = layer.Embedding(1, 2, constrainer="normalize", trainable=False)
+    embedding = layer.Embedding(1, 2, constrainer="normalize")
     embedding.weight = np.array([[3.0, 4.0]], np.float32)
+    embedding.trainable = False
     embedding.post_parameter_update()
     return embedding.weight.tolist()
 
@@ -170,7 +171,8 @@ def outside_the_subset():
 
 
 LAYERS = (
-    _found("P1", low_rank, [3, 4], [10, 4], "The approximation stands in the place of the base, which has ten rows.", "pykeen#1509 (brought it)"),
+    _found("P1", low_rank, [3, 4], [10, 4],
+           "The approximation stands in the place of the base, which has ten rows.", "pykeen#1509 (brought it)"),
     _found("P2", normalized_by_shape, [[[1.0, 1.0]]], [[[0.6, 0.8]]],
            "Row 0 is (3, 4), of norm 5, however its id is asked for. PyKEEN normalizes along axis 1, which is not the row's here.",
            ours=lambda: _rows([[3.0, 4.0]], normalizer="normalize")([[0]]).tolist(), rtol=1e-6),
@@ -191,7 +193,8 @@ LAYERS = (
            lambda: bool((layer.Embedding(2, 2, initializer="zeros")() == 0).all())),
     _found("P27", complex_pretrained, Raises(("ValueError",)), [[[1.0, 2.0]]], "The row given is 1 + 2i.", "pykeen#1361",
            lambda: _complex_pretrained().view(np.float32)[None].tolist()),
-    _found("P27b", imaginary_part, False, True, "The row given is 1 + 2i.", "pykeen#1361", lambda: bool(np.iscomplexobj(_complex_pretrained()))),
+    _found("P27b", imaginary_part, False, True, "The row given is 1 + 2i.", "pykeen#1361",
+           lambda: bool(np.iscomplexobj(_complex_pretrained()))),
     _found("P28", frozen_is_changed, [[0.6, 0.8]], [[3.0, 4.0]], "A frozen table stays as it was given.", "pykeen#640", _frozen, 1e-6),
     _found("P31", options_not_shown, False, True, "PyKEEN has a method that adds the options to the text; it is shadowed by torch's.",
            ours=lambda: "constrainer" in repr(layer.Embedding(3, 2, constrainer="normalize"))),

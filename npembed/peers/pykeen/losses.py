@@ -83,8 +83,8 @@ LOSSES = (
     _found("P18c", no_pairs, float("nan"), 0.0, "A sum over pairs of which there are none.",
            ours=lambda: _lcwa("margin_ranking", [[0.5, -0.2]], [[1.0, 1.0]])),
     _found("P34", label_of_two, 0.25, 0.125,
-           "Candidates 0 and 2 are true, 1 is not: max(0, -.25 - .5 + 1) = .25 and max(0, -.25 - 1 + 1) = 0, in the mean .125. Labels count "
-           "how often a triple occurs, and PyKEEN takes those that are 1.",
+           "Candidates 0 and 2 are true, 1 is not: max(0, -.25 - .5 + 1) = .25 and max(0, -.25 - 1 + 1) = 0, in the mean .125. Labels "
+           "count how often a triple occurs, and PyKEEN takes those that are 1.",
            ours=lambda: _lcwa("margin_ranking", [[0.5, -0.25, 1.0]], [[1.0, 0.0, 2.0]])),
     _found("P19", focal_gradient, [float("nan")], [0.0],
            "With q = exp(-200) the loss is about q^1.5, and its gradient as near to zero: below every float32."),

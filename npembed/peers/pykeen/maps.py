@@ -151,8 +151,8 @@ def _clamped(x, maxnorm):
 
 
 MAPS = (
-    _found("P13", beyond_the_bound, False, True, "Clamping is a projection onto rows with |x| <= 1; 0.514 and 0.857 as rounded have squares "
-           "that add up to 1 + 1.3e-7.",
+    _found("P13", beyond_the_bound, False, True,
+           "Clamping is a projection onto rows with |x| <= 1; 0.514 and 0.857 as rounded have squares that add up to 1 + 1.3e-7.",
            ours=lambda: bool(np.square(_clamped([6.0, 10.0], 1.0)).sum() <= 1)),
     _found("P13b", huge_clamped, [[0.0, 0.0]], [[0.6, 0.8]], "The row has norm 5e30, and becomes (3/5, 4/5).",
            ours=lambda: _clamped([3e30, 4e30], 1.0), rtol=1e-6),
@@ -160,11 +160,11 @@ MAPS = (
            "The row has norm 5e-8, beyond the bound 1e-9, and becomes (3/5, 4/5) 1e-9. PyKEEN divides by no less than 1.2e-7.",
            ours=lambda: _clamped([3e-8, 4e-8], 1e-9), rtol=1e-6),
     _found("P24", whole_table, [[5 / 13, 0.0], [0.0, 12 / 13]], [[0.625, 0.0], [0.0, 1.0]],
-           "The rows have norms .625 and 1.5, the bound is 1: the first stays, the second becomes 1 long. PyKEEN's default is one norm for all "
-           "rows, 1.625 here.",
+           "The rows have norms .625 and 1.5, the bound is 1: the first stays, the second becomes 1 long. PyKEEN's default is one norm for "
+           "all rows, 1.625 here.",
            ours=lambda: clamp_norm(np.array([[0.625, 0.0], [0.0, 1.5]]), maxnorm=1.0).tolist(), rtol=1e-6),
-    _found("P14", short_complex, [[[0.0083886078, 0.0]]], [[[1.0, 0.0]]], "It is documented to bring each number to length one, and 1e-9 has "
-           "the direction 1.",
+    _found("P14", short_complex, [[[0.0083886078, 0.0]]], [[[1.0, 0.0]]],
+           "It is documented to bring each number to length one, and 1e-9 has the direction 1.",
            ours=lambda: complex_normalize(np.array([[1e-9]], np.complex64)).view(np.float32)[None].tolist(), rtol=1e-6),
     _found("P9", quaternion_dtype, "float32", "float64", "A table that is filled keeps its dtype.",
            ours=lambda: str(init_quaternions(0, (2, 2, 4), np.float64).dtype)),

@@ -88,11 +88,13 @@ def _nan():
 
 SCORES = (
     _found("P4", kg2e_by_batch, 4 * np.log(2 * np.pi).item(), 0.0,
-           "A triple has one score. The formula has d log(2 pi) with d numbers in a row, the code takes the size of the batch for d.", rtol=1e-5),
+           "A triple has one score. The formula has d log(2 pi) with d numbers in a row, the code takes the size of the batch for d.",
+           rtol=1e-5),
     _found("P4b", kg2e_order, False, True,
            "Higher is more plausible, in evaluation and in training; here head and tail are at one place, there ten away from each other."),
     _found("P5", rotate_by_batch, [-5.0, -1.0, -1.0], [-1.0, -1.0, -1.0],
-           "h r - t = 1 * 2 - 3 = -1, however many tails are asked for. PyKEEN turns the tail back instead, 1 - 3 * 2, where that is cheaper.",
+           "h r - t = 1 * 2 - 3 = -1, however many tails are asked for. PyKEEN turns the tail back instead, 1 - 3 * 2, where that "
+           "is cheaper.",
            ours=_rotate),
     _found("P5b", rotate_order, [-5.0], [-7.0], "h r - t = (-3, -4): for p = 1 the norm is 3 + 4.", ours=_rotate_order),
     _found("P6", quate_sign, [-1.0], [1.0], "1 * 1 = 1, and its product with 1 is 1; documented is < h r, t >."),

@@ -117,8 +117,8 @@ OPTIMIZERS = (
     _found("T1b", lost_step, [[0.0]] * 4, [[0.0], [0.0], [-1.0], [0.0]],
            "The loss is the row itself, so its gradient is 1 and the step is -lr. The cause is that of T1.", ours=_step),
     _found("T14", sparse_adam_is_not_adam, [[-0.00013048106300026624]], [[-0.03 / 11]],
-           "Of a constant gradient g both corrected means are g and g g, so that each of Adam's three steps is lr g / (|g| + eps) = lr / 11. "
-           "torch adds eps before v is corrected.", "pytorch#22628 (for Adam)", _adam, 1e-9),
+           "Of a constant gradient g both corrected means are g and g g, so that each of Adam's three steps is lr g / (|g| + eps) = "
+           "lr / 11. torch adds eps before v is corrected.", "pytorch#22628 (for Adam)", _adam, 1e-9),
     _found("T15", late_row, [-0.02515296941748466], [-0.01],
            "Adam's first step is lr in length. torch corrects by the steps of the table, which is right for rows that had as many.",
            "FBGEMM#3342", _late_row, 1e-6),
