@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "bags", "check", "datasets", "embedding", "evaluation", "exact", "gradcheck", "initializers", "interactions", "io", "kernels",
-    "layer", "losses", "model", "models", "op", "optimizers", "random", "regularizers", "renorm", "representations", "row_maps", "rows",
+    "layer", "losses", "model", "models", "op", "optimizers", "peers", "random", "regularizers", "renorm", "representations", "row_maps", "rows",
     "runs", "samplers", "show", "sums", "touched", "trace", "training", "uncertainty",
 )  # fmt: skip
 _NAMES = {"Embedding": "layer", "EmbeddingBag": "layer", "Op": "op", "RowSparse": "rows", "load": "runs", "pipeline": "runs"}

@@ -27,7 +27,7 @@ FLOORS = [
     {"representations"},
     {"models"},
     {"uncertainty"},
-    {"show", "runs"},
+    {"peers", "show", "runs"},
     {"cli"},
     {"__main__"},
 ]
