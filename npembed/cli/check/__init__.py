@@ -1,0 +1,13 @@
+"""``npembed check``: how right something is, one topic a file."""
+
+from . import gradient
+
+TOPICS = (gradient,)
+
+
+def add_to(verbs):
+    """Add the verb to the parser."""
+    check = verbs.add_parser("check", help="see how right something is: yours, ours, a peer's")
+    topics = check.add_subparsers(title="topics", required=True, metavar="TOPIC")
+    for topic in TOPICS:
+        topic.add_to(topics)
