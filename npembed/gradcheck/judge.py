@@ -53,8 +53,8 @@ def judge(forward, vjp, *args, rng=0, entries=100, projections=1, analytic=False
     projections : int
         How many cotangents to try: each projects all results, however many, on one number.
     analytic : bool
-        Whether `forward` is analytic in its real arguments (no abs, max, conj or comparison of them). Then the complex step counts, which is
-        right to some ulps; otherwise it may only confirm what is claimed, never accuse.
+        Whether `forward` is analytic in its real arguments (no abs, max, conj or comparison of them). Then the complex step counts,
+        which is right to some ulps; otherwise it may only confirm what is claimed, never accuse.
     intentional : dict of name to intention, or None
         Which options make the gradient another one on purpose: `padding`, `scaled_by_frequency`, `without`. What they
         make of the gradient, together, is then what is right, and the gradient itself is wrong where it differs.
@@ -96,7 +96,7 @@ def judge(forward, vjp, *args, rng=0, entries=100, projections=1, analytic=False
     args = tuple(a.copy() if isinstance(a, np.ndarray) else a for a in args)
     rng, names = generator(rng), _names(forward, args)
     about = {"function": _name(vjp), "forward": _name(forward)}
-    found = {}
+    found: dict = {}
     for _ in range(projections):
         with np.errstate(all="ignore"):
             judged, reason = _project(forward, vjp, args, options, names, rng, entries, analytic, intentional)
@@ -216,7 +216,11 @@ class _Argument:
         exact = line.complex_step()
         entry = Entry(self.name, index, part, RIGHT, claimed, np.nan, np.inf, np.nan)
         quick = line.look()
-        if not line.broken.any() and not quick.sides and quick.slope.error <= max(CLEAR * abs(quick.slope.value), CANCELLED * quick.gross):
+        if (
+            not line.broken.any()
+            and not quick.sides
+            and quick.slope.error <= max(CLEAR * abs(quick.slope.value), CANCELLED * quick.gross)
+        ):
             entry = self._decide(entry, quick, exact, height)
             if entry.verdict == RIGHT:
                 return entry
@@ -244,12 +248,16 @@ class _Argument:
             return self._at_kink(entry, seen)
         if not np.isfinite(error):
             return entry._replace(verdict=BELOW_RESOLUTION, reason=seen.reason or "differences of the forward pass show no slope")
-        resolved = error <= max(self.share * max(abs(claimed) if np.isfinite(claimed) else 0.0, abs(slope)), CANCELLED * seen.gross)
+        resolved = error <= max(
+            self.share * max(abs(claimed) if np.isfinite(claimed) else 0.0, abs(slope)), CANCELLED * seen.gross
+        )
         if abs(claimed - slope) <= error + own:
             still = seen.flat and claimed == slope == 0
             return entry._replace(verdict=RIGHT, reason="") if resolved or still else self._hidden(entry, seen)
-        if seen.flat and 0 <= claimed * np.sign(seen.stair) <= 2 * abs(seen.stair):
-            return entry._replace(verdict=BELOW_RESOLUTION, reason="small steps change nothing: the forward pass rounds them away")
+        if seen.stair and 0 <= claimed * np.sign(seen.stair) <= 2 * abs(seen.stair):
+            return entry._replace(
+                verdict=BELOW_RESOLUTION, reason="small steps change nothing: the forward pass rounds them away"
+            )
         if np.isfinite(claimed) and abs(claimed - slope) <= OWN * self.eps * height:
             return entry._replace(verdict=BELOW_RESOLUTION, reason="as small as the roundings of the largest entry of its row")
         return entry._replace(verdict=WRONG, reason="" if np.isfinite(claimed) else "not a finite number")

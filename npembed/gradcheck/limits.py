@@ -65,7 +65,8 @@ def limit(h, values, rounding, first, vouched=0):
     >>> bool(abs(found.value - 1) <= found.error < 1e-11)
     True
     """
-    table, guesses = [], []  # guesses: per step, the best column and how far its neighbours are off
+    table: list[list] = []
+    guesses: list[Limit] = []  # guesses: per step, the best column and how far its neighbours are off
     for j, value in enumerate(values):
         line = [value]
         best = Limit(value, np.inf, h[j])
@@ -79,7 +80,8 @@ def limit(h, values, rounding, first, vouched=0):
         table.append(line)
         guesses.append(best)
     shown = 0.0  # what rounding does to the function, as smaller steps show it
-    smaller, found = [], Limit(0.0, np.inf, 0.0)
+    smaller: list[Limit] = []
+    found = Limit(0.0, np.inf, 0.0)
     for j in range(len(values) - 1, 0, -1):
         guess = guesses[j]._replace(error=guesses[j].error + rounding[j] + SAFETY * shown / h[j])
         shown = max(shown, abs(table[j][min(j, 2)] - table[j - 1][min(j - 1, 2)]) * h[j])

@@ -82,7 +82,16 @@ class Line:
                 broken = [n + (not ok) for n, ok in zip(broken, fine, strict=True)]
                 continue
             depends = depends | (up != self.middle) | (down != self.middle)
-            rows.append((h, self._terms(up - down) / (a - b), self._terms(up - self.middle) / a, self._terms(self.middle - down) / -b, up, down))
+            rows.append(
+                (
+                    h,
+                    self._terms(up - down) / (a - b),
+                    self._terms(up - self.middle) / a,
+                    self._terms(self.middle - down) / -b,
+                    up,
+                    down,
+                )
+            )
         if len(rows) < 3:
             edge = not lost and broken[0] != broken[1] and min(broken) == 0
             reason = "the forward pass is finite on one side only" if edge else "the forward pass is not finite around it"
@@ -150,7 +159,7 @@ class Line:
             far = 2 * max(float(largest), *self.sizes)
             found = np.zeros(self.middle.shape, bool)
             here = [] if isinstance(self.v, np.ndarray) else [-(self.x.flat[self.v[0]] / self.v[1]).real]
-            for t in (far, -far, *self.sizes, *here):
+            for t in (far, -far, 1.0, -1.0, *self.sizes, *here):  # one: where all is tiny, results underflow
                 found |= self.at(t)[0] != self.middle
         return found
 

@@ -23,8 +23,8 @@ class Entry(NamedTuple):
 
     Attributes
     ----------
-    argument, index, part
-        Which: the name of the argument, the position in it, and "real" or "imaginary" if it is complex. An `index` of None is a
+    argument, position, part
+        Which: the name of the argument, the position in it, and "real" or "imaginary" if it is complex. A `position` of None is a
         direction through several entries.
     verdict : one of `VERDICTS`
     claimed, found : float
@@ -44,7 +44,7 @@ class Entry(NamedTuple):
     """
 
     argument: str
-    index: tuple | None
+    position: tuple | None
     part: str
     verdict: str
     claimed: float
@@ -59,7 +59,7 @@ class Entry(NamedTuple):
     @property
     def label(self):
         """``dx[0, 2]``, as one writes it."""
-        place = " along a direction" if self.index is None else check.position(self.index)
+        place = " along a direction" if self.position is None else check.position(self.position)
         return f"d{self.argument}{place}{' (imaginary)' if self.part == 'imaginary' else ''}"
 
 

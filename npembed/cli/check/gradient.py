@@ -1,11 +1,17 @@
 """``npembed check gradient``: judge a gradient written by hand, anybody's."""
 
 import ast
+import functools
 import importlib
 import os
 import sys
+import traceback
 
 from ..report import BadInputError, refusing
+
+
+class RaisedError(BadInputError, ValueError):
+    """What a function of the user's raised; a step out of where it is defined is no bad input."""
 
 
 def add_to(topics):
@@ -25,9 +31,13 @@ def add_to(topics):
         metavar="N,M",
         help="shape of an argument, drawn at random; once for each argument (default: 4,3), as --shape= for a single number",
     )
-    topic.add_argument("--file", metavar="FILE", help="arguments from a .npy file, or all arrays of a .npz file, in order, instead")
+    topic.add_argument(
+        "--file", metavar="FILE", help="arguments from a .npy file, or all arrays of a .npz file, in order, instead"
+    )
     topic.add_argument("--complex", action="store_true", help="draw complex numbers")
-    topic.add_argument("--dtype", choices=("float32", "float64"), default="float64", help="of what is drawn (default: %(default)s)")
+    topic.add_argument(
+        "--dtype", choices=("float32", "float64"), default="float64", help="of what is drawn (default: %(default)s)"
+    )
     topic.add_argument("--scale", type=float, default=1.0, help="of what is drawn (default: %(default)s)")
     topic.add_argument("--seed", type=int, default=0, help="of arguments and cotangents (default: %(default)s)")
     topic.add_argument("--entries", type=int, default=100, help="how many of each argument to look at (default: %(default)s)")
@@ -72,14 +82,31 @@ def _function(argument, value):
     try:
         found = importlib.import_module(module)
     except Exception as error:  # whatever the module does when it is imported: it is the user's to mend
-        raise BadInputError(f"check gradient: {argument} = {value!r} cannot be imported ({error}); allowed: module:function") from error
+        raise BadInputError(
+            f"check gradient: {argument} = {value!r} cannot be imported ({error}); allowed: module:function"
+        ) from error
     for part in name.split("."):
         if not hasattr(found, part):
             raise ValueError(f"check gradient: {argument} = {value!r} is not there; allowed: a function of {module}")
         found = getattr(found, part)
     if not callable(found):
         raise TypeError(f"check gradient: {argument} = {value!r} is a {type(found).__name__}; allowed: a function")
-    return found
+    return _told(found, value)
+
+
+def _told(function, name):
+    """`function`, with what it raises told in one line: the user's to mend."""
+
+    @functools.wraps(function)
+    def told(*args, **options):
+        try:
+            return function(*args, **options)
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{os.path.basename(last.filename)}, line {last.lineno}"
+            raise RaisedError(f"check gradient: {name} raised {type(error).__name__}: {error} ({where})") from error
+
+    return told
 
 
 def _arguments(options):
