@@ -23,7 +23,7 @@ from npembed.embedding import (
     transform,
     transform_vjp,
 )
-from npembed.gradcheck import check_layer, check_vjp
+from npembed.gradcheck import check_layer, check_vjp, judge, padding, scaled_by_frequency, without
 from npembed.initializers import INITIALIZERS, calculate_gain, initializer, weisfeiler_lehman_colors
 from npembed.interactions import INTERACTIONS, distmult, distmult_vjp, transe, transe_vjp
 from npembed.layer import from_state
@@ -1192,6 +1192,14 @@ CASES = [
         KeyError,
         "load_state_dict: relation_representations.0: state lacks '_embeddings.weight'; allowed: ",
     ),
+    (lambda: judge(3, np.tanh, ROWS), TypeError, "judge: forward is a int; allowed: a function"),
+    (lambda: padding("0"), TypeError, "padding: row = '0' is of type str; allowed: a whole number"),
+    (
+        lambda: scaled_by_frequency(IDS, -1),
+        ValueError,
+        "scaled_by_frequency: argument = -1 is out of range; allowed: a whole number >= 0",
+    ),
+    (lambda: without(3), TypeError, "without: forward is a int; allowed: a function"),
 ]
 
 ARRAYS = [TABLE, ROWS, SINGLE, COMPLEX, WHOLE, IDS, READ_ONLY, STRIDED, GRADIENT.values, RELATIONS, TRIPLES, NEGATIVES]
@@ -1213,6 +1221,9 @@ def test_bad_input_is_refused_in_one_line_and_changes_nothing(call, error, messa
 
 
 UNCHECKED = {
+    "Argument",  # what `judge` returns
+    "Entry",
+    "Judgement",
     "Op",  # a pair, and nothing to check
     "plain",
     "resolve",  # these are called by others, which pass their own names on

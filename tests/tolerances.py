@@ -210,3 +210,8 @@ HALF_SUMS = 40 * 2.0**-24
 HALF_COMPOSED = 8 * 2.0**-10
 """Several maps after one another on numbers of up to 2.5, each rounded to float16 (2**-11), relative to the largest result or one: a
 normalizer, a mask, the gradients of either, then up to three of them added."""
+
+# ---- the judge of gradients
+
+JUDGED_EXP = 1e-8
+"""How well differences of exp in steps of a quarter and less show its slope, relative: rounding over the step, h^8 of truncation."""

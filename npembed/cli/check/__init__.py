@@ -1,13 +1,13 @@
-"""``npembed check``: is it right? Each topic is a file of its own."""
+"""``npembed check``: how right something is, one topic a file."""
 
-from . import bugs
+from . import bugs, gradient
 
-TOPICS = (bugs,)
+TOPICS = (gradient, bugs)
 
 
 def add_to(verbs):
     """Add the verb to the parser."""
-    verb = verbs.add_parser("check", help="see how right a layer, a gradient or a package is")
-    topics = verb.add_subparsers(title="topics", required=True, metavar="TOPIC")
+    check = verbs.add_parser("check", help="see how right something is: yours, ours, a peer's")
+    topics = check.add_subparsers(title="topics", required=True, metavar="TOPIC")
     for topic in TOPICS:
         topic.add_to(topics)
