@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from ... import layer
+from ... import layer, representations
 from ...bags import embedding_bag
 from ..finding import Finding, Raises
 
@@ -159,6 +159,11 @@ def subset():
     return SubsetRepresentation(max_id=1, base=embedding)(torch.tensor([0])).tolist()
 
 
+def _subset(i):
+    base = layer.Embedding(weight=np.array([[3.0, 4.0], [1.0, 0.0]]), normalizer="normalize")
+    return representations.SubsetRepresentation(1, base=base)([i]).tolist()
+
+
 def outside_the_subset():
     """a subset of a layer gives rows that are not in it"""
     import torch
@@ -172,7 +177,8 @@ def outside_the_subset():
 
 LAYERS = (
     _found("P1", low_rank, [3, 4], [10, 4],
-           "The approximation stands in the place of the base, which has ten rows.", "pykeen#1509 (brought it)"),
+           "The approximation stands in the place of the base, which has ten rows.", "pykeen#1509 (brought it)",
+           lambda: list(representations.LowRankRepresentation.approximate(layer.Embedding(10, 4), num_bases=3)().shape)),
     _found("P2", normalized_by_shape, [[[1.0, 1.0]]], [[[0.6, 0.8]]],
            "Row 0 is (3, 4), of norm 5, however its id is asked for. PyKEEN normalizes along axis 1, which is not the row's here.",
            ours=lambda: _rows([[3.0, 4.0]], normalizer="normalize")([[0]]).tolist(), rtol=1e-6),
@@ -183,8 +189,9 @@ LAYERS = (
            ours=lambda: embedding_bag(np.ones((1, 2)), [0, 0], [0, 1, 1], mode="sum")[1:2].tolist()),
     _found("P15", aliased, [[0.0, 0.0]], [[1.0, 1.0]], "The array is the caller's, who has not asked for it to be trained.", ours=_aliased),
     _found("P16", subset, [[3.0, 4.0]], [[0.6, 0.8]], "Row 0 of the layer is (3, 4) / 5 by its normalizer, also as row 0 of a subset.",
-           rtol=1e-6),
-    _found("P16b", outside_the_subset, [[1.0, 0.0]], Raises(("ValueError", "IndexError")), "The subset has one row, so that 1 is no id."),
+           ours=lambda: _subset(0), rtol=1e-6),
+    _found("P16b", outside_the_subset, [[1.0, 0.0]], Raises(("ValueError", "IndexError")), "The subset has one row, so that 1 is no id.",
+           ours=lambda: _subset(1)),
     _found("P17", complex_dropout, Raises(("NotImplementedError",)), [1, 2], "A number is dropped or scaled, complex or not.",
            ours=lambda: list(layer.Embedding(1, 2, dtype=np.complex64, dropout=0.5, rng=0)().shape)),
     _found("P25", torchs_options, Raises(("TypeError",)), [1, 2], "torch's layer has padding_idx, and looks up one row of two numbers.",
