@@ -171,3 +171,23 @@ def test_torchs_gradient_of_a_cosine_with_a_short_row():
     np.testing.assert_allclose(a.grad, [[0.3e8, 0.4e8]], rtol=1e-12)  # by differences: .6e8, .8e8
     da, _ = orthogonality_vjp(1.0, a.detach().numpy(), b.numpy())  # of its square: times 2 * .5
     np.testing.assert_allclose(da, [[0.6e8, 0.8e8]], rtol=1e-12)
+
+
+def test_once_for_all_lookups_of_a_batch():
+    """Live: term and gradient of three forwards, of which PyKEEN charges for the first alone."""
+    from pykeen.nn import Embedding as PyKEEN
+
+    from npembed import Embedding
+
+    table = np.arange(1.0, 9.0).reshape(4, 2).astype(np.float32)
+    theirs = PyKEEN(max_id=4, shape=2, regularizer="lp", regularizer_kwargs={"apply_only_once": True, "p": 1.0, "weight": 0.5})
+    theirs._embeddings.weight.data = torch.from_numpy(table.copy())
+    ours = Embedding(weight=table, regularizer="lp", regularizer_kwargs={"apply_only_once": True, "p": 1.0, "weight": 0.5})
+    total, gradient = 0.0, np.zeros_like(table)
+    for ids in ([0, 1], [2], [3, 3]):
+        total = total + theirs(torch.tensor(ids)).sum()
+        gradient += ours.backward(np.ones_like(ours(ids))).to_dense()
+    term = theirs.regularizer.pop_regularization_term()
+    (total + term[0]).backward()
+    assert ours.pop_regularization_term() == term.item()
+    np.testing.assert_allclose(gradient, theirs._embeddings.weight.grad.numpy(), rtol=1e-6)

@@ -9,7 +9,9 @@ import pytest
 
 from npembed import Embedding
 from npembed.check import UnknownNameError
+from npembed.datasets import Nations
 from npembed.gradcheck import check_vjp
+from npembed.models import distmult
 from npembed.op import Op, resolve
 from npembed.regularizers import (
     REGULARIZERS,
@@ -636,3 +638,58 @@ def test_the_registry():
     assert Op(lp, lp_vjp) == REGULARIZERS["lp"] == TERMS["lp"]
     for name in ("LpRegularizer", "PowerSumRegularizer", "norm limit", "OrthogonalityRegularizer", "combined", "NoRegularizer"):
         assert resolve(REGULARIZERS, name, function="Embedding", argument="regularizer") in REGULARIZERS
+
+
+# ---- once for all lookups of a batch
+
+
+def once(**options):
+    return {"regularizer": "lp", "regularizer_kwargs": {"p": 1, "apply_only_once": True}, **options}
+
+
+def test_a_layer_that_charges_once_charges_for_its_first_lookup():
+    layer = Embedding(weight=np.array([[1.0, -2.0], [10.0, 0.0]]), **once())
+    layer([0])
+    layer([1, 1])
+    assert layer.pop_regularization_term() == 3
+    layer.zero_grad()
+    layer([1])
+    assert layer.regularization_term == 10
+    assert layer.backward(np.zeros((1, 2))).to_dense().tolist() == [[0.0, 0.0], [1.0, 0.0]]
+    layer([0])
+    assert layer.regularization_term == 10  # nothing was popped
+    assert layer.backward(np.zeros((1, 2))).to_dense().tolist() == [[0.0, 0.0], [0.0, 0.0]]
+    layer.eval()
+    layer.vjp([0])
+    layer.post_parameter_update()
+    layer([0])
+    layer.train()
+    layer([1])
+    assert layer.regularization_term == 10  # a lookup in evaluation mode is none
+
+
+def test_a_model_that_charges_once_charges_for_heads_and_relations_of_true_triples():
+    nations = Nations().training
+    about = {"embedding_dim": 4, "random_seed": 0, "relation_regularizer": None}
+    plain = distmult(nations, **about)
+    charged = distmult(nations, **{**about, **{f"entity_{name}": value for name, value in once().items()}})
+    positives, negatives = nations.mapped_triples[:3], nations.mapped_triples[3:9].reshape(3, 2, 3)
+    for _ in range(2):  # each batch anew
+        (loss, (entities, _)), (other, (more, _)) = (m.loss_and_gradients(positives, negatives) for m in (plain, charged))
+        rows = plain.layers[0].weight[positives[:, 0]]
+        np.testing.assert_allclose(other - loss, np.abs(rows).sum() / 3, rtol=1e-5)
+        expected = entities.to_dense()
+        np.add.at(expected, positives[:, 0], np.sign(rows) / 3)
+        np.testing.assert_allclose(more.to_dense(), expected, atol=1e-6)
+
+
+def test_charging_once_is_yes_or_no_and_needs_a_regularizer():
+    for options, said in (
+        (
+            once(regularizer_kwargs={"apply_only_once": 1}),
+            r"Embedding: regularizer_kwargs\['apply_only_once'\] = 1 is not a choice",
+        ),
+        ({"regularizer_kwargs": {"apply_only_once": True}}, "Embedding: regularizer_kwargs = .* has no regularizer to go to"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            Embedding(2, 2, **options)

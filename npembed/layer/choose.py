@@ -45,10 +45,11 @@ def choose(registry, choice, options, *, shape, dtype, compat, function, argumen
 
 
 def choose_regularizer(choice, options, *, shape, dtype, compat, function):
-    """The regularizer of a layer whose rows have `shape`, as an Op of the rows that were looked up, or None.
+    """The regularizer of a layer whose rows have `shape`, as an Op of the rows that were looked up, or None; and if it charges once.
 
-    ``dim`` counts the axes of a table ``(N, *shape)``, and may be None for one norm of all that is looked up. ``compat="pykeen"`` takes
-    PyKEEN's expected norm, where there is a choice.
+    Among its options may be PyKEEN's ``apply_only_once``: then, of the lookups of a batch, the first alone is charged for. ``dim`` counts
+    the axes of a table ``(N, *shape)``, and may be None for one norm of all that is looked up. ``compat="pykeen"`` takes PyKEEN's expected
+    norm, where there is a choice.
 
     Parameters
     ----------
@@ -59,13 +60,14 @@ def choose_regularizer(choice, options, *, shape, dtype, compat, function):
     function : for error messages
     """
     options = check.keywords(function, "regularizer_kwargs", options)
+    once = check.choice(function, "regularizer_kwargs['apply_only_once']", options.pop("apply_only_once", False), (True, False))
     if choice is None:
-        if options:
+        if options or once:
             found = f"regularizer_kwargs = {options} has no regularizer to go to"
             raise ValueError(f"{function}: {found}; allowed: a regularizer too")
-        return None
+        return None, False
     if isinstance(choice, tuple) and len(choice) == 2 and all(map(callable, choice)):
-        return Op(*choice).bind(**options)
+        return Op(*choice).bind(**options), once
     if not isinstance(choice, str):
         raise TypeError(f"{function}: regularizer is a {type(choice).__name__}; allowed: a name, or a pair (function, vjp)")
     name = resolve(REGULARIZERS, choice, function=function, argument="regularizer")
@@ -81,7 +83,7 @@ def choose_regularizer(choice, options, *, shape, dtype, compat, function):
         options = {"expected": "pykeen", **options}
     op = op.bind(**options)
     op.forward(np.ones((1, *shape), dtype))  # a bad option is refused here, not at the first lookup
-    return op
+    return op, once
 
 
 def _named(registry, choice, options, shape, dtype, compat, function, argument):

@@ -48,7 +48,8 @@ class Embedding(Passes, Table):
     normalizer : name, Op, or pair (function, vjp)
         See `npembed.row_maps.NORMALIZERS`.
     regularizer : name, Op, or pair (function, vjp)
-        See `npembed.regularizers.REGULARIZERS`. In training mode each forward adds what it charges to `regularization_term`.
+        See `npembed.regularizers.REGULARIZERS`. In training mode each forward adds what it charges to `regularization_term`; with
+        PyKEEN's ``apply_only_once=True`` among its options, the first one since that was popped.
     initializer_kwargs, constrainer_kwargs, normalizer_kwargs, regularizer_kwargs : dict, options of these
     dropout : float in [0, 1], the share of entries dropped in training mode
     unique : bool
@@ -119,7 +120,7 @@ class Embedding(Passes, Table):
             raise ValueError("Embedding: _freeze = True and trainable = True are both given; allowed: one of them")
         self.dropout = None if dropout is None else check.real("Embedding", "dropout", dropout, 0, 1)
         about = {"shape": tuple(row), "dtype": dtype, "compat": "pykeen" if compat == "pykeen" else None, "function": "Embedding"}
-        self.regularizer = choose_regularizer(regularizer, regularizer_kwargs, **about)
+        self.regularizer, self.apply_only_once = choose_regularizer(regularizer, regularizer_kwargs, **about)
         self.normalizer = choose(NORMALIZERS, normalizer, normalizer_kwargs, argument="normalizer", **about)
         self._make(
             max_id, row, dtype=dtype, trainable=not _freeze if trainable is None else trainable, initializer=initializer,

@@ -37,7 +37,7 @@ class Lookup(NamedTuple):
 class Passes:
     """Forward, backward, training and evaluation mode, as any representation has them.
 
-    It needs ``max_id``, ``shape``, ``dtype``, ``normalizer``, ``regularizer``, ``dropout``, ``unique``, ``rng``, and
+    It needs ``max_id``, ``shape``, ``dtype``, ``normalizer``, ``regularizer``, ``apply_only_once``, ``dropout``, ``unique``, ``rng``, and
     ``plain_lookup(ids)``, the lookup of plain rows; and ``layers`` and ``parts``, if it is no table.
     """
 
@@ -46,6 +46,7 @@ class Passes:
     dtype: np.dtype
     normalizer: Any
     regularizer: Any
+    apply_only_once: bool
     dropout: float | None
     unique: bool
     rng: Any
@@ -65,6 +66,7 @@ class Passes:
         """A new representation is in training mode, and has looked nothing up."""
         self.training = True
         self.regularization_term = arithmetic(self.dtype).type(0).real
+        self._charged = False
         self._pending: list = []  # the pullbacks of forwards without a backward; two are kept at most, to know that it was not one
 
     def _ids(self, indices):
@@ -93,10 +95,12 @@ class Passes:
         said = transform(plain.output, normalizer=self.normalizer)
         rows = said if places is None else gather(said, places)
         mask = self.draw_mask(rows.shape)
+        charged_for = self.regularizer is not None and not (self.apply_only_once and self._charged)
+        self._charged = self._charged or self.training
 
         def charge():
             below = plain.charge()
-            return below if self.regularizer is None else below + self.regularizer.forward(widened(rows))
+            return below if not charged_for else below + self.regularizer.forward(widened(rows))
 
         def back(drows):
             dsaid = drows if places is None else gather_vjp(drows, said, places).values  # of each distinct id there is one
@@ -104,7 +108,7 @@ class Passes:
 
         def pull(grad_output=None, grad_term=0.0):
             dplain = None if grad_output is None else back(transform_vjp(grad_output, rows, mask=mask))
-            if self.regularizer is not None and grad_term:
+            if charged_for and grad_term:
                 charged = back(self.regularizer.vjp(grad_term, rows))
                 dplain = charged if dplain is None else dplain + charged
             return plain.pull(dplain, grad_term)
@@ -205,7 +209,7 @@ class Passes:
             layer.grad = None
 
     def pop_regularization_term(self):
-        """What the regularizer charged since the last time, which is forgotten.
+        """What the regularizer charged since the last time, which is forgotten; the next lookup is the first again.
 
         >>> from npembed import Embedding
         >>> layer = Embedding(3, 2, initializer="ones", regularizer="lp", regularizer_kwargs={"p": 1})
@@ -213,6 +217,7 @@ class Passes:
         >>> float(layer.pop_regularization_term()), float(layer.regularization_term)
         (4.0, 0.0)
         """
+        self._charged = False
         term, self.regularization_term = self.regularization_term, arithmetic(self.dtype).type(0).real
         return term
 

@@ -131,6 +131,7 @@ class ERModel(Sides, Scorer, ByLabel):
         """
         positives, negatives = check.batch("loss_and_gradients", positives, negatives, self.num_entities, self.num_relations)
         if not self._plain:
+            self._pop_regularization_terms()
             about = {"loss": self.loss, "interaction": self.interaction, "keep": keep}
             return composites.loss_and_gradients(self._sides, self.layers, positives, negatives, **about)
         entity, relation = self.layers
@@ -169,6 +170,7 @@ class ERModel(Sides, Scorer, ByLabel):
         sizes = {"head": self.num_entities, "relation": self.num_relations, "tail": self.num_entities}
         pairs = check.columns("lcwa_loss_and_gradients", pairs, "pairs", **{name: sizes[name] for name in model.PAIRS[given]})
         if not self._plain:
+            self._pop_regularization_terms()
             about = {"loss": self.lcwa_loss, "interaction": self.interaction, "target": target}
             return composites.lcwa_loss_and_gradients(self._sides, self.layers, pairs, labels, **about)
         entity, relation = self.layers

@@ -42,7 +42,7 @@ class Sides:
         """Whether entities and relations are two tables without torch's options, which is what `npembed.model` knows."""
         if len(self.layers) != 2 or self.layers != self._sides:
             return False
-        return not any(side.unique or side.not_the_gradient for side in self._sides)
+        return not any(side.unique or side.apply_only_once or side.not_the_gradient for side in self._sides)
 
     def reset_parameters_(self: Any):
         """Draw all tables anew, and constrain them."""
@@ -78,10 +78,14 @@ class Sides:
 
     def post_parameter_update(self):
         """Constrain all tables; to be called after each update."""
-        for part in self.parts:
-            part.pop_regularization_term()
+        self._pop_regularization_terms()
         for layer in self.layers:
             layer.post_parameter_update()
+
+    def _pop_regularization_terms(self):
+        """Forget what was charged before; the next lookup is the first of its batch."""
+        for part in self.parts:
+            part.pop_regularization_term()
 
     def train(self, mode=True):
         """Switch dropout on (or off) everywhere; returns the model."""

@@ -47,7 +47,7 @@ class Representation(Passes):
         self.compat = check.choice(name, "compat", compat, (None, "pykeen"))
         self.dropout = None if dropout is None else check.real(name, "dropout", dropout, 0, 1)
         about = {"shape": self.shape, "dtype": self.dtype, "compat": compat, "function": name}
-        self.regularizer = choose_regularizer(regularizer, regularizer_kwargs, **about)
+        self.regularizer, self.apply_only_once = choose_regularizer(regularizer, regularizer_kwargs, **about)
         self.normalizer = choose(NORMALIZERS, normalizer, normalizer_kwargs, argument="normalizer", **about)
         self.choices = {"normalizer": (normalizer, normalizer_kwargs), "regularizer": (regularizer, regularizer_kwargs)}
         self.rng = generator(rng)
