@@ -62,13 +62,13 @@ def total(hi, lo):
         while hi.shape[-1] > 1:
             if hi.shape[-1] % 2:
                 hi, lo = (np.concatenate([a, np.zeros_like(a[..., :1])], axis=-1) for a in (hi, lo))
-            hi, rest = _two_sum(hi[..., ::2], hi[..., 1::2])
+            hi, rest = two_sum(hi[..., ::2], hi[..., 1::2])
             lo = lo[..., ::2] + lo[..., 1::2] + rest
         hi = hi[..., 0]
-        return _two_sum(hi, np.where(np.isfinite(hi), lo[..., 0], 0.0))
+        return two_sum(hi, np.where(np.isfinite(hi), lo[..., 0], 0.0))
 
 
-def _two_sum(a, b):
+def two_sum(a, b):
     """``a + b`` and what rounding took from it, exactly."""
     s = a + b
     c = s - a

@@ -476,7 +476,7 @@ TARGETS = {
     regularizers.orthogonality_vjp: [charges, *of("orthogonality")],
     regularizers.combined_vjp: [charges, *of("combined")],
     exact.squares: [sums],
-    exact._two_sum: [sums],
+    exact.two_sum: [sums],
     exact._fractions: [sides],
     exact._digits: [sides],
 }
