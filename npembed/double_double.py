@@ -105,7 +105,7 @@ def exact_unit_vjp(g, x, s, p, dims, otherwise):
     flat, back = _rows(x, dims)
     g, _ = _rows(g, dims)
     slopes = flat if p == 2 else _rows(s, dims)[0]
-    largest = (slopes != 0).sum(axis=1, keepdims=True) if p == np.inf else 1.0
+    largest = (slopes != 0).sum(axis=1, keepdims=True) if p == np.inf else np.ones((len(flat), 1))
     slopes = slopes if p == 2 else np.sign(slopes) if p == np.inf else slopes
     (xs, e), (gs, f) = _near_one(flat), _near_one(g)
     ss = xs if p == 2 else slopes
@@ -123,7 +123,7 @@ def exact_unit_vjp(g, x, s, p, dims, otherwise):
         doubtful |= small.any(axis=1, keepdims=True)
     sound = _sound(flat) & np.isfinite(g).all(axis=1, keepdims=True)
     for i, j in np.argwhere(sound & doubtful):
-        out[i, j] = _vjp_in_fractions(g[i], flat[i], slopes[i], j, int(largest[i, 0]) if p == np.inf else 1, p)
+        out[i, j] = _vjp_in_fractions(g[i], flat[i], slopes[i], j, int(largest[i, 0]), p)
     return np.where(back(np.broadcast_to(sound, out.shape)), back(out), otherwise)
 
 

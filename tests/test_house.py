@@ -25,7 +25,7 @@ FLOORS = [
     {"layer"},
     {"models"},
     {"uncertainty"},
-    {"show", "runs"},
+    {"show", "runs", "accuracy"},
     {"cli"},
     {"__main__"},
 ]

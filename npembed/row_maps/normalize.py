@@ -126,5 +126,5 @@ def _checked(function, x, p, dim, eps, axis, zero_row, ties, slope_at_zero, prec
     dims = check.dims(function, dim, axis, x.ndim)
     check_precision(function, precision, x, p)
     xs, length, e = scaled(x, p, dims, careful=True)
-    small = exact.compare(wide(x), xs, length, e, eps, p, dims) < 0 if precision else ldexp(length, e) < eps
+    small = exact.compare(wide(x), xs, length, e, eps, p, dims) < 0
     return wide(x), p, (xs, length, e), dims, small

@@ -1,0 +1,28 @@
+"""What each op promises, by direction, dtype and class of input; where it is less than the rule, with the reason."""
+
+RULE = {"single": {"ulp_999": 1.0}, "double": {"normwise": 4.0}}
+"""On input that does not cancel: single precision is computed in double and rounded once, so that 99.9 % of all numbers are within one
+ulp; in double precision a row (the scores of a batch) is within 4 machine epsilons of its length."""
+
+EXACT = {"max_ulp": 0.51}
+"""With ``precision="exact"``, for any input."""
+
+STATED: list[tuple] = []
+"""(op, direction, precision, class), None for any; the bounds instead; why."""
+
+
+def bounds_of(label, direction, double, kind):
+    """The bounds that hold, and the reason if they are not the rule.
+
+    >>> bounds_of("distmult", "forward", True, "random")
+    ({'normwise': 4.0}, '')
+    """
+    if label == "normalize exact":
+        return EXACT, ""
+    here = (label, direction, "double" if double else "single", kind)
+    for where, bounds, reason in STATED:
+        if all(a is None or a == b for a, b in zip(where, here, strict=True)):
+            return bounds, reason
+    if kind == "cancelling":
+        return {}, "cancels: what is left has fewer digits"
+    return RULE["double" if double else "single"], ""

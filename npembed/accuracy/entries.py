@@ -1,0 +1,84 @@
+"""Every op with its reference, its inputs and its bounds; or the reason why it has none."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from . import inputs
+
+
+class Entry(NamedTuple):
+    """An op's name, the options that make it another (as "exact"), the name of its reference, and its cases."""
+
+    op: str
+    cases: Callable
+    label: str = ""
+
+
+FINITE = ({"p": 1}, {"p": 2}, {"p": 3})
+ORDERS = (*FINITE, {"p": math.inf})
+SHARP = tuple({"p": p, "eps": eps, "precision": "exact"} for p in (1, 2, math.inf) for eps in (0, 0.625))
+MARGINS = tuple({"margin": margin, "edge": "half"} for margin in (1.0, 0.5, -0.5))
+NSSA = tuple({"detach": False, "margin": m, "adversarial_temperature": t} for m, t in ((9.0, 1.0), (0.5, 2.0)))
+PARTS = {"regularizers": [("lp", {"p": 1}, 2.0), ("power_sum", None, 0.5)], "weight": 0.3}
+
+
+def _within(o):
+    return o["maxnorm"]
+
+
+ENTRIES = (
+    Entry("norm", inputs.row_map(*ORDERS)),
+    Entry("normalize", inputs.row_map(*({**o, "eps": 0} for o in ORDERS), {"p": 2, "eps": 0.625})),
+    Entry("normalize", inputs.row_map(*SHARP), "exact"),
+    Entry("softmax", inputs.row_map({}, dtypes="fd")),
+    Entry("complex_normalize", inputs.row_map({})),
+    Entry("quaternion_normalize", inputs.row_map({"eps": 0}, dtypes="fd")),
+    Entry("clamp", inputs.row_map({"min": -0.5, "max": 0.625, "edge": "half"}, dtypes="fd")),
+    Entry("clamp_norm", inputs.row_map(*({**o, "maxnorm": 0.625} for o in ORDERS), bound=_within)),
+    Entry(
+        "transe",
+        inputs.triple(*ORDERS, {"p": 2, "power_norm": True}, dtypes="fdFD", nearly=inputs.translated),
+    ),
+    Entry("distmult", inputs.triple({}, dtypes="fd", product=True, nearly=inputs.balanced)),
+    Entry("complex_bilinear", inputs.triple({}, dtypes="FD", product=True, nearly=inputs.balanced)),
+    Entry(
+        "rotate",
+        inputs.triple({"p": 1}, {"p": 2}, {"p": 2, "turn": "tail"}, dtypes="FD", product=True, nearly=inputs.turned),
+    ),
+    Entry("margin_ranking", inputs.compared(*MARGINS)),
+    Entry("margin_ranking_lcwa", inputs.labelled(*MARGINS, shares=False)),
+    Entry("softplus", inputs.compared()),
+    Entry("softplus_lcwa", inputs.labelled()),
+    Entry("bce_with_logits", inputs.compared({}, {"pos_weight": 3.0})),
+    Entry("bce_with_logits_lcwa", inputs.labelled({}, {"pos_weight": 0.25})),
+    Entry("mse", inputs.compared()),
+    Entry("mse_lcwa", inputs.labelled()),
+    Entry("nssa", inputs.compared(*NSSA)),
+    Entry("nssa_lcwa", inputs.labelled(*NSSA, shares=False)),
+    Entry("crossentropy", inputs.compared()),
+    Entry("crossentropy_lcwa", inputs.labelled()),
+    Entry("lp", inputs.charged({"p": 2, "weight": 0.3}, {"p": 1}, {"p": 3}, {"p": math.inf}, {"p": 2, "normalize": True})),
+    Entry("power_sum", inputs.charged({"p": 2}, {"p": 3, "weight": 0.3}, {"p": 1}, {"p": 2, "normalize": True})),
+    Entry(
+        "norm_limit",
+        inputs.charged(
+            *({"p": p, "power_norm": False, "edge": "half", "max_norm": 0.625} for p in (1, 2, 3)),
+            {"p": 2, "edge": "half", "max_norm": 0.390625},
+        ),
+    ),
+    Entry("orthogonality", inputs.charged({"epsilon": 0.01, "weight": 0.7}, arrays=2, dtypes="fd")),
+    Entry("combined", inputs.charged(PARTS)),
+    Entry("no", inputs.charged({})),
+)
+"""What is measured."""
+
+REASONS = {
+    "gather": "copies rows; its vjp adds them in batch order, to the bit np.add.at, whose bound is its own",
+    "embedding_bag": "adds rows in batch order, to the bit np.add.at; its docstring states the bound of such a sum",
+    "lookup": "composed of gather, a normalizer and a product with a mask",
+    "transform": "composed of a normalizer and a product with a mask",
+    "penalty": "composed of lookup and a regularizer",
+    "score": "composed of lookup and an interaction",
+}
+"""What is not, and why."""
