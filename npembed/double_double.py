@@ -15,7 +15,7 @@ from fractions import Fraction
 import numpy as np
 
 from . import check
-from .exact import parts, rows, sharp, sum_of_powers, total, two_sum
+from .exact import joined, parts, rows, sharp, sum_of_powers, total, two_sum
 
 CANCELS = 2.0**-40
 """Of the terms of a difference: what is left must be more, or it is computed in fractions. A double-double is off by some 2**-100 of
@@ -71,7 +71,9 @@ def check_precision(function, precision, x, p):
     check.choice(function, "precision", precision, (None, "exact"))
     if precision and not sharp(x, p):
         rows_, allowed = ("complex", "2") if np.iscomplexobj(x) else ("real", "1, 2 or inf")
-        raise ValueError(f"{function}: p = {p:g} with precision = 'exact' and {rows_} rows; allowed: {allowed}, or precision = None")
+        raise ValueError(
+            f"{function}: p = {p:g} with precision = 'exact' and {rows_} rows; allowed: {allowed}, or precision = None"
+        )
 
 
 def exact_unit(x, p, dims, otherwise):
@@ -143,7 +145,7 @@ def _rows(x, dims):
         out = out.reshape(flat.shape)
         if np.iscomplexobj(x):
             halves = out[..., : moved.shape[-1]], out[..., moved.shape[-1] :]
-            out = halves[0] & halves[1] if out.dtype == bool else halves[0] + 1j * halves[1]
+            out = halves[0] if out.dtype == bool else joined(*halves)
         kept = [n for i, n in enumerate(x.shape) if i not in dims]
         return np.moveaxis(out.reshape(*kept, *(x.shape[i] for i in dims)), range(-len(dims), 0), dims)
 

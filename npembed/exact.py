@@ -80,6 +80,15 @@ def parts(x):
     return np.concatenate([x.real, x.imag], axis=-1) if np.iscomplexobj(x) else x
 
 
+def joined(real, imag):
+    """The complex numbers of these parts; ``real + 1j * imag`` would be NaN where a part is infinite.
+
+    >>> joined(np.array([np.inf]), np.array([-np.inf]))
+    array([inf-infj])
+    """
+    return np.stack([real, imag], axis=-1).view(np.complex128)[..., 0]
+
+
 def sum_of_powers(xs, p):
     """``sum |x_i|^p`` along the last axis, as two floats; exact to 100 bits for p = 2 and, for real `xs`, p = 1."""
     if p == 2:

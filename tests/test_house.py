@@ -30,7 +30,14 @@ FLOORS = [
     {"__main__"},
 ]
 ALONE = {"__init__", "one_page"}  # the map, and the page that uses NumPy alone
-BESIDE = {"check": set(), "op": {"check"}, "double_double": {"check", "exact"}, "random": {"check"}, "gradcheck": {"check", "random"}, "trace": {"training"}}
+BESIDE = {
+    "check": set(),
+    "op": {"check"},
+    "double_double": {"check", "exact"},
+    "random": {"check"},
+    "gradcheck": {"check", "random"},
+    "trace": {"training"},
+}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

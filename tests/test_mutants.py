@@ -486,7 +486,7 @@ WIDE = "the other factor is wide already"
 EQUIVALENT = {
     "norm_vjp": [("wide(np.expand_dims(g, dims)) -> np.expand_dims(g, dims)", "return", WIDE)],
     "slope": [
-        ("if p == 2: return xs / nonzero(norm) -> if False:", "if p == 2", "the general formula gives the same, only slower"),
+        ("if p == 2: return unit(xs, norm) -> if False:", "if p == 2", "the general formula gives the same, only slower"),
         ("0 -> -1", "if ties == 'first'", "there is one axis, so the last is the first"),
     ],
     "normalize_vjp": [("wide(g) -> g", "unit_vjp(wide(g)", WIDE)],

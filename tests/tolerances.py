@@ -181,3 +181,8 @@ Z = 5.0
 
 PYKEEN_UNCERTAIN = {"rtol": 1e-5, "atol": 1e-6}
 """Mean and variance of up to ten scores of order one, which PyKEEN computes and adds up in float32 (eps 1.2e-7)."""
+
+# ---- double-double
+
+EXACT_ULP = 0.51
+"""What ``precision="exact"`` promises: a number known to some 100 bits, or in fractions, is rounded once (float32: twice, by 2**-29)."""

@@ -7,7 +7,16 @@ ulp; in double precision a row (the scores of a batch) is within 4 machine epsil
 EXACT = {"max_ulp": 0.51}
 """With ``precision="exact"``, for any input."""
 
-STATED: list[tuple] = []
+INSIDE = "a row that rounding has carried over the bound is stepped inside, each number by an ulp: none is beyond it"
+STATED = [
+    (("clamp_norm", "forward", "single", None), {"ulp_999": 2.0, "normwise": 1.5}, INSIDE),
+    (("clamp_norm other p", "forward", "single", None), {"ulp_999": 2.0, "normwise": 1.5}, INSIDE),
+    (
+        ("clamp_norm other p", "forward", "double", None),
+        {"normwise": 24.0},
+        "the aim is 20 eps inside: a power mean is not known better",
+    ),
+]
 """(op, direction, precision, class), None for any; the bounds instead; why."""
 
 

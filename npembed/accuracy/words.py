@@ -38,7 +38,11 @@ def lines(report):
     examples = sum(r["examples"] for r in records)
     numbers = sum(r["numbers"] for r in records)
     verdict = "every stated bound holds" if report["ok"] else "a stated bound is broken"
-    return [*found, "", f"{numbers:,} numbers of {examples:,} examples in {report['seconds']:g} s (seed {report['seed']}): {verdict}"]
+    return [
+        *found,
+        "",
+        f"{numbers:,} numbers of {examples:,} examples in {report['seconds']:g} s (seed {report['seed']}): {verdict}",
+    ]
 
 
 def _number(value):

@@ -5,7 +5,7 @@ import numpy as np
 from .. import check, exact
 from ..double_double import check_precision, exact_unit, exact_unit_vjp
 from ..op import wide
-from .norms import conventions, ldexp, nonzero, scaled, slope, unit
+from .norms import conventions, ldexp, scaled, slope, unit
 
 
 def normalize(x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide", ties="split", slope_at_zero=0.0, precision=None):
@@ -106,14 +106,13 @@ def normalize_vjp(
 
 def over_eps(x, small, eps):
     """``x / eps`` where `small`; zero elsewhere, where it could overflow and is not needed."""
-    return np.where(small, x, 0.0) / (eps or 1.0)
+    return unit(np.where(small, x, 0.0), eps)
 
 
 def unit_vjp(g, xs, length, e, s, dims):
     """``(g - s <g, u>) / n`` with ``u = xs / length`` and ``n = length * 2**e``."""
-    u = xs / nonzero(length)
-    inner = (np.conj(u) * g).real.sum(axis=dims, keepdims=True)
-    return ldexp((g - s * inner) / nonzero(length), -e)
+    inner = (np.conj(unit(xs, length)) * g).real.sum(axis=dims, keepdims=True)
+    return ldexp(unit(g - s * inner, length), -e)
 
 
 def _checked(function, x, p, dim, eps, axis, zero_row, ties, slope_at_zero, precision):

@@ -24,4 +24,6 @@ def complex_bilinear(h, r, t):
 def rotate(h, r, t, *, p=2, power_norm=False, turn="head"):
     """``-|h r - t|_p``; with the tail turned back ``-|h - t conj(r)|_p``."""
     back = [mpmath.conj(v) for v in r]
-    return transe(h * r, 0, t, p=p, power_norm=power_norm) if turn == "head" else transe(h, 0, t * back, p=p, power_norm=power_norm)
+    return (
+        transe(h * r, 0, t, p=p, power_norm=power_norm) if turn == "head" else transe(h, 0, t * back, p=p, power_norm=power_norm)
+    )
