@@ -44,9 +44,7 @@ def times(a, b):
 def minus(a, b):
     """The difference of two double-doubles; off by 2**-104 of the two, not of what they leave."""
     s, rest = two_sum(a[0], -b[0])
-    t, rest2 = two_sum(a[1], -b[1])
-    s, rest = two_sum(s, rest + t)
-    return two_sum(s, rest + rest2)
+    return two_sum(s, rest + (a[1] - b[1]))
 
 
 def over(a, b):
@@ -89,7 +87,7 @@ def exact_unit(x, p, dims, otherwise):
     with np.errstate(all="ignore"):
         out, _ = over((xs, 0.0), _length(xs, p))
     sound = _sound(flat)
-    for i, j in np.argwhere(sound & (xs != 0) & (np.abs(xs) < TINY)):
+    for i, j in np.argwhere(sound & _is_tiny(xs)):
         out[i, j] = _unit_in_fractions(flat[i], j, p)
     return np.where(back(np.broadcast_to(sound, out.shape)), back(out), otherwise)
 
@@ -101,14 +99,14 @@ def exact_unit_vjp(g, x, s, p, dims, otherwise):
     ``(g n - s <x, g>) / n^2`` for the others, where `s` is a sign (p = 1), or one over the k largest entries (p = inf).
 
     >>> g, x = np.array([[0.0, 5.0]]), np.array([[3.0, 4.0]])
-    >>> exact_unit_vjp(g, x, None, 2, (1,), otherwise=g)
+    >>> exact_unit_vjp(g, x, x / 5, 2, (1,), otherwise=g)
     array([[-0.48,  0.36]])
     """
     flat, back = _rows(x, dims)
     g, _ = _rows(g, dims)
-    slopes = flat if p == 2 else _rows(s, dims)[0]
+    slopes, _ = _rows(s, dims)
     largest = (slopes != 0).sum(axis=1, keepdims=True) if p == np.inf else np.ones((len(flat), 1))
-    slopes = slopes if p == 2 else np.sign(slopes) if p == np.inf else slopes
+    slopes = np.sign(slopes) if p == np.inf else slopes
     (xs, e), (gs, f) = _near_one(flat), _near_one(g)
     ss = xs if p == 2 else slopes
     with np.errstate(all="ignore"):
@@ -118,14 +116,9 @@ def exact_unit_vjp(g, x, s, p, dims, otherwise):
         first, second = times((gs, 0.0), square), times((ss, 0.0), inner)
         difference = minus(first, second)
         out = np.ldexp(over(difference, times(square, length))[0], f - e)
-        terms = np.abs(first[0]) + np.abs(ss) * np.abs(xs * gs).sum(axis=1, keepdims=True)
-        doubtful = (np.abs(difference[0]) <= CANCELS * terms) & (terms > 0)
-        doubtful |= (np.abs(out) < 2 * np.finfo(float).tiny) & (terms > 0)
-        small = ((xs != 0) & (np.abs(xs) < TINY)) | ((gs != 0) & (np.abs(gs) < TINY))
-        doubtful |= small.any(axis=1, keepdims=True)
     sound = _sound(flat) & np.isfinite(g).all(axis=1, keepdims=True)
-    for i, j in np.argwhere(sound & doubtful):
-        out[i, j] = _vjp_in_fractions(g[i], flat[i], slopes[i], j, int(largest[i, 0]), p)
+    for i, j in np.argwhere(sound & _in_doubt(xs, gs, ss, first[0], difference[0], out)):
+        out[i, j] = _vjp_in_fractions(g[i], flat[i], slopes[i], j, int(largest[i].item()), p)
     return np.where(back(np.broadcast_to(sound, out.shape)), back(out), otherwise)
 
 
@@ -172,6 +165,19 @@ def _sums(terms):
     return tuple(v[:, None] for v in total(*terms))
 
 
+def _is_tiny(xs):
+    """Which numbers of rows near one are below `TINY`, but not zero."""
+    return (xs != 0) & (np.abs(xs) < TINY)
+
+
+def _in_doubt(xs, gs, ss, first, difference, out):
+    """Which results two floats leave open: too little is left of the terms, or it is subnormal. (To doubt more is only slower.)"""
+    with np.errstate(invalid="ignore"):
+        terms = np.abs(first) + np.abs(ss) * np.abs(xs * gs).sum(axis=1, keepdims=True)
+        doubtful = (terms > 0) & ((np.abs(difference) <= CANCELS * terms) | (np.abs(out) < 2 * np.finfo(float).tiny))
+    return doubtful | (_is_tiny(xs) | _is_tiny(gs)).any(axis=1, keepdims=True)
+
+
 def _sound(x):
     """Which rows are finite and not zero, (n, 1)."""
     return np.isfinite(x).all(axis=1, keepdims=True) & x.any(axis=1, keepdims=True)
@@ -197,9 +203,8 @@ def _vjp_in_fractions(g, x, s, j, largest, p):
 def _float(numerator, square, power):
     """``numerator / sqrt(square)**power``, correctly rounded (unless it is within 2**-100 of the middle between two floats)."""
     q = numerator**2 / square**power
-    shift = 2 * ((320 + q.denominator.bit_length() - q.numerator.bit_length()) // 2)
-    found = math.isqrt((q.numerator << max(shift, 0)) // (q.denominator << max(-shift, 0)))
-    size = found * Fraction(2) ** (-shift // 2)
+    digits = max(0, 160 + q.denominator.bit_length() - q.numerator.bit_length())
+    size = Fraction(math.isqrt((q.numerator << 2 * digits) // q.denominator), 1 << digits)
     return _nearest(-size if numerator < 0 else size)
 
 

@@ -9,7 +9,7 @@ from . import inputs
 BITS = 700
 """Digits of the arithmetic, in bits: a step takes 200 of them, and what cancels some 100 more; 300 are left at the least."""
 BITS_OF_EXPONENTIALS = 1800
-"""The same for the class "huge", where gradients may be as small as 2**-1074 beside terms of order one."""
+"""The same for the classes "tiny" and "huge", where gradients may be as small as 2**-1074 beside terms of order one."""
 
 
 class Entry(NamedTuple):

@@ -113,7 +113,7 @@ def _records(entry, op, dtype, kind, examples, rng):
     if probe is None:
         return []
     found = {"forward": [], "backward": []}
-    with mpmath.workprec(entry.bits if kind == "huge" else BITS), np.errstate(all="ignore"):
+    with mpmath.workprec(entry.bits if kind in ("tiny", "huge") else BITS), np.errstate(all="ignore"):
         for case in entry.cases(rng, kind, rows if probe.rows else batches, dtype):
             for direction, errors in _case(op, reference, case, rng):
                 found[direction].append(errors)
