@@ -117,7 +117,7 @@ def exact_unit_vjp(g, x, s, p, dims, otherwise):
         difference = minus(first, second)
         out = np.ldexp(over(difference, times(square, length))[0], f - e)
     sound = _sound(flat) & np.isfinite(g).all(axis=1, keepdims=True)
-    for i, j in np.argwhere(sound & _in_doubt(xs, gs, ss, first[0], difference[0], out)):
+    for i, j in np.argwhere(sound & _in_doubt(xs=xs, gs=gs, ss=ss, first=first, difference=difference, out=out)):
         out[i, j] = _vjp_in_fractions(g[i], flat[i], slopes[i], j, int(largest[i].item()), p)
     return np.where(back(np.broadcast_to(sound, out.shape)), back(out), otherwise)
 
@@ -170,11 +170,11 @@ def _is_tiny(xs):
     return (xs != 0) & (np.abs(xs) < TINY)
 
 
-def _in_doubt(xs, gs, ss, first, difference, out):
+def _in_doubt(*, xs, gs, ss, first, difference, out):
     """Which results two floats leave open: too little is left of the terms, or it is subnormal. (To doubt more is only slower.)"""
     with np.errstate(invalid="ignore"):
-        terms = np.abs(first) + np.abs(ss) * np.abs(xs * gs).sum(axis=1, keepdims=True)
-        doubtful = (terms > 0) & ((np.abs(difference) <= CANCELS * terms) | (np.abs(out) < 2 * np.finfo(float).tiny))
+        terms = np.abs(first[0]) + np.abs(ss) * np.abs(xs * gs).sum(axis=1, keepdims=True)
+        doubtful = (terms > 0) & ((np.abs(difference[0]) <= CANCELS * terms) | (np.abs(out) < 2 * np.finfo(float).tiny))
     return doubtful | (_is_tiny(xs) | _is_tiny(gs)).any(axis=1, keepdims=True)
 
 
@@ -203,7 +203,7 @@ def _vjp_in_fractions(g, x, s, j, largest, p):
 def _float(numerator, square, power):
     """``numerator / sqrt(square)**power``, correctly rounded (unless it is within 2**-100 of the middle between two floats)."""
     q = numerator**2 / square**power
-    digits = max(0, 160 + q.denominator.bit_length() - q.numerator.bit_length())
+    digits = 320 + q.denominator.bit_length()
     size = Fraction(math.isqrt((q.numerator << 2 * digits) // q.denominator), 1 << digits)
     return _nearest(-size if numerator < 0 else size)
 

@@ -121,6 +121,10 @@ def test_rows_without_a_length(p):
                 plain = f(*args, p=p, eps=eps)
                 same = slice(3 if f is normalize else 4)  # the last row of x is sound, that of g is not
                 assert np.array_equal(f(*args, p=p, eps=eps, precision="exact")[same], plain[same], equal_nan=True)
+        x, g = np.array([[3.0, 4.0], [3.0, 4.0]]), np.array([[np.inf, 1.0], [3.3, 4.4]])
+        beside = normalize_vjp(g, x, p=p, precision="exact")[1]
+    check(x[1:], g[1:], p, 0.0)
+    assert same_bits(beside, normalize_vjp(g[1:], x[1:], p=p, precision="exact")[0])
     assert normalize(np.zeros((0, 3)), precision="exact").shape == (0, 3)
     assert normalize_vjp(np.zeros((2, 0)), np.zeros((2, 0)), precision="exact").shape == (2, 0)
 

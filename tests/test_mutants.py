@@ -536,6 +536,7 @@ EQUIVALENT = {
         ("0 -> -1", "if ties == 'first'", "there is one axis, so the last is the first"),
     ],
     "normalize_vjp": [
+        ("wide(g) -> g", "exact_unit_vjp", "a float32 is scaled and split as well"),
         ("wide(g) -> g", "d = unit_vjp(wide(g)", WIDE),
         ("wide(g) -> g", "over_eps", "the divisor is wide already"),
     ],
@@ -670,7 +671,13 @@ EQUIVALENT = {
         ("zip(x, g, strict=True)", "arguments 0 and 1 swapped", "a b = b a"),
         ("zip(x, g, strict=True)", "without strict", "they are of one length"),
     ],
-    "_float": [("numerator < 0", "flipped to LtE", "-0 is 0")],
+    "_float": [
+        ("numerator < 0", "flipped to LtE", "-0 is 0"),
+        ("320 + q.denominator.bit_length()", "times 2", "more digits than are read"),
+        ("320 + q.denominator.bit_length()", "right operand alone", "more digits than are read"),
+        ("320 -> 321", "plus 1", "more digits than are read"),
+        ("320 -> 319", "minus 1", "more digits than are read"),
+    ],
     "power_sum_vjp": [("1 -> 2", "share = check.cotangent", "of no sums there is no entry")],
     "unbroadcast": [("n == 1 and d.shape[i] != 1 -> n == 1", "[n == 1 alone]", "the sum over an axis of size 1 changes nothing")],
 }

@@ -112,7 +112,7 @@ def _records(entry, op, dtype, kind, examples, rng):
     probe = next(iter(entry.cases(np.random.default_rng(0), kind, 1, dtype)), None)
     if probe is None:
         return []
-    found = {"forward": [], "backward": []}
+    found: dict[str, list] = {"forward": [], "backward": []}
     with mpmath.workprec(entry.bits if kind in ("tiny", "huge") else BITS), np.errstate(all="ignore"):
         for case in entry.cases(rng, kind, rows if probe.rows else batches, dtype):
             for direction, errors in _case(op, reference, case, rng):

@@ -40,10 +40,9 @@ def orthogonality(a, b, *, weight=1.0, epsilon=1e-5, eps=1e-8):
 
 def combined(x, *, regularizers, weight=1.0):
     """The weighted mean of others, named as in the table below."""
-    parts = [(share, {"lp": lp, "power_sum": power_sum, "norm_limit": norm_limit}[name]) for name, _, share in regularizers]
-    options = [options or {} for _, options, _ in regularizers]
-    total = math.fsum(share for share, _ in parts)
-    return weight * sum(share * f(x, **more) for (share, f), more in zip(parts, options, strict=True)) / total
+    known: dict = {"lp": lp, "power_sum": power_sum, "norm_limit": norm_limit}
+    total = math.fsum(share for _, _, share in regularizers)
+    return weight * sum(share * known[name](x, **(options or {})) for name, options, share in regularizers) / total
 
 
 def no(x, *, weight=1.0):
