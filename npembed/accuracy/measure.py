@@ -70,8 +70,8 @@ def accuracy(*, only=None, examples=1.0, seed=SEED, progress=None):
     chosen = [entry for entry in ENTRIES if only is None or entry.op in only]
     jobs = [(entry, dtype, kind) for entry in chosen for dtype in DTYPES for kind in CLASSES]
     records = []
-    for number, (entry, dtype, kind) in enumerate(progress(jobs, "accuracy") if progress else jobs):
-        rng = np.random.default_rng([seed, number if only is None else ENTRIES.index(entry)])
+    for entry, dtype, kind in progress(jobs, "accuracy") if progress else jobs:
+        rng = np.random.default_rng([seed, ENTRIES.index(entry), DTYPES.index(dtype), CLASSES.index(kind)])
         records += _records(entry, known[entry.op], np.dtype(dtype), kind, examples, rng)
     return {
         "seed": seed,
