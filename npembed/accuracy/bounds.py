@@ -10,9 +10,11 @@ EXACT = {"max_ulp": 0.51}
 INSIDE = "a row that rounding has carried over the bound is stepped inside, each number by an ulp: none is beyond it"
 CHAIN = "the part that comes by way of the weights is itself a difference, of terms that are off by an ulp or two"
 EQUAL = "labels that are all alike ask for equal scores: where these nearly are, softmax and labels cancel"
+ALONG = "what it hands to normalize_vjp is the other row, which may be nearly along this one"
 STATED = [
     (("nssa", "backward", "double", None), {"normwise": 8.0}, CHAIN),
     (("nssa_lcwa", "backward", "double", None), {"normwise": 8.0}, CHAIN),
+    (("orthogonality", "backward", "double", None), {"normwise": 8.0}, ALONG),
     (("crossentropy_lcwa", "backward", "single", "tiny"), {"normwise": 1.0}, EQUAL),
     (("clamp_norm", "forward", "single", None), {"ulp_999": 2.0, "normwise": 1.5}, INSIDE),
     (("clamp_norm other p", "forward", "single", None), {"ulp_999": 2.0, "normwise": 1.5}, INSIDE),
