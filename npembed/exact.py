@@ -62,13 +62,13 @@ def total(hi, lo):
         while hi.shape[-1] > 1:
             if hi.shape[-1] % 2:
                 hi, lo = (np.concatenate([a, np.zeros_like(a[..., :1])], axis=-1) for a in (hi, lo))
-            hi, rest = _two_sum(hi[..., ::2], hi[..., 1::2])
+            hi, rest = two_sum(hi[..., ::2], hi[..., 1::2])
             lo = lo[..., ::2] + lo[..., 1::2] + rest
         hi = hi[..., 0]
-        return _two_sum(hi, np.where(np.isfinite(hi), lo[..., 0], 0.0))
+        return two_sum(hi, np.where(np.isfinite(hi), lo[..., 0], 0.0))
 
 
-def _two_sum(a, b):
+def two_sum(a, b):
     """``a + b`` and what rounding took from it, exactly."""
     s = a + b
     c = s - a
@@ -78,6 +78,15 @@ def _two_sum(a, b):
 def parts(x):
     """The numbers whose squares make up the squared length of a row: its entries, or their real and imaginary parts."""
     return np.concatenate([x.real, x.imag], axis=-1) if np.iscomplexobj(x) else x
+
+
+def joined(real, imag):
+    """The complex numbers of these parts; ``real + 1j * imag`` would be NaN where a part is infinite.
+
+    >>> joined(np.array([np.inf]), np.array([-np.inf]))
+    array([inf-infj])
+    """
+    return np.stack([real, imag], axis=-1).view(np.complex128)[..., 0]
 
 
 def sum_of_powers(xs, p):

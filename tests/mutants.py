@@ -26,7 +26,7 @@ FLIPPED = {
 SWAPPED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr}
 TRANSPARENT = ("conj", "abs", "maximum", "sqrt", "wide", "nonzero", "unbroadcast", "ldexp")
 """Calls that are replaced by their first argument."""
-COMMUTATIVE = ("maximum", "minimum", "max", "min")
+COMMUTATIVE = ("maximum", "minimum", "max", "min", "two_sum", "product", "times")
 
 
 def call_name(node):

@@ -16,7 +16,7 @@ PACKAGE = Path(npembed.__file__).parent
 ROOT = PACKAGE.parent
 FLOORS = [
     {"kernels"},
-    {"check", "op", "exact", "random", "gradcheck"},
+    {"check", "op", "exact", "double_double", "random", "gradcheck"},
     {"sums"},
     {"rows", "row_maps"},
     {"initializers", "regularizers", "interactions", "losses", "samplers", "datasets", "renorm"},
@@ -27,12 +27,19 @@ FLOORS = [
     {"representations"},
     {"models"},
     {"uncertainty"},
-    {"peers", "show", "runs"},
+    {"peers", "show", "runs", "accuracy"},
     {"cli"},
     {"__main__"},
 ]
 ALONE = {"__init__", "one_page"}  # the map, and the page that uses NumPy alone
-BESIDE = {"check": set(), "op": {"check"}, "random": {"check"}, "gradcheck": {"check", "random"}, "trace": {"training"}}
+BESIDE = {
+    "check": set(),
+    "op": {"check"},
+    "double_double": {"check", "exact"},
+    "random": {"check"},
+    "gradcheck": {"check", "random"},
+    "trace": {"training"},
+}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import test_bags
 import test_clip_and_project
+import test_double_double
 import test_embedding_bag
 import test_gradients
 import test_half
@@ -26,7 +27,21 @@ import test_row_maps
 import test_sums
 import test_training
 
-from npembed import embedding, exact, kernels, losses, model, op, optimizers, regularizers, renorm, rows, touched, training
+from npembed import (
+    double_double,
+    embedding,
+    exact,
+    kernels,
+    losses,
+    model,
+    op,
+    optimizers,
+    regularizers,
+    renorm,
+    rows,
+    touched,
+    training,
+)
 from npembed.bags import arguments, embedding_bag_vjp, pool
 from npembed.gradcheck import check_vjp
 from npembed.interactions import complex_bilinear_vjp, distmult_vjp, rotate_vjp, transe_vjp
@@ -352,6 +367,27 @@ def promised():
         test_sums.test_ten_thousand_sums.hypothesis.inner_test(seed, dtype, from_zero=seed % 2 == 0)
 
 
+def digits():
+    """Half an ulp for each kind of rows, p and dtype, and the conventions at kinks."""
+    for p, dtype in test_double_double.ALL:
+        for kind in test_double_double.KINDS:
+            test_double_double.test_half_an_ulp.hypothesis.inner_test(kind=kind, p=p, dtype=dtype, seed=7, d=5, eps=0.0)
+    for test in (
+        test_double_double.test_a_row_shorter_than_eps_by_less_than_a_rounding,
+        test_double_double.test_rows_without_a_length,
+    ):
+        for p in (1, 2, np.inf):
+            test(p)
+    test_double_double.test_conventions_at_kinks()
+    test_double_double.test_rows_along_other_axes((0, 2))
+
+
+def double_doubles():
+    """Two floats against fractions."""
+    for seed in range(20):
+        test_double_double.test_arithmetic.hypothesis.inner_test(seed)
+
+
 def sides():
     """On which side of a bound rows are, where only exact arithmetic can tell."""
     for p in test_projections.ORDERS:
@@ -418,14 +454,14 @@ def of(*names):
 TARGETS = {
     norms.norm_vjp: of("norm"),
     norms.slope: [*of("norm", "normalize", "clamp_norm"), extremes],
-    normalize_vjp: [*of("normalize"), extremes],
+    normalize_vjp: [*of("normalize"), extremes, digits],
     unit_vjp: [*of("normalize", "clamp_norm"), extremes],
     over_eps: [*of("normalize", "clamp_norm"), extremes],
     complex_normalize_vjp: of("complex_normalize"),
     quaternion_normalize_vjp: of("quaternion_normalize"),
     bounds.clamp_vjp: [*of("clamp"), test_row_maps.test_clamp_keeps_nan_and_cuts_infinity],
     bounds.clamp_norm_vjp: [*of("clamp_norm"), extremes],
-    softmax_vjp: of("softmax"),
+    softmax_vjp: [*of("softmax"), test_row_maps.test_softmax_gradient_where_one_weight_is_near_one],
     transe_vjp: of("transe"),
     distmult_vjp: of("distmult"),
     losses.margin_ranking_vjp: of("margin_ranking"),
@@ -502,7 +538,17 @@ TARGETS = {
     _rounded: [promised],
     nearest: [promised],
     exact.squares: [sums],
-    exact._two_sum: [sums],
+    exact.two_sum: [sums],
+    double_double.product: [double_doubles],
+    double_double.times: [double_doubles],
+    double_double.minus: [double_doubles],
+    double_double.over: [double_doubles],
+    double_double.root: [double_doubles],
+    double_double.exact_unit: [digits],
+    double_double.exact_unit_vjp: [digits],
+    double_double._unit_in_fractions: [digits],
+    double_double._vjp_in_fractions: [digits],
+    double_double._float: [digits],
     exact._fractions: [sides],
     exact._digits: [sides],
 }
@@ -512,20 +558,29 @@ WIDE = "the other factor is wide already"
 EQUIVALENT = {
     "norm_vjp": [("wide(np.expand_dims(g, dims)) -> np.expand_dims(g, dims)", "return", WIDE)],
     "slope": [
-        ("if p == 2: return xs / nonzero(norm) -> if False:", "if p == 2", "the general formula gives the same, only slower"),
+        ("if p == 2: return unit(xs, norm) -> if False:", "if p == 2", "the general formula gives the same, only slower"),
         ("0 -> -1", "if ties == 'first'", "there is one axis, so the last is the first"),
     ],
-    "normalize_vjp": [("wide(g) -> g", "unit_vjp(wide(g)", WIDE)],
+    "normalize_vjp": [
+        ("wide(g) -> g", "exact_unit_vjp", "a float32 is scaled and split as well"),
+        ("wide(g) -> g", "d = unit_vjp(wide(g)", WIDE),
+        ("wide(g) -> g", "over_eps", "the divisor is wide already"),
+    ],
     "over_eps": [
         ("0.0 -> 1.0", "np.where", "what stands where it is not small is read by nobody"),
         ("0.0 -> -1", "np.where", "what stands where it is not small is read by nobody"),
-        ("1.0 -> 2.0", "np.where", "for eps = 0 nothing is small, so it divides what nobody reads"),
     ],
     "clamp_norm_vjp": [
         ("wide(g) -> g", "unit_vjp(wide(g)", WIDE),
         ("wide(g) -> g", "return np.where(side", "np.where takes the wider dtype of its branches"),
+        ("wide(g) -> g", "if eps is not None", "the divisor is wide already"),
     ],
-    "softmax_vjp": [("wide(g) -> g", "g = wide(g)", WIDE)],
+    "softmax_vjp": [
+        ("0.0 -> -1", "top = s ==", "weights are positive"),
+        ("wide(g) -> g", "#1", "the mean is wide already"),
+        ("wide(g) -> g", "#2", "any number near the mean will do"),
+        ("wide(g) -> g", "#3", "there is nothing in it"),
+    ],
     "transe_vjp": [
         ("_rest('transe_vjp', h, r, t,", "arguments 1 and 2 swapped", "h + r = r + h"),
         ("1.0 -> 2.0", "direction = x / np.where", "0 / 2 = 0 / 1"),
@@ -660,6 +715,27 @@ EQUIVALENT = {
         ("134217729.0 * x -> 134217729.0 * x * 1.001", "times 1.001", "splits in two as well"),
         ("134217729.0 -> 134217730.0", "plus 1", "splits in two as well"),
         ("134217729.0 -> 134217728.0", "minus 1", "splits in two as well"),
+    ],
+    "product": [
+        ("((a1, a2), (b1, b2), p)", "elements 0 and 1 swapped", "a b = b a"),
+        ("(_halves(a), _halves(b), a * b)", "elements 0 and 1 swapped", "a b = b a"),
+    ],
+    "exact_unit": [
+        ("np.errstate(all='ignore')", "without all", "what it hides is thrown away"),
+        ("sound & _is_tiny(xs)", "left operand alone", "to doubt more is only slower"),
+    ],
+    "exact_unit_vjp": [("sound & _in_doubt(", "left operand alone", "to doubt more is only slower")],
+    "_vjp_in_fractions": [
+        ("(a, b)", "elements 0 and 1 swapped", "a b = b a"),
+        ("zip(x, g, strict=True)", "arguments 0 and 1 swapped", "a b = b a"),
+        ("zip(x, g, strict=True)", "without strict", "they are of one length"),
+    ],
+    "_float": [
+        ("numerator < 0", "flipped to LtE", "-0 is 0"),
+        ("320 + q.denominator.bit_length()", "times 2", "more digits than are read"),
+        ("320 + q.denominator.bit_length()", "right operand alone", "more digits than are read"),
+        ("320 -> 321", "plus 1", "more digits than are read"),
+        ("320 -> 319", "minus 1", "more digits than are read"),
     ],
     "power_sum_vjp": [("1 -> 2", "share = check.cotangent", "of no sums there is no entry")],
     "unbroadcast": [("n == 1 and d.shape[i] != 1 -> n == 1", "[n == 1 alone]", "the sum over an axis of size 1 changes nothing")],

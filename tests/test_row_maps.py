@@ -664,3 +664,13 @@ def test_bad_input_is_refused(call, error, said):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value).startswith(said)
+
+
+def test_softmax_gradient_where_one_weight_is_near_one():
+    """``s (g - sum s g)`` as it stands has no digit left there: a part in 1e17 of `g`."""
+    x, g = np.array([[0.0, -40.0, -41.0], [-30.0, 0.0, -35.0]]), np.array([[1.0, 2.0, 3.5], [-7.0, 4.0, 0.5]])
+    s = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+    top = [s[0, 0] * (s[0, 1] * (1 - 2) + s[0, 2] * (1 - 3.5)), s[1, 1] * (s[1, 0] * (4 + 7) + s[1, 2] * (4 - 0.5))]
+    d = softmax_vjp(g, x)
+    np.testing.assert_allclose([d[0, 0], d[1, 1]], top, rtol=1e-14)
+    assert softmax_vjp(np.zeros((2, 0)), np.zeros((2, 0))).shape == (2, 0)

@@ -215,3 +215,8 @@ normalizer, a mask, the gradients of either, then up to three of them added."""
 
 JUDGED_EXP = 1e-8
 """How well differences of exp in steps of a quarter and less show its slope, relative: rounding over the step, h^8 of truncation."""
+
+# ---- double-double
+
+EXACT_ULP = 0.51
+"""What ``precision="exact"`` promises: a number known to some 100 bits, or in fractions, is rounded once (float32: twice, by 2**-29)."""

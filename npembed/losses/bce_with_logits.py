@@ -2,6 +2,8 @@
 
 import functools
 
+import numpy as np
+
 from .. import check
 from .logistic import log1pexp, sigmoid
 from .pointwise import label_mean, label_mean_gradient, pair_mean, pair_mean_gradients
@@ -136,4 +138,6 @@ def _term(x, y, weight):
 
 
 def _slope(x, y, weight):
-    return (1 - y) * sigmoid(x) - y * weight * sigmoid(-x)
+    """In two forms: the first keeps all digits of p and of ``1 - p``, the second those of ``p - 1/2``, where the two parts balance."""
+    down, up = 1 - y, y * weight
+    return np.where(np.abs(x) > 1, down * sigmoid(x) - up * sigmoid(-x), ((down - up) + (down + up) * np.tanh(x / 2)) / 2)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import check
+from .. import check, exact
 from .arguments import columns, labelled
 
 
@@ -153,8 +153,10 @@ def _softmax(x):
     rest : one minus the softmax; for the largest score, where that would cancel, the sum of the others
     """
     top = x.argmax(axis=1, keepdims=True)
-    below = np.take_along_axis(x, top, axis=1) - x
-    others = np.exp(-below)
+    with np.errstate(invalid="ignore"):  # from inf - inf
+        below, lost = exact.two_sum(np.take_along_axis(x, top, axis=1), -x)
+    # an exponential of some hundred would make as many ulps of what rounding takes from the difference
+    others = np.exp(-below) * (1 - np.where(np.isfinite(below), lost, 0.0))
     np.put_along_axis(others, top, 0.0, axis=1)
     more = others.sum(axis=1, keepdims=True)  # what the others add to the 1 of the largest
     chance = others / (1 + more)

@@ -228,4 +228,5 @@ def _negative_slope(x, w, options, constant):
     if detach or constant:
         return d
     terms = log1pexp(margin + x)
+    terms -= np.take_along_axis(terms, w.argmax(axis=1)[:, None], axis=1)  # only differences count: this one is not to cancel
     return d + temperature * w * (terms - (w * terms).sum(axis=1, keepdims=True))

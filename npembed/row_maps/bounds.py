@@ -115,10 +115,8 @@ def clamp_norm(x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="project
         return np.where(side < 0, w, outside).astype(x.dtype)
     if (side <= 0).all():
         return w.astype(x.dtype)
-    settled = p == 2 or (p in (1, np.inf) and not np.iscomplexobj(x))
-    reach = (
-        maxnorm if settled else maxnorm * (1 - 1.25 * exact.NEAR)
-    )  # so near that it takes many digits to tell inside from outside
+    # where it takes many digits to tell inside from outside: just so far inside that it takes few
+    reach = maxnorm if exact.sharp(x, p) else maxnorm * (1 - 1.25 * exact.NEAR)
     outside = unit(xs, length) * reach
     return _stepped_inside(np.where(side <= 0, w, outside).astype(x.dtype), maxnorm, p, dims)
 
@@ -165,11 +163,7 @@ def _ball(function, x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero):
     conventions(function, ties, slope_at_zero)
     dims = check.dims(function, dim, axis, x.ndim)
     xs, length, e = scaled(x, p, dims, careful=True)
-    if eps is None:
-        side = exact.compare(wide(x), xs, length, e, maxnorm, p, dims)
-    else:
-        n = ldexp(length, e)
-        side = np.where(n < maxnorm, -1, np.where(n == maxnorm, 0, 1))
+    side = exact.compare(wide(x), xs, length, e, maxnorm, p, dims) if eps is None else np.sign(ldexp(length, e) - maxnorm)
     return wide(x), maxnorm, p, dims, (xs, length, e), side
 
 

@@ -9,7 +9,7 @@ from ..op import Op, wide
 def ldexp(x, exponent):
     """``x * 2**exponent`` without overflow on the way, for real and complex `x`."""
     if np.iscomplexobj(x):
-        return np.ldexp(x.real, exponent) + 1j * np.ldexp(x.imag, exponent)
+        return exact.joined(ldexp(x.real, exponent), ldexp(x.imag, exponent))
     with np.errstate(over="ignore"):
         return np.ldexp(x, exponent)
 
@@ -54,15 +54,15 @@ def nonzero(x):
 def unit(xs, norm):
     """``xs / norm``, and 0 for the zero row; each part of a complex entry rounded once, which NumPy's complex quotient is not."""
     norm = nonzero(norm)
-    return xs.real / norm + 1j * (xs.imag / norm) if np.iscomplexobj(xs) else xs / norm
+    return exact.joined(xs.real / norm, xs.imag / norm) if np.iscomplexobj(xs) else xs / norm
 
 
 def slope(xs, norm, p, dims, ties="split", slope_at_zero=0.0):
     """The derivative of the p-norm with respect to each entry, with the conventions of `norm_vjp` at its kinks."""
     size = np.abs(xs)
     if p == 2:
-        return xs / nonzero(norm)
-    direction = xs / nonzero(size)
+        return unit(xs, norm)
+    direction = unit(xs, size)
     if p == 1:
         return np.where(size == 0, slope_at_zero, direction)
     if p != np.inf:

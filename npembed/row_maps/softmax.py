@@ -38,7 +38,8 @@ def softmax(x, *, dim=-1, axis=...):
 def softmax_vjp(g, x, *, dim=-1, axis=...):
     """Subtract the weighted mean of `g`, then weigh: ``dx = s (g - sum s g)``.
 
-    From ``ds_i = s_i (dx_i - sum_j s_j dx_j)``, a symmetric map, which is its own transpose.
+    From ``ds_i = s_i (dx_i - sum_j s_j dx_j)``, a symmetric map, which is its own transpose. A constant added to `g` changes nothing,
+    so the mean of `g` at the largest weights is taken off first: one weight near 1 would have the difference cancel there.
 
     Examples
     --------
@@ -47,7 +48,8 @@ def softmax_vjp(g, x, *, dim=-1, axis=...):
     """
     s, dims = _weights("softmax_vjp", x, dim, axis)
     check.like("softmax_vjp", "g", g, x.shape, x.dtype, "x")
-    g = wide(g)
+    top = s == s.max(axis=dims, keepdims=True, initial=0.0)
+    g = wide(g) - np.mean(wide(g), axis=dims, keepdims=True, where=top) if g.size else wide(g)
     return np.asarray(s * (g - (s * g).sum(axis=dims, keepdims=True)), x.dtype)
 
 

@@ -1,8 +1,8 @@
 """``npembed check``: how right something is, one topic a file."""
 
-from . import bugs, gradient
+from . import accuracy, bugs, gradient
 
-TOPICS = (gradient, bugs)
+TOPICS = (gradient, accuracy, bugs)
 
 
 def add_to(verbs):

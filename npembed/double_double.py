@@ -1,0 +1,216 @@
+"""Rows of length one and their vjp, each number right to half an ulp and a little, also where nearly all of it cancels.
+
+Numbers are kept as two floats, ``hi + lo`` (double-double, some 100 bits). Where even these might not do, because the numerator of a
+derivative cancels, a number is tiny beside the others of its row, or the result is subnormal, that entry is computed in fractions.
+
+References
+----------
+Dekker, A floating-point technique for extending the available precision (Numer. Math. 18, 1971); Higham, Accuracy and Stability of
+Numerical Algorithms (2002), section 3.1 (why a relative error bound decides where to look again).
+"""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+
+from . import check
+from .exact import joined, parts, rows, sharp, sum_of_powers, total, two_sum
+
+CANCELS = 2.0**-40
+"""Of the terms of a difference: what is left must be more, or it is computed in fractions. A double-double is off by some 2**-100 of
+the terms, which is then 2**-60 of the difference, a hundredth of an ulp of float64."""
+TINY = 2.0**-400
+"""Beside the largest of its row: below, a product's own rounding (or the scaling of a row) may have underflowed."""
+
+
+def product(a, b):
+    """``a * b`` as two floats, exactly, unless something under- or overflows.
+
+    >>> hi, lo = product(np.float64(1 / 3), np.float64(1 / 7))
+    >>> Fraction(float(hi)) + Fraction(float(lo)) == Fraction(1 / 3) * Fraction(1 / 7)
+    True
+    """
+    (a1, a2), (b1, b2), p = _halves(a), _halves(b), a * b
+    return p, ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2
+
+
+def times(a, b):
+    """The product of two double-doubles, pairs (hi, lo)."""
+    p, rest = product(a[0], b[0])
+    return two_sum(p, rest + (a[0] * b[1] + a[1] * b[0]))
+
+
+def minus(a, b):
+    """The difference of two double-doubles; off by 2**-104 of the two, not of what they leave."""
+    s, rest = two_sum(a[0], -b[0])
+    return two_sum(s, rest + (a[1] - b[1]))
+
+
+def over(a, b):
+    """The quotient of two double-doubles."""
+    q = a[0] / b[0]
+    p, rest = product(q, b[0])
+    return two_sum(q, ((a[0] - p) - rest + (a[1] - q * b[1])) / b[0])
+
+
+def root(a):
+    """The square root of a double-double > 0."""
+    s = np.sqrt(a[0])
+    p, rest = product(s, s)
+    return two_sum(s, ((a[0] - p) - rest + a[1]) / (2 * s))
+
+
+def check_precision(function, precision, x, p):
+    """Check that `precision` is None or "exact", and that there is such a thing for these rows and this p.
+
+    >>> check_precision("example", "exact", np.ones(2), 2)
+    """
+    check.choice(function, "precision", precision, (None, "exact"))
+    if precision and not sharp(x, p):
+        rows_, allowed = ("complex", "2") if np.iscomplexobj(x) else ("real", "1, 2 or inf")
+        raise ValueError(
+            f"{function}: p = {p:g} with precision = 'exact' and {rows_} rows; allowed: {allowed}, or precision = None"
+        )
+
+
+def exact_unit(x, p, dims, otherwise):
+    """``x / |x|_p`` for p = 1, 2 and inf (complex x: 2), each number to half an ulp; `otherwise` for rows that are 0 or not finite.
+
+    >>> x = np.array([[3.0, 4.0], [0.0, 0.0]])
+    >>> exact_unit(x, 2, (1,), x)
+    array([[0.6, 0.8],
+           [0. , 0. ]])
+    """
+    flat, back = _rows(x, dims)
+    xs, _ = _near_one(flat)
+    with np.errstate(all="ignore"):
+        out, _ = over((xs, 0.0), _length(xs, p))
+    sound = _sound(flat)
+    for i, j in np.argwhere(sound & _is_tiny(xs)):
+        out[i, j] = _unit_in_fractions(flat[i], j, p)
+    return np.where(back(np.broadcast_to(sound, out.shape)), back(out), otherwise)
+
+
+def exact_unit_vjp(g, x, s, p, dims, otherwise):
+    """``(g - s <g, u>) / n`` for ``u = x / n``, ``n = |x|_p`` and its derivative `s`, each number to half an ulp, as `exact_unit`.
+
+    Over one denominator nothing is rounded before the difference: ``(g S - x <x, g>) / S^(3/2)`` with ``S = sum x^2`` for p = 2,
+    ``(g n - s <x, g>) / n^2`` for the others, where `s` is a sign (p = 1), or one over the k largest entries (p = inf).
+
+    >>> g, x = np.array([[0.0, 5.0]]), np.array([[3.0, 4.0]])
+    >>> exact_unit_vjp(g, x, x / 5, 2, (1,), otherwise=g)
+    array([[-0.48,  0.36]])
+    """
+    flat, back = _rows(x, dims)
+    g, _ = _rows(g, dims)
+    slopes, _ = _rows(s, dims)
+    largest = (slopes != 0).sum(axis=1, keepdims=True) if p == np.inf else np.ones((len(flat), 1))
+    slopes = np.sign(slopes) if p == np.inf else slopes
+    (xs, e), (gs, f) = _near_one(flat), _near_one(g)
+    ss = xs if p == 2 else slopes
+    with np.errstate(all="ignore"):
+        length = _length(xs, p)
+        square = _sums(product(xs, xs)) if p == 2 else times((largest, 0.0), length)
+        inner = _sums(product(xs, gs))
+        first, second = times((gs, 0.0), square), times((ss, 0.0), inner)
+        difference = minus(first, second)
+        out = np.ldexp(over(difference, times(square, length))[0], f - e)
+    sound = _sound(flat) & np.isfinite(g).all(axis=1, keepdims=True)
+    for i, j in np.argwhere(sound & _in_doubt(xs=xs, gs=gs, ss=ss, first=first, difference=difference, out=out)):
+        out[i, j] = _vjp_in_fractions(g[i], flat[i], slopes[i], j, int(largest[i].item()), p)
+    return np.where(back(np.broadcast_to(sound, out.shape)), back(out), otherwise)
+
+
+def _halves(x):
+    """`x` as the sum of two floats of 26 bits each."""
+    big = 134217729.0 * x
+    high = big - (big - x)
+    return high, x - high
+
+
+def _rows(x, dims):
+    """`x` as real rows (n, d), moved and in parts, and the way back."""
+    moved = rows(x, dims)
+    flat = parts(moved)
+
+    def back(out):
+        out = out.reshape(flat.shape)
+        if np.iscomplexobj(x):
+            halves = out[..., : moved.shape[-1]], out[..., moved.shape[-1] :]
+            out = halves[0] if out.dtype == bool else joined(*halves)
+        kept = [n for i, n in enumerate(x.shape) if i not in dims]
+        return np.moveaxis(out.reshape(*kept, *(x.shape[i] for i in dims)), range(-len(dims), 0), dims)
+
+    return flat.reshape(math.prod(flat.shape[:-1]), flat.shape[-1]), back
+
+
+def _near_one(x):
+    """Rows (n, d) as ``xs * 2**e`` with the largest entry of `xs` in [.5, 1)."""
+    e = np.frexp(np.abs(x).max(axis=1, keepdims=True, initial=0.0))[1]
+    with np.errstate(all="ignore"):
+        return np.ldexp(x, -e), e
+
+
+def _length(xs, p):
+    """The p-norm of each row, a double-double (n, 1)."""
+    if p == np.inf:
+        return np.abs(xs).max(axis=1, keepdims=True, initial=0.0), 0.0
+    powers = tuple(v[:, None] for v in sum_of_powers(xs, p))
+    return root(powers) if p == 2 else powers
+
+
+def _sums(terms):
+    """The sum of each row of double-doubles, (n, 1)."""
+    return tuple(v[:, None] for v in total(*terms))
+
+
+def _is_tiny(xs):
+    """Which numbers of rows near one are below `TINY`, but not zero."""
+    return (xs != 0) & (np.abs(xs) < TINY)
+
+
+def _in_doubt(*, xs, gs, ss, first, difference, out):
+    """Which results two floats leave open: too little is left of the terms, or it is subnormal. (To doubt more is only slower.)"""
+    with np.errstate(invalid="ignore"):
+        terms = np.abs(first[0]) + np.abs(ss) * np.abs(xs * gs).sum(axis=1, keepdims=True)
+        doubtful = (terms > 0) & ((np.abs(difference[0]) <= CANCELS * terms) | (np.abs(out) < 2 * np.finfo(float).tiny))
+    return doubtful | (_is_tiny(xs) | _is_tiny(gs)).any(axis=1, keepdims=True)
+
+
+def _sound(x):
+    """Which rows are finite and not zero, (n, 1)."""
+    return np.isfinite(x).all(axis=1, keepdims=True) & x.any(axis=1, keepdims=True)
+
+
+def _unit_in_fractions(x, j, p):
+    row = [Fraction(v) for v in x.tolist()]
+    if p == 2:
+        return _float(row[j], sum(v * v for v in row), 1)
+    return float(row[j] / (sum(map(abs, row)) if p == 1 else max(map(abs, row))))
+
+
+def _vjp_in_fractions(g, x, s, j, largest, p):
+    g, x, s = ([Fraction(v) for v in values.tolist()] for values in (g, x, s))
+    inner = sum(a * b for a, b in zip(x, g, strict=True))
+    if p == 2:
+        square = sum(v * v for v in x)
+        return _float(g[j] * square - x[j] * inner, square, 3)
+    length = sum(map(abs, x)) if p == 1 else max(map(abs, x))
+    return _nearest((g[j] - s[j] / largest * inner / length) / length)
+
+
+def _float(numerator, square, power):
+    """``numerator / sqrt(square)**power``, correctly rounded (unless it is within 2**-100 of the middle between two floats)."""
+    q = numerator**2 / square**power
+    digits = 320 + q.denominator.bit_length()
+    size = Fraction(math.isqrt((q.numerator << 2 * digits) // q.denominator), 1 << digits)
+    return _nearest(-size if numerator < 0 else size)
+
+
+def _nearest(fraction):
+    """The float nearest to a fraction; infinite if it is too large."""
+    try:
+        return float(fraction)
+    except OverflowError:
+        return math.copysign(math.inf, fraction)

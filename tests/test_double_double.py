@@ -1,0 +1,183 @@
+"""``precision="exact"``: each number within 0.51 ulp, whatever the rows are."""
+
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from naive import same_bits
+from tolerances import EXACT_ULP
+
+from npembed import double_double
+from npembed.accuracy import errors_of
+from npembed.row_maps import normalize, normalize_vjp
+
+INF = np.inf
+KINDS = ("random", "parallel", "rounded", "orthogonal", "spread", "huge", "tiny", "unit", "integers")
+
+
+def drawn(rng, kind, p, dtype, d):
+    """Rows and a cotangent of one kind."""
+    x, g = rng.standard_normal((3, d)), rng.standard_normal((3, d))
+    single = dtype in (np.float32, np.complex64)
+    if np.dtype(dtype).kind == "c":
+        x, g = x + 1j * rng.standard_normal((3, d)), g + 1j * rng.standard_normal((3, d))
+    if kind == "parallel":
+        g = x * (1 + (1e-4 if single else 1e-11) * g.real)
+    elif kind == "rounded":  # parallel but for the rounding
+        g = x * 1.1
+    elif kind == "orthogonal":
+        g = g - x * (np.conj(x) * g).real.sum(axis=1, keepdims=True) / (np.abs(x) ** 2).sum(axis=1, keepdims=True)
+    elif kind == "spread":
+        x, g = (v * 10.0 ** rng.integers(-20 if single else -320, 1, v.shape) for v in (x, g))
+        x = x * (1.0 if single else 10.0 ** rng.integers(0, 300))
+    elif kind in ("huge", "tiny"):
+        x = x * {"huge": (1e37, 1e307), "tiny": (1e-38, 1e-308)}[kind][not single]
+    elif kind == "unit":
+        x = normalize(x, p=p, eps=0) if np.dtype(dtype).kind == "f" else x
+    elif kind == "integers":
+        x, g = x.real.round() + 0 * x, g.real.round() + 0 * g
+    if p == INF and d > 2:
+        x[:, 1] = x[:, 2] = 2 * np.abs(x).max(axis=1)
+        x[0, 1] *= -1
+    return x.astype(dtype), g.astype(dtype)
+
+
+def expected(x, g, p, eps, ties="split", slope=0.0):
+    """One row in mpmath: u and dx, by the formulas of the docstrings."""
+    parts = [mpmath.mpf(v) for z in x.tolist() for v in ((z.real, z.imag) if isinstance(z, complex) else (z,))]
+    above = [mpmath.mpf(v) for z in g.tolist() for v in ((z.real, z.imag) if isinstance(z, complex) else (z,))]
+    sizes = [abs(v) for v in parts]
+    n = sum(sizes) if p == 1 else max(sizes) if p == INF else mpmath.sqrt(sum(v * v for v in sizes))
+    if n < eps:
+        return [v / mpmath.mpf(eps) for v in parts], [v / mpmath.mpf(eps) for v in above]
+    if p == 2:
+        s = [v / n for v in parts]
+    elif p == 1:
+        s = [mpmath.sign(v) if v else mpmath.mpf(slope) for v in parts]
+    else:
+        top = [i for i, v in enumerate(sizes) if v == n]
+        top = top[:1] if ties == "first" else top
+        s = [mpmath.sign(v) / len(top) if i in top else mpmath.mpf(0) for i, v in enumerate(parts)]
+    inner = sum(a * b for a, b in zip(parts, above, strict=True)) / n
+    return [v / n for v in parts], [(a - b * inner) / n for a, b in zip(above, s, strict=True)]
+
+
+def check(x, g, p, eps, **conventions):
+    """Both directions against mpmath, number by number."""
+    options = {"p": p, "eps": eps, "precision": "exact", **conventions}
+    with np.errstate(over="ignore"):  # where infinity is right
+        u, d = normalize(x, **options), normalize_vjp(g, x, **options)
+    assert u.dtype == d.dtype == x.dtype
+    with mpmath.workprec(2000):
+        for i in range(len(x)):
+            if not x[i].any():
+                assert not u[i].any()
+                continue
+            right = expected(x[i], g[i], p, eps, conventions.get("ties", "split"), conventions.get("slope_at_zero", 0.0))
+            for actual, numbers in zip((u[i], d[i]), right, strict=True):
+                parts = actual.view(actual.real.dtype) if actual.dtype.kind == "c" else actual
+                assert errors_of(parts, numbers)[0].max() <= EXACT_ULP
+
+
+ALL = [(p, dtype) for p in (1, 2, INF) for dtype in (np.float32, np.float64)] + [(2, np.complex64), (2, np.complex128)]
+
+
+@pytest.mark.parametrize(("p", "dtype"), ALL, ids=str)
+@given(kind=st.sampled_from(KINDS), seed=st.integers(0, 2**32), d=st.integers(1, 9), eps=st.sampled_from([0.0, 1e-12, 0.7]))
+def test_half_an_ulp(kind, p, dtype, seed, d, eps):
+    check(*drawn(np.random.default_rng(seed), kind, p, dtype, d), p, eps)
+
+
+def test_conventions_at_kinks():
+    x = np.array([[2.0, -2.0, 0.0, 1.0, 2.0], [0.0, 3.0, -3.0, 0.5, 0.1]])
+    g = np.array([[1.0, 2.5, -3.0, 0.7, 1.1], [0.3, 0.1, -3.0, 0.7, 1.1]])
+    check(x, g, INF, 0.0, ties="first")
+    check(x, g, INF, 0.0)
+    tiny = np.array([[1.0, -3.0, 1e-200, 2.5, 3.0], [1e300, 1e300, -3e-20, 1e299, 0.0]])
+    for p in (1, 2, INF):
+        check(tiny, g, p, 0.0)
+    for slope in (-1.0, 0.3, 1.0):
+        check(x, g, 1, 0.0, slope_at_zero=slope)
+
+
+@pytest.mark.parametrize("p", [1, 2, INF])
+def test_a_row_shorter_than_eps_by_less_than_a_rounding(p):
+    """The norm in float64 is eps, the exact one is less: the gradient is ``g / eps`` then, and at eps that of the sphere."""
+    x = np.array([[3.0, 4.0], [3.0, np.nextafter(4.0, 0)], [3.0, np.nextafter(4.0, 9)]])
+    check(x, np.array([[1.0, 2.0]] * 3), p, {1: 7.0, 2: 5.0, INF: 4.0}[p])
+
+
+@pytest.mark.parametrize("p", [1, 2, INF])
+def test_rows_without_a_length(p):
+    """Zero rows, NaN and infinity: as without it, whatever the other rows are."""
+    x = np.array([[0.0, -0.0], [np.nan, 1.0], [np.inf, 1e-200], [3.0, 4.0]])
+    g = np.array([[1.0, 2.0], [1.0, 2.0], [1.0, 2.0], [np.inf, 1.0]])
+    with np.errstate(invalid="ignore"):
+        for f, args in ((normalize, (x,)), (normalize_vjp, (g, x))):
+            for eps in (0.0, 1e-12):
+                plain = f(*args, p=p, eps=eps)
+                same = slice(3 if f is normalize else 4)  # the last row of x is sound, that of g is not
+                assert np.array_equal(f(*args, p=p, eps=eps, precision="exact")[same], plain[same], equal_nan=True)
+        x, g = np.array([[3.0, 4.0], [3.0, 4.0]]), np.array([[np.inf, 1.0], [3.3, 4.4]])
+        beside = normalize_vjp(g, x, p=p, precision="exact")[1]
+    check(x[1:], g[1:], p, 0.0)
+    assert same_bits(beside, normalize_vjp(g[1:], x[1:], p=p, precision="exact")[0])
+    assert normalize(np.zeros((0, 3)), precision="exact").shape == (0, 3)
+    assert normalize_vjp(np.zeros((2, 0)), np.zeros((2, 0)), precision="exact").shape == (2, 0)
+
+
+@pytest.mark.parametrize("dim", [0, 1, -1, (0, 2), None])
+def test_rows_along_other_axes(dim):
+    rng = np.random.default_rng(5)
+    for dtype in (np.float64, np.complex64):
+        x, g = (rng.standard_normal((2, 3, 4)).astype(dtype) for _ in range(2))
+        for f, args in ((normalize, (x,)), (normalize_vjp, (g, x))):
+            np.testing.assert_allclose(f(*args, dim=dim, precision="exact"), f(*args, dim=dim), rtol=1e-5, atol=1e-6)
+
+
+def test_a_row_of_nearly_length_one_is_divided():
+    """Without it such a row stays to the bit; with it the quotient is what is promised."""
+    x = np.array([[0.6, np.nextafter(0.8, 1)]])
+    assert same_bits(normalize(x), x)
+    check(x, x[:, ::-1].copy(), 2, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"p": 3}, "p = 3 with precision = 'exact' and real rows; allowed: 1, 2 or inf, or precision = None"),
+        ({"precision": "best"}, "precision = 'best' is not a choice; allowed: None or 'exact'"),
+    ],
+)
+def test_bad_input(options, said):
+    for f, args in ((normalize, 1), (normalize_vjp, 2)):
+        with pytest.raises(ValueError) as caught:
+            f(*[np.ones((2, 3))] * args, **{"precision": "exact", **options})
+        assert str(caught.value) == f"{f.__name__}: {said}"
+    with pytest.raises(ValueError, match="p = 1 with precision = 'exact' and complex rows; allowed: 2, or"):
+        normalize(np.ones((2, 3)) + 0j, p=1, precision="exact")
+
+
+@given(seed=st.integers(0, 2**32))
+def test_arithmetic(seed):
+    """Products are exact; the others are right to 100 bits, of what goes in for a difference."""
+    rng = np.random.default_rng(seed)
+    hi = rng.uniform(0.5, 2, (2, 4)) * rng.choice([-1, 1], (2, 4))
+    lo = hi * rng.uniform(-1, 1, (2, 4)) * 2.0**-54
+    a, b = (hi[0], lo[0]), (hi[1], lo[1])
+    value = lambda pair, i: Fraction(float(pair[0][i])) + Fraction(float(pair[1][i]))  # noqa: E731
+    positive = np.abs(hi[0]), np.sign(hi[0]) * lo[0]
+    for i in range(4):
+        assert value(double_double.product(hi[0], hi[1]), i) == Fraction(hi[0, i]) * Fraction(hi[1, i])
+        for found, right, size in (
+            (double_double.times(a, b), value(a, i) * value(b, i), 1),
+            (double_double.over(a, b), value(a, i) / value(b, i), 1),
+            (double_double.minus(a, b), value(a, i) - value(b, i), abs(value(a, i)) + abs(value(b, i))),
+        ):
+            assert len(found) == 2
+            assert abs(value(found, i) - right) <= 2.0**-100 * (abs(right) if size == 1 else size)
+        assert len(double_double.root(positive)) == 2
+        assert abs(value(double_double.root(positive), i) ** 2 - value(positive, i)) <= 2.0**-99 * value(positive, i)
