@@ -25,7 +25,7 @@ FLOORS = [
     {"layer"},
     {"models"},
     {"uncertainty"},
-    {"show", "runs"},
+    {"show", "runs", "conformance"},
     {"cli"},
     {"__main__"},
 ]
