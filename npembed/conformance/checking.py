@@ -1,5 +1,6 @@
 """`check`: every case that an adapter can do, against what it says of itself."""
 
+import functools
 import importlib.metadata
 
 import numpy as np
@@ -57,11 +58,10 @@ def declared(adapter):
     if not callable(adapter) or not callable(getattr(adapter, "lookup", None)):
         raise TypeError(f"check: adapter = {adapter!r} has no method lookup; allowed: a class, see npembed.conformance")
     capabilities = frozenset(getattr(adapter, "capabilities", ALWAYS))
-    needs = {need for case in cases() for need in case.needs}
     for capability in sorted(capabilities):
-        if not any(covers(capability, need) for need in needs):
-            known = sorted({need.partition("=")[0] for need in needs})
-            raise ValueError(f"check: capabilities: {capability!r} is unknown; allowed: {', '.join(known)}")
+        if not any(need == capability or need.startswith((f"{capability}=", f"{capability}:")) for need in _needs()):
+            names = sorted({need.partition("=")[0] for need in _needs()})
+            raise ValueError(f"check: capabilities: {capability!r} is unknown; allowed: {', '.join(names)}")
     ids = {case.id for case in cases()}
     known = dict(getattr(adapter, "known_failures", None) or {})
     not_run = dict(getattr(adapter, "not_run", None) or {})
@@ -69,6 +69,12 @@ def declared(adapter):
         if id not in ids:
             raise ValueError(f"check: known_failures, not_run: {id!r} is no case; allowed: ids of cases, see conformance.cases()")
     return capabilities, conventions_of("check", getattr(adapter, "conventions", None)), known, not_run
+
+
+@functools.lru_cache(maxsize=1)
+def _needs():
+    """All that a case may need."""
+    return frozenset(need for case in cases() for need in case.needs)
 
 
 def covers(capability, need):

@@ -52,7 +52,10 @@ class Report:
             said = [r for r in self.results if r.status == status]
             found += ["", f"{title}:", *_by_reason(said)] if said else []
         if self.failures:
-            found += ["", "failed:", *_few([r.message for r in self.failures], most), "", *_smallest(self.failures)]
+            found += ["", "failed:", *_few([r.message for r in self.failures], most)]
+            causes = Counter(r.cause for r in self.failures if r.cause).most_common()
+            found += ["", "it looks as if:", *(f"  {cause} ({n})" for cause, n in causes)] if causes else []
+            found += ["", *_smallest(self.failures)]
         return found
 
     def __str__(self):

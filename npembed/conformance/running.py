@@ -19,6 +19,7 @@ class Result(NamedTuple):
     conventions: tuple = ()
     ulps: float = 0.0
     message: str = ""
+    cause: str = ""
 
 
 class _RefusedError(Exception):
@@ -109,7 +110,7 @@ def _judged(case, found, conventions):
         return Result(case, "failed", (), worst, f"{case.id}: does {others[0]}, while it declares {declared}. {case.comment}")
     cause = next((m["cause"] for m in case.raw.get("mistakes", ()) if _all_of(m["expected"], found, case).ok), None)
     looks = f" It looks as if {cause}." if cause else ""
-    return Result(case, "failed", (), worst, f"{case.id}: {said}. {case.comment}{looks}")
+    return Result(case, "failed", (), worst, f"{case.id}: {said}. {case.comment}{looks}", cause or "")
 
 
 def _all_of(expected, found, case):
