@@ -1232,7 +1232,7 @@ def test_every_public_function_is_in_the_table():
     called |= {"ERModel", "norm", "check_settings", "check_sweep_settings"}  # by way of others
     missing = set(public_functions()) - called - UNCHECKED
     for room in (
-        "bags", "datasets", "evaluation", "interactions", "io", "losses", "optimizers", "regularizers", "renorm", "samplers",
+        "bags", "conformance", "datasets", "evaluation", "interactions", "io", "losses", "optimizers", "regularizers", "renorm", "samplers",
         "uncertainty",
     ):  # fmt: skip
         here = (pathlib.Path(__file__).parent / f"test_{room}.py").read_text(encoding="utf-8")

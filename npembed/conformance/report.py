@@ -1,10 +1,12 @@
 """What a check found, for a person to read."""
 
+import textwrap
 from collections import Counter
 from dataclasses import dataclass
 
 from .reading import TOPICS, version
 
+WIDTH = 110
 STATUSES = ("passed", "acceptable", "failed", "known", "cannot", "not run")
 
 
@@ -47,7 +49,8 @@ class Report:
             found.append(f"{topic:<8} {total:>5}  {counts}  {worst:>9.2f}")
         by = Counter(c for r in self.results if r.status == "acceptable" for c in r.conventions)
         if by:
-            found += ["", "acceptable by convention: " + ", ".join(f"{name} ({n})" for name, n in sorted(by.items()))]
+            listed = "acceptable by convention: " + ", ".join(f"{name} ({n})" for name, n in sorted(by.items()))
+            found += ["", *textwrap.wrap(listed, WIDTH, subsequent_indent="  ")]
         for status, title in (("known", "known failures"), ("not run", "not run")):
             said = [r for r in self.results if r.status == status]
             found += ["", f"{title}:", *_by_reason(said)] if said else []

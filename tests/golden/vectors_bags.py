@@ -222,7 +222,34 @@ def bags(dtype):
     )
 
 
+def half(dtype):
+    stuck = 2048 if dtype == "float16" else 256
+    inputs = {"table": array(dtype, [[1.0], [2.0]]), "ids": ints(0, shape=[4096]), "offsets": ints([0])}
+    yield case(
+        f"bag/sum-4096-rows-{dtype}",
+        "bag",
+        f"4096 rows of one add up to 4096: a half-precision sum stops at {stuck}, so add in float32, round once.",
+        inputs,
+        {"output": value(array(dtype, [[4096.0]]))},
+        options={"mode": "sum"},
+        mistakes=[(f"a half-precision sum that stops at {stuck}", {"output": value(array(dtype, [[stuck]]))})],
+        flags=["half_precision"],
+    )
+    yield case(
+        f"bag/sum-4096-rows-gradient-{dtype}",
+        "bag_backward",
+        f"4096 gradients of one add up to 4096: a half-precision sum stops at {stuck}, so add in float32, round once.",
+        {**inputs, "g": array(dtype, [[1.0]])},
+        {"gradient": value(array(dtype, [[4096], [0]]))},
+        options={"mode": "sum"},
+        mistakes=[(f"a half-precision sum that stops at {stuck}", {"gradient": value(array(dtype, [[stuck], [0]]))})],
+        flags=["half_precision", "repeated_ids"],
+    )
+
+
 def cases():
     """All of them."""
+    for dtype in ("float16", "bfloat16"):
+        yield from half(dtype)
     for dtype in ("float32", "float64"):
         yield from bags(dtype)

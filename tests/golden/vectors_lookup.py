@@ -59,6 +59,14 @@ def gathers(dtype):
         {"table": array(dtype, TABLE), "ids": ints([3])},
         {"output": value(array(dtype, [TABLE[3]]))},
     )
+    short = {"table": array(dtype, TABLE), "ids": ints([4, 0, 4], "int32")}
+    yield case(
+        f"lookup/int32-ids-{dtype}",
+        "lookup",
+        "Ids of 32 bits are ids.",
+        short,
+        {"output": value(array(dtype, take(TABLE, [4, 0, 4])))},
+    )
     for name, ids, why in (
         ("first-and-last", [0, 4], "The first and the last row of the table."),
         ("repeated", [2, 0, 2, 2, 1], "An id may occur several times."),
@@ -174,6 +182,19 @@ def gradients(dtype):
         {"table": array(dtype, TABLE), "ids": ints([0, 0]), "g": array(dtype, [[1 + step, 1.0], [1.0, -step]])},
         {"gradient": value(array(dtype, [[2 + step, 1 - step], *[[0, 0]] * 4]))},
     )
+    tiny = stored(1e-45 if dtype == "float32" else 5e-324, dtype)
+    g = array(dtype, [[2 * tiny, 3 * tiny], [-3 * tiny, tiny], [2 * tiny, 5 * tiny]])
+    answers = [
+        ({"subnormals": name}, {"gradient": value(array(dtype, [[0, 0], [tiny * kept, 9 * tiny * kept], *[[0, 0]] * 3]))})
+        for name, kept in (("kept", 1), ("flushed", 0))
+    ]
+    yield case(
+        f"backward/subnormal-{dtype}",
+        "backward",
+        "Subnormal gradients add up, exactly; some hardware flushes them.",
+        {"table": array(dtype, TABLE), "ids": ints([1, 1, 1]), "g": {**g}},
+        answers=answers,
+    )
     big = 2.0 ** (24 if dtype == "float32" else 53)
     answer = lambda x: {"gradient": value(array(dtype, [[0], [x], [0]]))}  # noqa: E731
     yield case(
@@ -201,6 +222,16 @@ def half(dtype):
         {"gradient": value(array(dtype, [[0, 0], [4.0, 2.0], [0, 0], [0.5, 0.25], [0, 0]]))},
         flags=["repeated_ids"],
     )
+    for name, row in (("zero-row", [0.0, 0.0]), ("row", [3.0, 4.0])):
+        unit = [exact(v) / 5 for v in row]
+        yield case(
+            f"normalizer/half-precision-{name}-{dtype}",
+            "lookup",
+            "In half precision eps = 1e-12 may be 0: the zero row stays zero, and is not NaN.",
+            {"table": array(dtype, [row, [0.5, 1.0]]), "ids": ints([0])},
+            {"output": value(array(dtype, [unit]), "ulp:2")},
+            options={"normalizer": "normalize"},
+        )
     stuck = 2048 if dtype == "float16" else 256
     for n in (stuck + 2, 4096):
         yield case(

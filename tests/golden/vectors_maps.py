@@ -1,7 +1,7 @@
 """Cases of the maps of a row, as normalizer (looked up, and differentiated) and as constrainer."""
 
 from vectors_cases import case, ints, length, loose, mapped, mapped_vjp, pairs, part, rows, scatter, value
-from vectors_exact import array, exact, mpf
+from vectors_exact import EPS, array, exact, mpf
 
 TABLE = [[1.5, -2.0, 0.5], [0.25, 3.0, -1.0], [-7.0, 0.125, 2.5], [0.0, -0.5, 0.75]]
 G = [[0.7, -1.3, 2.1], [-0.4, 0.9, 1.7], [2.2, 0.6, -0.8], [1.1, -1.9, 0.3]]
@@ -229,6 +229,63 @@ def kinks(dtype):
     )
 
 
+def boundaries(dtype):
+    """Rows exactly as long as a bound says, and one unit in the last place more or less."""
+    eps = 5 * 2.0**-40
+    at = [[3 * 2.0**-40, 4 * 2.0**-40]]
+    yield case(
+        f"boundary/normalize-at-eps-{dtype}",
+        "lookup",
+        "A row exactly as long as eps is brought to length one, by either branch.",
+        arrays(dtype, at, [0]),
+        {"output": value(array(dtype, [[exact(3) / 5, exact(4) / 5]]), loose(dtype))},
+        options={"normalizer": "normalize", "normalizer_options": {"eps": eps}},
+    )
+    ulp = EPS[dtype] * 4
+    table = [[5.0 - ulp, 0.0], [5.0, 0.0], [5.0 + ulp, 0.0], [3.0, 4.0]]
+    yield case(
+        f"boundary/clamp-norm-at-maxnorm-{dtype}",
+        "lookup",
+        "A row as long as maxnorm stays, one an ulp shorter stays too, one an ulp longer is shortened.",
+        arrays(dtype, table, [0, 1, 2, 3]),
+        {"output": value(array(dtype, [[5.0 - ulp, 0], [5, 0], [5, 0], [3, 4]]), "ulp:1")},
+        options={"normalizer": "clamp_norm", "normalizer_options": {"maxnorm": 5.0}},
+    )
+    table = [[1.0, 1.0 - ulp, 1.0 + ulp], [-2.0, 0.0, 2.0]]
+    yield case(
+        f"boundary/clamp-one-value-{dtype}",
+        "lookup",
+        "With min = max every number becomes that number.",
+        arrays(dtype, table, [0, 1]),
+        {"output": value(array(dtype, [[1.0] * 3] * 2))},
+        options={"normalizer": "clamp", "normalizer_options": {"min": 1.0, "max": 1.0}},
+    )
+    yield case(
+        f"boundary/clamp-not-a-number-{dtype}",
+        "lookup",
+        "clamp lets NaN through, and brings infinities to its bounds.",
+        arrays(dtype, [[float("nan"), float("inf"), float("-inf")]], [0]),
+        {"output": value(array(dtype, [[float("nan"), 2.0, -1.0]]))},
+        options={"normalizer": "clamp", "normalizer_options": {"min": -1.0, "max": 2.0}},
+    )
+    yield case(
+        f"boundary/normalize-one-number-{dtype}",
+        "lookup",
+        "A row of one number becomes its sign; zero stays zero.",
+        arrays(dtype, [[-3.0], [0.25], [0.0]], [0, 1, 2]),
+        {"output": value(array(dtype, [[-1], [1], [0]]), "ulp:1")},
+        options={"normalizer": "normalize"},
+    )
+    yield case(
+        f"boundary/softmax-one-number-{dtype}",
+        "lookup",
+        "A row of one number gets weight one.",
+        arrays(dtype, [[-3.0], [0.25]], [0, 1]),
+        {"output": value(array(dtype, [[1], [1]]))},
+        options={"normalizer": "softmax"},
+    )
+
+
 def complexes(dtype):
     name, real = "complex_normalize", part(dtype)
     table = rows([[3.0, 4.0, -1.0, 0.5], [0.0, 2.0, 5.0, -12.0]], real)
@@ -297,7 +354,7 @@ def complexes(dtype):
 def cases():
     """All of them."""
     for dtype in ("float32", "float64"):
-        for topic in (normalizers, kinks):
+        for topic in (normalizers, kinks, boundaries):
             yield from topic(dtype)
     for dtype in ("complex64", "complex128"):
         yield from complexes(dtype)
