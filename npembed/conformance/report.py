@@ -4,9 +4,9 @@ import textwrap
 from collections import Counter
 from dataclasses import dataclass
 
-from .reading import TOPICS, version
+from .reading import TOPICS, decode, version
 
-WIDTH = 110
+WIDTH, MANY = 110, 100
 STATUSES = ("passed", "acceptable", "failed", "known", "cannot", "not run")
 
 
@@ -80,8 +80,20 @@ def _by_reason(results):
 
 
 def _smallest(failures):
-    """The smallest case that fails, spelled out."""
-    case = min(failures, key=lambda r: r.case.size).case
-    found = [f"smallest failing case: {case.id}", f"  {case.op}, options {case.options()}"]
-    found += [f"  {name} = {array.tolist()}" for name, array in case.inputs().items()]
-    return found
+    """The smallest case that fails, of those whose cause is known if there are any, spelled out."""
+    found = min(failures, key=lambda r: (not r.cause, r.case.size))
+    case = found.case
+    lines = [
+        f"smallest failing case{' of known cause' if found.cause else ''}: {case.id}",
+        f"  {case.op}, options {case.options()}",
+    ]
+    lines += [f"  {name} = {_shown(array)}" for name, array in case.inputs().items()]
+    for answer in case.raw["answers"]:
+        by = ", ".join(f"{name}={choice}" for name, choice in answer["conventions"].items())
+        lines += [f"  right{f' ({by})' if by else ''}: {name} = {_shown(decode(a))}" for name, a in answer["expected"].items()]
+    return lines if case.raw["answers"] else [*lines, "  right: to refuse it"]
+
+
+def _shown(array):
+    """The numbers of an array, in full if they are few."""
+    return array.tolist() if array.size <= MANY else f"{array.ravel()[0].item()!r} and so on, {array.size} numbers"
