@@ -17,9 +17,10 @@ import importlib
 __version__ = "0.1.0"
 
 _MODULES = (
-    "bags", "check", "conformance", "datasets", "embedding", "evaluation", "exact", "gradcheck", "initializers", "interactions",
-    "io", "kernels", "layer", "losses", "model", "models", "op", "optimizers", "random", "regularizers", "renorm", "row_maps",
-    "rows", "runs", "samplers", "show", "touched", "trace", "training", "uncertainty",
+    "bags", "check", "conformance", "datasets", "embedding", "evaluation", "exact", "gradcheck", "initializers",
+    "interactions", "io", "kernels", "layer", "losses", "model", "models", "op", "optimizers", "peers", "random",
+    "regularizers", "renorm", "representations", "row_maps", "rows", "runs", "samplers", "show", "sums", "touched", "trace",
+    "training", "uncertainty",
 )  # fmt: skip
 _NAMES = {"Embedding": "layer", "EmbeddingBag": "layer", "Op": "op", "RowSparse": "rows", "load": "runs", "pipeline": "runs"}
 

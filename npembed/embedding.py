@@ -18,7 +18,7 @@ what its gradient is, and leaves the table alone; the constrainer changes the ta
 import numpy as np
 
 from . import check
-from .op import Op
+from .op import Op, arithmetic, widened
 from .random import generator
 from .rows import gather, gather_vjp
 
@@ -31,8 +31,8 @@ def lookup(table, ids, *, normalizer=None, mask=None):
     table : ndarray (N, *shape)
     ids : integers of any shape, each in ``0..N-1``
     normalizer : Op, or None
-    mask : real ndarray (*ids.shape, *shape), or None
-        As drawn by `dropout_mask`; applied last, as in PyKEEN.
+    mask : real ndarray (*ids.shape, *shape), float32 for a float16 table, or None
+        As drawn by `dropout_mask`; applied last, as in PyKEEN. To complex rows too: an entry is kept or dropped whole.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def lookup(table, ids, *, normalizer=None, mask=None):
     return transform(gather(table, ids), normalizer=normalizer, mask=mask)
 
 
-def lookup_vjp(g, table, ids, *, normalizer=None, mask=None):
+def lookup_vjp(g, table, ids, *, normalizer=None, mask=None, summation="batch_order"):
     """Send the gradient back to the rows that were looked up.
 
     The chain rule from bottom to top: through the mask (a diagonal, its own transpose), the normalizer, the copy of rows.
@@ -58,6 +58,8 @@ def lookup_vjp(g, table, ids, *, normalizer=None, mask=None):
     g : ndarray (*ids.shape, *shape) of the table's dtype
     table, ids, normalizer, mask
         As in `lookup`.
+    summation : "batch_order", "float64" or "exact"
+        How the gradients of a row are added up, see `npembed.rows.gather_vjp`.
 
     Returns
     -------
@@ -72,7 +74,7 @@ def lookup_vjp(g, table, ids, *, normalizer=None, mask=None):
            [ 0.  ,  0.  ]])
     """
     drows = transform_vjp(g, gather(table, ids), normalizer=normalizer, mask=mask)
-    return gather_vjp(drows, table, ids)
+    return gather_vjp(drows, table, ids, summation=summation)
 
 
 def penalty(table, ids, *, regularizer, normalizer=None):
@@ -88,7 +90,7 @@ def penalty(table, ids, *, regularizer, normalizer=None):
 
     Returns
     -------
-    float of the precision of the table
+    float of the precision of the table, float32 for float16
 
     References
     ----------
@@ -101,7 +103,7 @@ def penalty(table, ids, *, regularizer, normalizer=None):
     4.0
     """
     check.op("penalty", "regularizer", regularizer)
-    return regularizer.forward(lookup(table, ids, normalizer=normalizer))
+    return regularizer.forward(widened(lookup(table, ids, normalizer=normalizer)))  # one number, which float16 might not hold
 
 
 def penalty_vjp(g, table, ids, *, regularizer, normalizer=None):
@@ -141,7 +143,7 @@ def transform(rows, *, normalizer=None, mask=None):
         given = check.op("transform", "normalizer", normalizer).forward(_read_only(rows))
         given = check.like("transform", "normalizer(rows)", given, rows.shape, rows.dtype, "rows")
         rows = given.copy() if np.may_share_memory(given, rows) else given
-    return rows if mask is None else np.asarray(rows * _checked("transform", mask, rows))
+    return rows if mask is None else np.asarray(rows * _checked("transform", mask, rows), rows.dtype)
 
 
 def transform_vjp(g, rows, *, normalizer=None, mask=None):
@@ -153,7 +155,7 @@ def transform_vjp(g, rows, *, normalizer=None, mask=None):
     check.array("transform_vjp", "rows", rows)
     check.like("transform_vjp", "g", g, rows.shape, rows.dtype, "the rows looked up")
     if mask is not None:
-        g = np.asarray(g * _checked("transform_vjp", mask, rows))
+        g = np.asarray(g * _checked("transform_vjp", mask, rows), rows.dtype)
     if normalizer is None:
         return g
     d = check.op("transform_vjp", "normalizer", normalizer).vjp(_read_only(g), _read_only(rows))
@@ -168,7 +170,9 @@ def _read_only(array):
 
 
 def _checked(function, mask, rows):
-    return check.like(function, "mask", mask, rows.shape, rows.real.dtype, "the rows looked up")
+    dtype = arithmetic(rows.real.dtype)
+    whose = "the rows looked up" if dtype == rows.real.dtype else f"a mask for {rows.dtype} rows"
+    return check.like(function, "mask", mask, rows.shape, dtype, whose)
 
 
 OPS = {"lookup": Op(lookup, lookup_vjp), "penalty": Op(penalty, penalty_vjp), "transform": Op(transform, transform_vjp)}
@@ -184,7 +188,7 @@ def dropout_mask(rng, shape, rate, dtype=np.float32):
     rng : int, generator, or None
     shape : tuple of int
     rate : float in [0, 1]
-    dtype : dtype of the rows; the mask is real
+    dtype : dtype of the rows; the mask is real, and float32 for float16, in which most rates have no exact ``1 / (1 - rate)``
 
     References
     ----------
@@ -197,7 +201,7 @@ def dropout_mask(rng, shape, rate, dtype=np.float32):
     """
     shape = check.shape("dropout_mask", "shape", shape)
     rate = check.real("dropout_mask", "rate", rate, 0, 1)
-    real = np.empty(0, check.dtype("dropout_mask", "dtype", dtype)).real.dtype.type
+    real = arithmetic(np.empty(0, check.dtype("dropout_mask", "dtype", dtype)).real.dtype).type
     if rate in (0, 1):
         return np.full(shape, 1 - rate, real)
     return np.asarray(generator(rng).bernoulli(1 - rate, shape) / real(1 - rate))

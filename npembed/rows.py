@@ -8,14 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import check, kernels
-from .op import Op
-
-
-def _matrix(array):
-    """`array` as the kernels want it: two axes, C order, aligned, writable. Copies only what is not so already."""
-    width = int(np.prod(array.shape[1:], dtype=np.int64))
-    return np.require(array.reshape(len(array), width), requirements=["C", "A", "W"])
+from . import check, kernels, sums
+from .op import Op, arithmetic, widened
 
 
 def gather(table, ids, *, backend="cpu"):
@@ -25,7 +19,7 @@ def gather(table, ids, *, backend="cpu"):
 
     Parameters
     ----------
-    table : ndarray (N, *shape), float32, float64, complex64 or complex128
+    table : ndarray (N, *shape), float32, float64, complex64, complex128 or float16
     ids : integers of any shape, each in ``0..N-1``
     backend : "cpu" (Numba), "cuda" or "python"
         The machine that does the work; the result is the same to the bit.
@@ -63,27 +57,40 @@ def take(table, ids, backend="cpu"):
         )  # a copy too, equal to the bit; a kernel would need all of the table laid out anew
     flat = table.reshape(len(table), -1) if table.size else table.reshape(len(table), 0)
     out = np.empty((ids.size, flat.shape[1]), table.dtype)
-    kernels.gather(out, flat, ids.reshape(-1), backend)
+    same = np.uint16 if table.dtype == np.float16 else table.dtype  # Numba has no float16, and a copy needs none
+    kernels.gather(out.view(same), flat.view(same), ids.reshape(-1), backend)
     return out.reshape(ids.shape + table.shape[1:])
 
 
-def gather_vjp(g, table, ids, *, backend="cpu"):
+def gather_vjp(g, table, ids, *, summation="batch_order", backend="cpu"):
     """Add each row of `g` to the row that it was copied from.
 
     With the one-hot matrix P, ``P[i, ids[i]] = 1``, `gather` is ``P @ table``; its transpose gives ``dtable = P.T @ g``, that is
     ``dtable[n] = sum of g[i] over all i with ids[i] == n``, in batch order. A row that occurs nowhere has no entry.
+
+    float16 is added up in float32 and rounded once, at the end of each sum: 4096 ones make 4096, where sums in float16 stop at 2048.
+    A sum of 65520 or more is infinite.
 
     Parameters
     ----------
     g : ndarray (*ids.shape, *shape) of the table's dtype
     table : ndarray (N, *shape); only its shape and dtype matter
     ids : integers of any shape, each in ``0..N-1``
+    summation : "batch_order", "float64" or "exact"
+        How the k gradients of a row are added up, and so how far each entry may be off. With u the precision of the table, s the exact
+        sum and A that of the sizes, unless it overflows:
+
+        * "batch_order", one after the other in the dtype of the table: ``(k - 1) u A``;
+        * "float64", one after the other in float64, rounded once: ``u |s| + (1 + u) (k - 1) 2**-53 A``;
+        * "exact", the exact sum, rounded once: ``u |s|``. Any order of the batch gives the same bits. Some hundred times slower.
+
+        See `npembed.sums` for signs of zeros, overflow and more.
     backend : "cpu" (Numba), "cuda" or "python"
 
     Returns
     -------
     RowSparse of N rows
-        ``to_dense()`` equals ``np.add.at`` on zeros to the bit.
+        In batch order, ``to_dense()`` equals ``np.add.at`` on zeros (float32 ones for float16) to the bit.
 
     Raises
     ------
@@ -98,29 +105,36 @@ def gather_vjp(g, table, ids, *, backend="cpu"):
     --------
     >>> gather_vjp(np.array([[1.0], [10.0], [100.0]]), np.zeros((5, 1)), [3, 1, 3])
     RowSparse(rows=[1, 3], values=float64 (2, 1), num_rows=5)
+    >>> g = np.array([[1.0], [1e30], [-1e30]])
+    >>> [float(gather_vjp(g, g, [0, 0, 0], summation=how).values[0, 0]) for how in ("batch_order", "exact")]
+    [0.0, 1.0]
     """
     check.table("gather_vjp", table)
+    check.choice("gather_vjp", "summation", summation, sums.SUMMATIONS)
     check.choice("gather_vjp", "backend", backend, kernels.BACKENDS)
     ids = check.ids("gather_vjp", ids, len(table))
     check.like("gather_vjp", "g", g, ids.shape + table.shape[1:], table.dtype, "the rows looked up")
     rows, starts, order = kernels.segments(ids.reshape(-1))
     values = np.zeros((len(rows), *table.shape[1:]), table.dtype)
-    flat = g.reshape(ids.size, *table.shape[1:])
-    kernels.segment_add(_matrix(values), np.arange(len(rows)), starts, order, _matrix(flat), backend)
+    sums.add_(values, np.arange(len(rows)), starts, order, g.reshape(ids.size, *table.shape[1:]), summation, backend)
     return RowSparse(rows, values, len(table))
 
 
 GATHER = Op(gather, gather_vjp)
 
 
-def segment_add_(out, ids, values, *, backend="cpu"):
-    """Add each row of `values` onto row ``ids[i]`` of `out`, in place and in batch order: exactly ``np.add.at(out, ids, values)``.
+def segment_add_(out, ids, values, *, summation="batch_order", backend="cpu"):
+    """Add each row of `values` onto row ``ids[i]`` of `out`, in place: in batch order exactly ``np.add.at(out, ids, values)``.
+
+    For float16 that is ``np.add.at`` of their float32 selves, each row that is named rounded once, at the end.
 
     Parameters
     ----------
     out : ndarray (N, *shape), C-contiguous, writable
     ids : integers of any shape, each in ``0..N-1``
     values : ndarray (*ids.shape, *shape) of `out`'s dtype, not overlapping it
+    summation : "batch_order", "float64" or "exact"
+        As in `gather_vjp`; what the row holds before is one of the k numbers.
     backend : "cpu" (Numba), "cuda" or "python"
 
     Raises
@@ -137,15 +151,13 @@ def segment_add_(out, ids, values, *, backend="cpu"):
            [112.]])
     """
     check.table("segment_add_", out, "out")
+    check.choice("segment_add_", "summation", summation, sums.SUMMATIONS)
     check.choice("segment_add_", "backend", backend, kernels.BACKENDS)
     ids = check.ids("segment_add_", ids, len(out))
     check.like("segment_add_", "values", values, ids.shape + out.shape[1:], out.dtype, "the rows of out")
     check.writable("segment_add_", "out", out, ("values", values), ("ids", ids))
     rows, starts, order = kernels.segments(ids.reshape(-1))
-    flat, target = values.reshape(ids.size, *out.shape[1:]), _matrix(out)
-    kernels.segment_add(target, rows, starts, order, _matrix(flat), backend)
-    if not out.flags.aligned:  # then the kernel has written to an aligned copy
-        out[...] = target.reshape(out.shape)
+    sums.add_(out, rows, starts, order, values.reshape(ids.size, *out.shape[1:]), summation, backend)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -243,19 +255,23 @@ class RowSparse:
             return None
         if np.iscomplexobj(scale) and not np.iscomplexobj(self.values):
             raise TypeError(f"RowSparse: {scale!r} * {self.dtype} is not defined; allowed: a real number for real values")
-        return check.fits("RowSparse", "scale", scale, self.dtype)
+        return check.fits("RowSparse", "scale", scale, arithmetic(self.dtype))
+
+    def _with(self, values):
+        """A gradient of the same rows and dtype."""
+        return RowSparse(self.rows, values.astype(self.dtype, copy=False), self.num_rows)
 
     def __mul__(self, scale):
-        """Every value times a number, in the dtype of the values."""
+        """Every value times a number, in the dtype of the values (of float16 in float32, rounded once)."""
         number = self._number(scale)
-        return NotImplemented if number is None else RowSparse(self.rows, self.values * number, self.num_rows)
+        return NotImplemented if number is None else self._with(widened(self.values) * number)
 
     __rmul__ = __mul__
 
     def __truediv__(self, scale):
-        """Every value divided by a number, in the dtype of the values."""
+        """Every value divided by a number, likewise."""
         number = self._number(scale)
-        return NotImplemented if number is None else RowSparse(self.rows, self.values / number, self.num_rows)
+        return NotImplemented if number is None else self._with(widened(self.values) / number)
 
     def __neg__(self):
         """Every value with its sign changed."""

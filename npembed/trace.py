@@ -44,6 +44,9 @@ class Recorder:
 
     def __call__(self, model, gradients, lr):
         """`update_`, watched."""
+        if model.entity_representations[0] is not model.layers[0]:
+            found = type(model.entity_representations[0]).__name__
+            raise TypeError(f"Recorder: entities are a {found}; allowed: an Embedding, whose table has a row for each entity")
         weight, gradient = model.layers[0].weight, gradients[0]
         before = weight[gradient.rows]
         step_(model, gradients, lr)

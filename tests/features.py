@@ -22,6 +22,7 @@ class Feature(NamedTuple):
 FEATURES = [
     Feature("rows of any shape", True, False, "shapes"),
     Feature("complex rows, with their gradient", True, False, "complex_rows"),
+    Feature("float16 rows whose gradients add up: 4096 ones to 4096", False, False, "half_sums"),
     Feature("initializers by name", True, False, "initializers"),
     Feature("the same numbers as torch and PyKEEN from a seed, without them", None, None, "replay"),
     Feature("pretrained rows are copied, not shared", False, False, "copies"),
@@ -40,9 +41,13 @@ FEATURES = [
     Feature("sums, means and maxima of bags", True, True, "bags"),
     Feature("a bag that is empty", False, True, "empty_bags"),
     Feature("bags end alike in every mode where the last offset is short", None, False, "short_offsets"),
+    Feature("rows of a subset go through what its base does to them", False, None, "subset"),
+    Feature("`LowRankRepresentation.approximate` approximates", False, None, "low_rank"),
     Feature("gradients with each touched row once", False, False, "row_sparse"),
     Feature("momentum that leaves untouched rows alone, as an option", False, False, "lazy_momentum"),
     Feature("clipping the norm of sparse gradients", None, False, "sparse_clipping"),
+    Feature("Monte-Carlo dropout", True, False, "uncertain"),
+    Feature("the exact law of a score under dropout", False, False, "law"),
     Feature("the gradient can be called for itself, forward and backward as functions", False, False, "functions"),
     Feature("state interchangeable with PyKEEN's and torch's", True, True, "state"),
 ]
@@ -65,10 +70,15 @@ def here():
     """The probes of npembed by name."""
     import npembed
     from npembed import Embedding, EmbeddingBag
+    from npembed.datasets import Nations
+    from npembed.models import distmult
     from npembed.optimizers import OPTIMIZERS, clip_grad_norm
+    from npembed.representations import LowRankRepresentation, SubsetRepresentation
     from npembed.row_maps import clamp_norm
     from npembed.rows import RowSparse, gather_vjp
+    from npembed.uncertainty import predict_hrt_uncertain, score_law
 
+    nations = Nations().training
     rows = np.array([[3.0, 4.0], [0.3, 0.4]])
     sparse = RowSparse(np.array([1]), np.ones((1, 2)), 2)
 
@@ -78,6 +88,11 @@ def here():
     def complex_rows():
         layer = Embedding(3, 2, dtype=complex)
         claim(layer.backward(layer([0]) * 1j).dtype == complex)
+
+    def half_sums():
+        layer = Embedding(1, 1, dtype="float16")
+        layer([0] * 4096)
+        claim(layer.backward(np.ones((4096, 1), np.float16)).values.item() == 4096)
 
     def initializers():
         Embedding(3, 2, initializer="orthogonal")
@@ -159,6 +174,14 @@ def here():
         }
         claim(all(value == [[0.3, 0.4]] for value in found.values()))
 
+    def subset():
+        base = Embedding(weight=rows, normalizer="normalize")
+        claim(np.allclose(SubsetRepresentation(1, base=base)([0]), [0.6, 0.8]))
+
+    def low_rank():
+        exact = Embedding(weight=np.outer(np.arange(1.0, 6), np.arange(1.0, 5)))
+        claim(np.allclose(LowRankRepresentation.approximate(exact, num_bases=1)(), exact()))
+
     def row_sparse():
         claim(gather_vjp(np.ones((3, 2)), rows, [1, 1, 1]).rows.tolist() == [1])
 
@@ -172,6 +195,12 @@ def here():
 
     def sparse_clipping():
         claim(abs(clip_grad_norm([sparse], 1.0)[1] - np.sqrt(2)) < 1e-15)
+
+    def uncertain():
+        claim(predict_hrt_uncertain(distmult(nations, 4, entity_dropout=0.5), [[0, 1, 0]]).uncertainty.shape == (1, 1))
+
+    def law():
+        claim(len(score_law(distmult(nations, 3, entity_dropout=0.5), (0, 1, 0)).values) == 8)
 
     def functions():
         out, pullback = Embedding(weight=rows).vjp([0])
@@ -198,7 +227,7 @@ def pykeen_probes():
     import pykeen.nn.init
     import torch
     from pykeen.nn import Embedding
-    from pykeen.nn.representation import EmbeddingBagRepresentation
+    from pykeen.nn.representation import EmbeddingBagRepresentation, LowRankRepresentation, SubsetRepresentation
     from pykeen.utils import clamp_norm as pykeen_clamp_norm
 
     def made(n=3, shape=2, weight=None, **options):
@@ -217,6 +246,11 @@ def pykeen_probes():
         layer = made(dtype=torch.complex64)
         layer(ids).abs().sum().backward()
         claim(layer._embeddings.weight.grad is not None)
+
+    def half_sums():
+        layer = made(1, 1, dtype=torch.float16)
+        layer(torch.zeros(4096, dtype=torch.int64)).sum().backward()
+        claim(layer._embeddings.weight.grad.item() == 4096)
 
     def initializers():
         made(initializer="orthogonal")
@@ -276,6 +310,15 @@ def pykeen_probes():
         layer = EmbeddingBagRepresentation(torch.tensor([[0, 0], [0, 1], [2, 0]]), shape=2)
         claim(not layer(torch.arange(3))[1].any())
 
+    def subset():
+        found = SubsetRepresentation(max_id=1, base=made(weight=rows, normalizer="normalize"))(torch.tensor([0]))
+        claim(np.allclose(found.detach().numpy(), [0.6, 0.8]))
+
+    def low_rank():
+        exact = made(5, 4)
+        exact._embeddings.weight.data = torch.outer(torch.arange(1.0, 6), torch.arange(1.0, 5))
+        claim(np.allclose(LowRankRepresentation.approximate(exact, num_bases=1)(None).detach(), exact(None).detach(), atol=1e-4))
+
     def row_sparse():
         layer = made()
         layer(torch.tensor([1, 1])).sum().backward()
@@ -284,6 +327,16 @@ def pykeen_probes():
     def lazy_momentum():
         layer = made()
         _at_rest(layer, layer._embeddings.weight)
+
+    def uncertain():
+        import pykeen.models.uncertainty
+
+        claim(callable(pykeen.models.uncertainty.predict_hrt_uncertain))
+
+    def law():
+        import pykeen.models.uncertainty
+
+        claim(any("law" in name or "distribution" in name for name in dir(pykeen.models.uncertainty)))
 
     def functions():
         claim(any(name.endswith(("_vjp", "_backward")) for name in dir(pykeen.nn.init)) or hasattr(made(), "vjp"))
@@ -306,6 +359,11 @@ def torch_probes():
     def complex_rows():
         layer = torch.nn.Embedding(3, 2, dtype=torch.complex64)
         layer(ids).abs().sum().backward()
+
+    def half_sums():
+        layer = torch.nn.Embedding(1, 1, dtype=torch.float16)
+        layer(torch.zeros(4096, dtype=torch.int64)).sum().backward()
+        claim(layer.weight.grad.item() == 4096)
 
     def initializers():
         torch.nn.Embedding(3, 2, initializer="orthogonal")
@@ -365,6 +423,11 @@ def torch_probes():
         layer(torch.tensor([1, 1, 0])).sum().backward()
         torch.nn.utils.clip_grad_norm_(layer.parameters(), 1.0)
 
+    def uncertain():
+        claim(hasattr(torch.nn.Embedding(3, 2), "predict_uncertain"))
+
+    law = uncertain
+
     def functions():
         claim(hasattr(torch.nn.Embedding(3, 2), "vjp"))
 
@@ -395,7 +458,7 @@ def _at_rest(layer, weight):
     claim((weight[1] == before[1]).all())
 
 
-NO = (NotThereError, TypeError, NotImplementedError, RuntimeError, IndexError)
+NO = (NotThereError, TypeError, NotImplementedError, RuntimeError, IndexError, ValueError)
 """What says no: the probe itself, an option or an operation that is not there, an id that is not found."""
 
 

@@ -135,6 +135,24 @@ def exact(value):
     return mp.mpc(value) if isinstance(value, complex) else mp.mpf(value)
 
 
+def exact_sum(numbers, dtype):
+    """The sum of real floats in fractions, rounded to `dtype` once: to a multiple of the spacing there, in the middle to an even one."""
+    numbers = [float(x) for x in numbers]
+    beyond = {x for x in numbers if not np.isfinite(x)}
+    if beyond:
+        return dtype(beyond.pop() if len(beyond) == 1 else np.nan)
+    total = sum(map(Fraction, numbers))
+    if total == 0:
+        return dtype(-0.0 if all(np.signbit(x) for x in numbers) else 0.0)
+    info, size = np.finfo(dtype), abs(total)
+    exponent = size.numerator.bit_length() - size.denominator.bit_length()
+    exponent -= size < Fraction(2) ** exponent  # now 2**exponent <= size < 2**(exponent + 1)
+    spacing = Fraction(2) ** (max(exponent, int(info.minexp)) - info.nmant)
+    rounded = round(size / spacing) * spacing  # Python rounds fractions half to even
+    result = dtype(np.inf if rounded > Fraction(float(info.max)) else float(rounded))
+    return -result if total < 0 else result
+
+
 def along(f, x, dim=-1, *more):
     """``f(row, ...)``, a list for a list, applied to each row of `x` (and of the arrays in `more`): an array of mpmath numbers."""
     axes = list(range(x.ndim)) if dim is None else [a % x.ndim for a in (dim if isinstance(dim, tuple) else (dim,))]

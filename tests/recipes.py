@@ -1,6 +1,7 @@
 """What each op's gradient is checked at: (arguments, options), away from kinks unless said. `test_registries` walks them all."""
 
 import math
+import os
 
 import naive
 import numpy as np
@@ -168,17 +169,22 @@ def transform_cases(rng):
         yield (np.asarray(table[ids]),), options
 
 
+def share(items, k, n):
+    """Every n-th of `items`, from the k-th on (counted modulo n); all of them in the nightly run."""
+    return list(items) if os.environ.get("NPEMBED_HYPOTHESIS") == "nightly" else list(items)[k % n :: n]
+
+
 def score_cases(rng):
     ids = ([0, 4, 4, 1], [1, 0, 1, 1], [4, 4, 0, 2])
     spread = (np.array([[0], [4]]), np.array([[1], [0]]), np.array([[0, 1, 4, 4, 2]]))
-    for name, options, dtype in interactions():
+    for k, (name, options, dtype) in enumerate(interactions()):
         interaction = INTERACTIONS[name].bind(**options)
         normalizers = [None, *(op for _, op in bound(dtype))]
-        for h, r, t in (ids, spread, ([], [], [])):
+        for j, (h, r, t) in enumerate((ids, spread, ([], [], []))):
             tables = naive.rows(rng, (5, 4), dtype), naive.rows(rng, (2, 4), dtype)
             masks = tuple(rng.choice([0.0, 2.0, 1.25], (*np.shape(a), 4)) for a in (h, r, t))
-            for i, normalizer in enumerate(normalizers if np.size(h) else [None]):
-                both = {"entity_normalizer": normalizer, "relation_normalizer": normalizers[(i + 1) % len(normalizers)]}
+            for i in share(range(len(normalizers)), k + j, 4) if np.size(h) else [0]:
+                both = {"entity_normalizer": normalizers[i], "relation_normalizer": normalizers[(i + 1) % len(normalizers)]}
                 yield (*tables, h, r, t), {"interaction": interaction, **both, "masks": masks}
             yield (*tables, h, r, t), {"interaction": interaction}
 
@@ -266,6 +272,39 @@ def lp_cases(rng):
             yield (x,), {"p": p, "dim": dim, "normalize": True}
         for p in (1, 1.5, 2, 3):
             yield (x,), {"p": p, "dim": dim, "normalize": True, "expected": "pykeen"}
+
+
+def low_rank_cases(rng):
+    for dtype in (float, complex):
+        for ids, k, shape in (
+            ((4,), 3, (5,)),
+            ((2, 3), 2, (4,)),
+            ((3,), 1, (2, 3)),
+            ((), 3, (2,)),
+            ((0,), 2, (3,)),
+            ((2,), 2, ()),
+        ):
+            yield (naive.rows(rng, (*ids, k), dtype), naive.rows(rng, (k, *shape), dtype)), {}
+
+
+def concat_cases(rng):
+    for dtype in (float, complex):
+        for shapes, dim in (
+            (((4, 3), (4, 2), (4, 1)), -1),
+            (((4, 3), (4, 2)), 1),
+            (((2, 3, 2), (2, 1, 2)), -2),
+            (((3,),), 0),
+            (((0, 3), (0, 2)), -1),
+            (((4, 5), (4, 6)), -1),
+        ):
+            yield tuple(naive.rows(rng, shape, dtype) for shape in shapes), {"dim": dim}
+
+
+def several_cases(rng):
+    for dtype in (float, complex):
+        for shape, n in (((4, 3), 2), ((3,), 3), ((2, 2, 3), 4), ((2, 3), 1), ((0, 3), 2), ((), 3)):
+            yield tuple(np.asarray(naive.rows(rng, shape, dtype)) for _ in range(n)), {}
+        yield (naive.rows(rng, (3, 2), dtype), np.zeros((3, 2), dtype), naive.rows(rng, (3, 2), dtype)), {}
 
 
 def embedding_bag_cases(rng):
@@ -362,6 +401,10 @@ RECIPES = {
     "penalty": penalty_cases,
     "transform": transform_cases,
     "score": score_cases,
+    "low_rank": low_rank_cases,
+    "concat": concat_cases,
+    "add": several_cases,
+    "multiply": several_cases,
     "complex_bilinear": complex_cases,
     "rotate": rotate_cases,
     **LOSS_RECIPES,

@@ -58,10 +58,11 @@ def test_rows_without_a_segment_stay():
     assert_same_bits(out, np.array([[100.0], [102.0], [100.0], [100.0]]))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
 @pytest.mark.parametrize("mode", ["sum", "mean", "max"])
-def test_bags_have_the_same_bits(mode):
+def test_bags_have_the_same_bits(mode, dtype):
     rng = np.random.default_rng(17)
-    table, g, offsets = random_rows(rng, 10, 3, np.float32), random_rows(rng, 4, 3, np.float32), [0, 2, 2, 6]
+    table, g, offsets = random_rows(rng, 10, 3, dtype), random_rows(rng, 4, 3, dtype), [0, 2, 2, 6]
     found = [embedding_bag(table, IDS, offsets, mode=mode, backend=backend) for backend in ("cuda", "python")]
     assert_same_bits(*found)
     found = [embedding_bag_vjp(g, table, IDS, offsets, mode=mode, backend=backend).to_dense() for backend in ("cuda", "python")]

@@ -17,15 +17,17 @@ ROOT = PACKAGE.parent
 FLOORS = [
     {"kernels"},
     {"check", "op", "exact", "random", "gradcheck"},
+    {"sums"},
     {"rows", "row_maps"},
     {"initializers", "regularizers", "interactions", "losses", "samplers", "datasets", "renorm"},
     {"embedding", "bags", "optimizers"},
     {"touched", "model", "evaluation"},
     {"training", "trace", "io"},
     {"layer"},
+    {"representations"},
     {"models"},
     {"uncertainty"},
-    {"show", "runs", "conformance"},
+    {"conformance", "peers", "show", "runs"},
     {"cli"},
     {"__main__"},
 ]

@@ -14,6 +14,7 @@ import test_bags
 import test_clip_and_project
 import test_embedding_bag
 import test_gradients
+import test_half
 import test_interactions
 import test_loops
 import test_optimizers
@@ -22,6 +23,7 @@ import test_registries
 import test_regularizers
 import test_renorm
 import test_row_maps
+import test_sums
 import test_training
 
 from npembed import embedding, exact, kernels, losses, model, op, optimizers, regularizers, renorm, rows, touched, training
@@ -34,10 +36,13 @@ from npembed.layer.table import Table
 from npembed.model import gradients as gradients_of_a_batch
 from npembed.optimizers import adagrad, adam, clip, rowwise, rowwise_adagrad, sgd, sparse_adam
 from npembed.regularizers.power_sum import sum_powers_slope
+from npembed.representations import mixing
 from npembed.row_maps import bounds, normalize_vjp, norms, softmax_vjp
 from npembed.row_maps.blocks import complex_normalize_vjp, quaternion_normalize_vjp
 from npembed.row_maps.normalize import over_eps, unit_vjp
 from npembed.rows import RowSparse
+from npembed.sums import _column, _rounded, add_, nearest
+from npembed.sums import exact as exact_sum
 
 # ---- killers
 
@@ -252,7 +257,7 @@ def bag_layer():
 
 
 TIES = next(mark.args[1] for mark in test_bags.test_ties_and_nan_of_the_maximum.pytestmark if mark.name == "parametrize")
-BAGS = [pooling, bags_by_hand, functools.partial(gradients, "embedding_bag")]
+BAGS = [pooling, bags_by_hand, test_half.test_4096_gradients_of_one_add_up_to_4096, functools.partial(gradients, "embedding_bag")]
 
 
 def descents(*names):
@@ -334,6 +339,19 @@ def sums():
     test_projections.test_rows_that_are_not_finite("normalize", np.float64, np.inf)
 
 
+def promised():
+    """The three ways to add up a row's gradients: by hand, and on some drawn ones against fractions."""
+    for case in test_sums.LITERALS:
+        test_sums.check_literal(*case)
+    test_sums.test_a_gradient_starts_from_zero()
+    test_sums.test_float64_rounds_once()
+    for dtype in test_sums.TABLES:
+        for summation in test_sums.SUMMATIONS:
+            test_sums.test_shapes_layouts_and_backends(dtype, summation)
+    for seed, dtype in enumerate(test_sums.DTYPES):
+        test_sums.test_ten_thousand_sums.hypothesis.inner_test(seed, dtype, from_zero=seed % 2 == 0)
+
+
 def sides():
     """On which side of a bound rows are, where only exact arithmetic can tell."""
     for p in test_projections.ORDERS:
@@ -411,7 +429,7 @@ TARGETS = {
     transe_vjp: of("transe"),
     distmult_vjp: of("distmult"),
     losses.margin_ranking_vjp: of("margin_ranking"),
-    rows.gather_vjp: [scatter, *of("gather")],
+    rows.gather_vjp: [scatter, test_sums.test_float64_rounds_once, *of("gather")],
     pool.embedding_bag: BAGS,
     embedding_bag_vjp: BAGS,
     pool._divided: BAGS,
@@ -423,7 +441,7 @@ TARGETS = {
     Table.rows: [bag_layer],
     renorm.renorm_: [shortening],
     renorm._as_torch: [shortening],
-    embedding.lookup_vjp: of("lookup"),
+    embedding.lookup_vjp: [test_sums.test_lookup_vjp_adds_up_as_asked, *of("lookup")],
     embedding.transform_vjp: of("transform"),
     model.score_vjp: [whole_model, *of("score")],
     model.loss_and_gradients: [whole_model, *BATCHES],
@@ -462,19 +480,27 @@ TARGETS = {
     rowwise_adagrad._rowwise_adagrad: descents("rowwise_adagrad"),
     rowwise.downhill: descents("sgd"),
     rowwise.faded: descents("adam", "adamw"),
-    optimizers.clip_grad_norm: [clipping, bad_input],
+    optimizers.clip_grad_norm: [clipping, bad_input, test_half.test_around_a_step],
     optimizers.clip_grad_value: [clipping, bad_input],
     clip.total_norm: [clipping],
     optimizers.project_state_: [projecting, bad_input],
     optimizers.others_at_rest: [few_rows, bad_input],
     touched.post_step_rows_: [few_rows],
     op.unbroadcast: [broadcasting],
+    mixing.low_rank_vjp: of("low_rank"),
+    mixing.concat_vjp: of("concat"),
+    mixing.multiply_vjp: of("multiply"),
     regularizers.lp_vjp: [charges, *of("lp")],
     regularizers.power_sum_vjp: [charges, *of("power_sum")],
     sum_powers_slope: [charges, *of("power_sum", "norm_limit")],
     regularizers.norm_limit_vjp: [charges, *of("norm_limit")],
     regularizers.orthogonality_vjp: [charges, *of("orthogonality")],
     regularizers.combined_vjp: [charges, *of("combined")],
+    add_: [promised],
+    exact_sum: [promised],
+    _column: [promised],
+    _rounded: [promised],
+    nearest: [promised],
     exact.squares: [sums],
     exact._two_sum: [sums],
     exact._fractions: [sides],
@@ -512,8 +538,13 @@ EQUIVALENT = {
     ],
     "_as_torch": [("rows.real -> rows", "return", "a scale without imaginary part, whatever its dtype")],
     "embedding_bag": [
-        ("if per_sample_weights is None and table", "[never]", "the same sum, from a copy of the rows"),
-        ("per_sample_weights is None and table", "[per_sample_weights is None alone]", "the same sum, from a copy of the table"),
+        ("if per_sample_weights is None and out", "[never]", "the same sum, from a copy of the rows"),
+        (
+            "per_sample_weights is None and out",
+            "[per_sample_weights is None alone]",
+            "the same, but for Numba, which has no float16",
+        ),
+        ("out.dtype == table.dtype", "[flipped to NotEq]", "the same sum, from a copy of the rows, but for Numba"),
     ],
     "gather_vjp": [("1 -> 2", "ids.reshape(-1)", "NumPy reads any negative size as the one to be found")],
     "loss_and_gradients": [
@@ -571,6 +602,16 @@ EQUIVALENT = {
         ("fused(b, a.dtype.type(weight) - 1, b - a)", "arguments 1 and 2 swapped", "a product, rounded with the sum"),
     ],
     "_adam": [("fused(b2 * v, (1 - b2) * g, g)", "arguments 1 and 2 swapped", "a product, rounded with the sum")],
+    "low_rank_vjp": [
+        ("wide(_flat(weights))", "no wide", WIDE),
+        ("wide(g.reshape", "no wide", WIDE),
+        ("wide(bases", "no wide", WIDE),
+    ],
+    "multiply_vjp": [
+        ("wide(g) -> g", "return", WIDE),
+        ("(np.ones_like(g), *xs[:i]", "elements 0 and 1 swapped", "the same factors in another order"),
+        ("(np.ones_like(g), *xs[:i]", "elements 1 and 2 swapped", "the same factors in another order"),
+    ],
     "complex_normalize_vjp": [
         ("_pairs('complex_normalize_vjp', 'x'", "arguments 0 and 1 swapped", "names, for an error"),
         ("_pairs('complex_normalize_vjp', 'g'", "arguments 0 and 1 swapped", "names, for an error"),
@@ -578,6 +619,24 @@ EQUIVALENT = {
     "quaternion_normalize_vjp": [
         ("_fours('quaternion_normalize_vjp', 'x'", "arguments 0 and 1 swapped", "names, for an error"),
         ("_fours('quaternion_normalize_vjp', 'g'", "arguments 0 and 1 swapped", "names, for an error"),
+    ],
+    "_column": [
+        ("0 -> 1", "in: with np.errstate", "a finite number added to infinities or NaN"),
+        ("0 -> -1", "in: with np.errstate", "a finite number added to infinities or NaN"),
+        ("np.add.reduceat(terms != 0, firsts) > 2", "GtE", "the same sum, only slower"),
+        ("2 -> 1", "many = ", "the same sum, only slower"),
+    ],
+    "_rounded": [("2 ** (51", "[minus]", "it counts modulo twice as much")],
+    "add_": [
+        ("np.result_type(out.dtype, np.float64)", "arguments 0 and 1 swapped", "the wider of two"),
+        ("if dtype == out.dtype", "[never]", "the same sum, from a copy of the rows"),
+        ("if not out.flags.aligned", "[always]", "what is written onto itself stays"),
+    ],
+    "nearest": [
+        ("return math.inf if total > 0", "times 2", "infinity"),
+        ("total > 0 -> total >= 0", "GtE", "what overflows is not zero"),
+        ("0 -> 1", "plus 1", "what overflows is beyond one"),
+        ("0 -> -1", "minus 1", "what overflows is beyond one"),
     ],
     "_fractions": [
         ("[Fraction(v.real)", "always the first", "computed, but not looked at"),

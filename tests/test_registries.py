@@ -8,7 +8,7 @@ import pathlib
 import naive
 import numpy as np
 import pytest
-from recipes import COMPLEX_ONLY, RECIPES, bound, interactions
+from recipes import COMPLEX_ONLY, RECIPES, bound, interactions, share
 
 import npembed
 from npembed import one_page
@@ -348,10 +348,12 @@ def whole(rng, tables, interaction, options, normalizer, relation_normalizer, dr
 
 def whole_cases(rng, dropout):
     """(op, tables) for every interaction and normalizer."""
-    for interaction, options, dtype in interactions():
+    kinds = [(interaction, dtype) for interaction, _, dtype in interactions()]
+    for k, (interaction, options, dtype) in enumerate(interactions()):
         normalizers = [(None, None), *bound(dtype)]
-        for i, (name, normalizer) in enumerate(normalizers):
-            for relation_name, relation_normalizer in dict([normalizers[0], normalizers[(i + 1) % len(normalizers)]]).items():
+        kind = interaction, dtype  # of which there are several, with other options: they share the normalizers
+        for i, (name, normalizer) in share(enumerate(normalizers), kinds[:k].count(kind), kinds.count(kind)):
+            for relation_name, relation_normalizer in [normalizers[(i + 1) % len(normalizers)]]:
                 tables = naive.rows(rng, (5, 4), dtype), naive.rows(rng, (2, 4), dtype)
                 op = whole(rng, tables, interaction, options, normalizer, relation_normalizer, dropout)
                 yield f"{interaction} {options} {np.dtype(dtype)} {name} {relation_name}", op, tables

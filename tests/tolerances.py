@@ -106,6 +106,15 @@ PYKEEN_METRIC_FLOAT32 = {"rel": 1e-6, "abs": 1e-5}
 """PyKEEN's realistic ranks and their means are float32 (eps 1.2e-7). An adjusted metric subtracts the expectation, and a z-score
 divides the difference by a standard deviation that is some twentieth of the mean: absolute, not relative, for values near zero."""
 
+# ---- representations made of others
+
+SAME_SUM = 1e-14
+"""A sum or a product of a handful of numbers near one in float64: a few roundings of 1e-16 each."""
+
+TRUNCATED = 1e-7
+"""The error of a truncated singular value decomposition, relative to the largest singular value: the test takes the values as roots
+of the eigenvalues of X X^H, where one that is zero comes out as the root of the rounding, sqrt(1e-16) and a little more."""
+
 # ---- bags
 
 COMPLEX_PRODUCT = 16.0
@@ -181,3 +190,28 @@ Z = 5.0
 
 PYKEEN_UNCERTAIN = {"rtol": 1e-5, "atol": 1e-6}
 """Mean and variance of up to ten scores of order one, which PyKEEN computes and adds up in float32 (eps 1.2e-7)."""
+
+# ---- whole runs against PyKEEN's pipeline
+
+PYKEEN_ADAM_RUN = 1e-3
+"""Losses of two epochs of Adam with lr = 1e-3: where a gradient is all rounding, its sign is chance, and Adam steps by lr either way."""
+
+RANK_FLIPS = 2
+"""How many of some 400 ranks may be one off after a run that agrees to `PYKEEN_RUN`: scores that differ by an ulp change places."""
+
+# ---- float16 tables, in distances of float16 numbers
+
+HALF_ROUNDED = 0.501
+"""Computed in float32 or wider and rounded once, which is half a distance; float32 adds ten roundings of 2**-13 of a distance each."""
+
+HALF_SUMS = 40 * 2.0**-24
+"""A sum of up to thirty numbers in float32, relative to the sum of their sizes: each addition rounds once."""
+
+HALF_COMPOSED = 8 * 2.0**-10
+"""Several maps after one another on numbers of up to 2.5, each rounded to float16 (2**-11), relative to the largest result or one: a
+normalizer, a mask, the gradients of either, then up to three of them added."""
+
+# ---- the judge of gradients
+
+JUDGED_EXP = 1e-8
+"""How well differences of exp in steps of a quarter and less show its slope, relative: rounding over the step, h^8 of truncation."""

@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from .. import check, kernels
-from ..op import Op, wide
+from ..op import Op, arithmetic, wide, widened
 from ..rows import RowSparse, take
+from ..sums import rounded
 from .arguments import bags, check_weights
 
 MODES = ("sum", "mean", "max")
@@ -22,10 +23,11 @@ def embedding_bag(
     dtype of the table, each weighted term rounded before it is added: the bits of ``np.add.at``, on any machine and for any
     number of threads (and without weights those of torch 2.13 on a CPU); a real entry is off by at most ``k 2**-24`` (in float64
     ``k 2**-53``) times the sum of its k terms' magnitudes. The mean is that sum over k, rounded once more; the maximum is exact.
+    Rows of float16 are added up, and divided, in float32, and rounded to float16 at the end of it; weights times rows are exact there.
 
     Parameters
     ----------
-    table : ndarray (N, *shape), float32, float64, complex64 or complex128 (not for the maximum)
+    table : ndarray (N, *shape), float32, float64, float16, complex64 or complex128 (these two not for the maximum)
     ids : integers (B, K), B bags of K; or (n,) with `offsets`; each in ``0..N-1``
     offsets : integers (B,), where each bag begins, from 0 and never falling; or None
     per_sample_weights : ndarray like `ids`, of the table's dtype, or None for ones
@@ -68,19 +70,20 @@ def embedding_bag(
     """
     cut = _checked("embedding_bag", table, ids, offsets, per_sample_weights, mode, include_last_offset, padding_idx,
                    scale_grad_by_freq, ties, nan, backend)  # fmt: skip
-    out = np.zeros((len(cut.sizes), _width(table)), table.dtype)
+    flags = table.flags
+    out = np.zeros((len(cut.sizes), _width(table)), arithmetic(table.dtype))
     if mode == "max":
         rows = _flat(take(table, cut.ids))
         full = cut.sizes > 0
         out[full] = np.take_along_axis(rows, _winners(rows, cut, nan)[0], axis=0)
-    elif per_sample_weights is None and table.flags.c_contiguous and table.flags.aligned and table.flags.writeable:
+    elif per_sample_weights is None and out.dtype == table.dtype and flags.c_contiguous and flags.aligned and flags.writeable:
         kernels.segment_add(out, np.arange(len(out)), cut.starts, cut.ids, _flat(table), backend)
     else:
-        rows = _weighted(_flat(take(table, cut.ids)), per_sample_weights, cut)
+        rows = _weighted(widened(_flat(take(table, cut.ids))), per_sample_weights, cut)
         kernels.segment_add(out, np.arange(len(out)), cut.starts, np.arange(len(rows)), rows, backend)
     if mode == "mean":
         out = _divided(out, cut.sizes)
-    return out.reshape(len(out), *table.shape[1:])
+    return rounded(out, table.dtype).reshape(len(out), *table.shape[1:])
 
 
 def embedding_bag_vjp(
@@ -124,7 +127,7 @@ def embedding_bag_vjp(
     cut = _checked("embedding_bag_vjp", table, ids, offsets, per_sample_weights, mode, include_last_offset, padding_idx,
                    scale_grad_by_freq, ties, nan, backend)  # fmt: skip
     check.like("embedding_bag_vjp", "g", g, (len(cut.sizes), *table.shape[1:]), table.dtype, "the bags")
-    flat, owners = _flat(g), cut.owners
+    flat, owners = widened(_flat(g)), cut.owners
     if mode == "max":
         flat = _to_winners(flat, _flat(take(table, cut.ids)), cut, ties, nan)
     elif mode == "mean":
@@ -133,11 +136,11 @@ def embedding_bag_vjp(
         flat = _weighted(flat[owners], np.conj(per_sample_weights), cut)
     by_bag = mode == "mean" or (mode == "sum" and per_sample_weights is None)
     rows, starts, order = kernels.segments(cut.ids)
-    values = np.zeros((len(rows), flat.shape[1]), table.dtype)
+    values = np.zeros((len(rows), flat.shape[1]), arithmetic(table.dtype))
     kernels.segment_add(values, np.arange(len(rows)), starts, owners[order] if by_bag else order, flat, backend)
     if scale_grad_by_freq:
         values = _divided(values, np.diff(starts))
-    dtable = RowSparse(rows, values.reshape(len(rows), *table.shape[1:]), len(table))
+    dtable = RowSparse(rows, rounded(values, table.dtype).reshape(len(rows), *table.shape[1:]), len(table))
     if per_sample_weights is None:
         return dtable
     dweights = np.zeros(per_sample_weights.size, table.dtype)
@@ -214,7 +217,7 @@ def _to_winners(g, rows, cut, ties, nan):
     first, top = _winners(rows, cut, nan)
     starts, nth = _filled(cut)
     g = g[cut.sizes > 0]
-    d = np.zeros(rows.shape, rows.dtype)
+    d = np.zeros(rows.shape, g.dtype)
     if ties == "first":
         np.put_along_axis(d, first, g, axis=0)
     else:

@@ -7,7 +7,7 @@ import numbers
 
 import numpy as np
 
-TABLE_DTYPES = (np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.complex64), np.dtype(np.complex128))
+TABLE_DTYPES = tuple(np.dtype(name) for name in ("float32", "float64", "complex64", "complex128", "float16"))
 """What a table may hold."""
 
 
@@ -76,13 +76,16 @@ def cotangent(function, g):
 
 
 def dtype(function, argument, value):
-    """`value` as the dtype of a table: float32, float64, complex64 or complex128."""
+    """`value` as the dtype of a table: float32, float64, complex64, complex128 or float16."""
+    allowed = names(TABLE_DTYPES)
+    if "bfloat16" in str(value):  # a name, torch's, or the one that the package ml_dtypes adds
+        raise TypeError(f"{function}: {argument} = {value!r} is no dtype of NumPy's own; allowed: {allowed}")
     try:
         found = np.dtype(value)
     except TypeError:
-        raise TypeError(f"{function}: {argument} = {value!r} is no dtype; allowed: {names(TABLE_DTYPES)}") from None
+        raise TypeError(f"{function}: {argument} = {value!r} is no dtype; allowed: {allowed}") from None
     if found not in TABLE_DTYPES:
-        raise TypeError(f"{function}: {argument} = {found} is not supported; allowed: {names(TABLE_DTYPES)}")
+        raise TypeError(f"{function}: {argument} = {found} is not supported; allowed: {allowed}")
     return found
 
 

@@ -1,9 +1,6 @@
 """``npembed predict``: complete a triple with a saved run."""
 
-import argparse
-import json
-
-from .report import refusing
+from .report import as_json, refusing
 
 
 def add_to(verbs):
@@ -20,7 +17,7 @@ def add_to(verbs):
     verb.add_argument("-k", type=int, default=10, help="how many answers (default: %(default)s)")
     verb.add_argument("--new", action="store_true", help="leave out what is known already")
     verb.add_argument("--json", action="store_true", help="print the answers as JSON")
-    verb.set_defaults(run=_run, argument_default=argparse.SUPPRESS)
+    verb.set_defaults(run=_run)
 
 
 def _run(options):
@@ -29,13 +26,15 @@ def _run(options):
     given = {column: getattr(options, column) for column in ("head", "relation", "tail") if getattr(options, column) is not None}
     with refusing():
         if len(given) != 2:
-            said = ", ".join(f"--{column}" for column in given) or "none"
-            raise ValueError(f"predict: {said} of --head, --relation and --tail is given; allowed: two of them")
+            said = ", ".join(f"--{column} = {label!r}" for column, label in given.items()) or "no label"
+            raise ValueError(
+                f"predict: {said} {'is' if len(given) < 2 else 'are'} given; allowed: two of --head, --relation and --tail"
+            )
         model = load(options.run_folder).model
         (target,) = {"head", "relation", "tail"} - given.keys()
         answers = getattr(model, f"predict_{target}s")(**given, k=options.k, drop_known=options.new)
     if options.json:
-        print(json.dumps({"given": answers.given, target: [answer._asdict() for answer in answers]}, indent=1))
+        print(as_json({"given": answers.given, target: [answer._asdict() for answer in answers]}))
     else:
         print(answers)
     return 0

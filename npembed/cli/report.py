@@ -1,6 +1,8 @@
 """What the verbs share: how bad input is told from our own errors, and a progress bar."""
 
 import contextlib
+import json
+import math
 
 
 class BadInputError(Exception):
@@ -23,3 +25,23 @@ def progress(total, unit):
     except ModuleNotFoundError:
         return None
     return lambda items, desc: tqdm(items, desc=desc, total=total, unit=unit, disable=None, leave=False)
+
+
+def as_json(value):
+    """`value` as JSON that any reader takes: a number that is not finite becomes a word, which `float` reads.
+
+    >>> print(as_json([1.5, float("inf")]))
+    [
+     1.5,
+     "inf"
+    ]
+    """
+    return json.dumps(_finite(value), indent=1, allow_nan=False)
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {name: _finite(entry) for name, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(entry) for entry in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -4,9 +4,12 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 import warnings
 
-from .report import BadInputError, progress, refusing
+from .. import check
+from ..op import plain
+from .report import BadInputError, as_json, progress, refusing
 
 DEFAULTS = {
     "dataset": "nations", "model": "rotate", "dim": 50, "epochs": 20, "batch_size": 256, "optimizer": "adam", "lr": 0.05,
@@ -16,6 +19,9 @@ DEFAULTS = {
 models, for 20 epochs: RotatE was the best on all three together, and with 0.05 every model is far from random."""
 
 SIDES = ("entity", "relation")
+OF_ARRAYS = ("pretrained", "weisfeiler_lehman", "random_walk_positional_encoding", "orthogonality", "combined")
+"""What has a name but wants arrays or lists, which a command line has not."""
+
 LAYER = ("initializer", "constrainer", "normalizer", "regularizer")
 ON_RESUME = ("epochs", "out", "json", "resume")
 
@@ -42,8 +48,8 @@ def add_to(verbs):
 
     def add(group, name, what, names=(), default=None, **how):
         default = DEFAULTS.get(name.replace("-", "_"), default)
-        listed = f": {', '.join(names)}" if names else ""
-        group.add_argument(f"--{name}", help=f"{what}{listed}{'' if default is None else f' (default: {default})'}", **how)
+        said = ": ".join(part for part in (what, ", ".join(names)) if part)
+        group.add_argument(f"--{name}", help=f"{said}{'' if default is None else f' (default: {default})'}", **how)
 
     group = verb.add_argument_group("what to train on what")
     add(
@@ -52,31 +58,29 @@ def add_to(verbs):
         f"{', '.join(DATASETS)}; a folder with train, valid and test files; or one file, split by the seed",
         metavar="NAME|PATH",
     )
-    add(group, "model", "name", MODELS, metavar="NAME")
+    add(group, "model", "", MODELS, metavar="NAME")
     add(group, "dim", "length of a row", type=int, metavar="D")
     add(group, "p", "order of TransE's norm (default: 1)", type=float)
-    add(group, "loss", "name (default: the model's own)", LOSSES, metavar="NAME")
+    add(group, "loss", "instead of the model's own", LOSSES, metavar="NAME")
     add(group, "margin", "of the losses that have one", type=float)
     add(group, "dropout", "share of the entries of looked-up rows that are dropped", type=float, metavar="RATE")
+    registries: tuple[dict, ...] = (INITIALIZERS, CONSTRAINERS, NORMALIZERS, REGULARIZERS)
     for side in SIDES:
-        for part, names in zip(LAYER, (INITIALIZERS, CONSTRAINERS, NORMALIZERS, REGULARIZERS), strict=True):
-            add(
-                group,
-                f"{side}-{part}",
-                f"of {side} rows, or none (default: the model's own)",
-                names,
-                metavar="NAME[:KEY=VALUE]|none",
-            )
+        for part, known in zip(LAYER, registries, strict=True):
+            names = [name for name in known if name not in OF_ARRAYS]
+            said = f"of {side} rows, or none, instead of the model's own"
+            add(group, f"{side}-{part}", said, names, metavar="NAME[:KEY=VALUE]|none")
     group = verb.add_argument_group("how")
     add(group, "epochs", "passes through the training triples; with --resume, how many more", type=int, metavar="N")
-    add(group, "batch-size", "triples, or pairs with --loop lcwa", type=int, metavar="B")
-    add(group, "optimizer", "name", OPTIMIZERS, metavar="NAME")
+    batches = "triples, or pairs with --loop lcwa; more for more than 25,600 triples: a hundredth of them"
+    add(group, "batch-size", batches, type=int, metavar="B")
+    add(group, "optimizer", "", OPTIMIZERS, metavar="NAME")
     add(group, "lr", "learning rate", type=float)
     add(group, "loop", "slcwa draws corrupted triples, lcwa scores all candidates", LOOPS, metavar="NAME")
     add(group, "negatives", "corrupted triples for each true one (slcwa)", type=int, metavar="K")
-    add(group, "sampler", "who draws them", SAMPLERS, default="basic", metavar="NAME")
+    add(group, "sampler", "how they are drawn (slcwa)", SAMPLERS, default="basic", metavar="NAME")
     group.add_argument("--filtered", action="store_true", help="leave out corrupted triples that are true (slcwa)")
-    add(group, "target", "what lcwa asks for: head, relation or tail", default="tail")
+    add(group, "target", "what is asked for (lcwa): head, relation or tail", default="tail", metavar="COLUMN")
     add(group, "seed", "of weights, batches and negatives", type=int)
     add(
         group,
@@ -97,7 +101,7 @@ def _run(options):
     out = given.get("out", given.get("resume"))
     with refusing():
         if "json" in given:
-            _writable(given["json"])
+            _writable(given["json"], out)
         if out is not None:
             from ..io import check_writable
 
@@ -109,39 +113,50 @@ def _run(options):
         print(f"npembed: {warning.message}", file=sys.stderr)
     before = len(result.epochs)
     try:
-        result.train(epochs, progress=progress(epochs, "epoch"))
+        result.train(epochs, progress=progress(epochs, "epoch")).evaluate()
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_interrupted(result, before, out)) from None
-    result.evaluate()
-    print("\n".join(lines(result, before)))
+        raise KeyboardInterrupt(f"interrupted after epoch {len(result.epochs)}; {_kept(result, before, out)}") from None
+    except FloatingPointError as error:
+        raise FloatingPointError(f"{error} ({_kept(result, before, out)})") from None
+    wrote = []
     if out is not None:
         result.save_to_directory(out)
-        print(f"\nwrote {out}  (npembed predict {out} --head ... --relation ...)")
+        wrote.append(f"wrote {out}  (npembed predict {out} --head ... --relation ...)")
     if "json" in given:
         with open(given["json"], "w", encoding="utf-8") as file:
-            json.dump(result.to_dict(), file, indent=1)
-        print(f"wrote {given['json']}")
+            file.write(as_json(result.to_dict()) + "\n")
+        wrote.append(f"wrote {given['json']}")
+    print("\n".join([*lines(result, before), *([""] if wrote else []), *wrote]))
     return 0
 
 
-def _interrupted(result, before, out):
-    """What is said after Ctrl-C; whole epochs are saved."""
-    whole = f"interrupted after epoch {len(result.epochs)}"
+def _kept(result, before, out):
+    """What became of a run that ended before its time: whole epochs are saved."""
     if out is None or len(result.epochs) == before:
-        return f"{whole}; nothing was written"
+        return "nothing was written"
     result.save_to_directory(out)
-    return f"{whole}; saved in {out}, go on with --resume {out}"
+    return f"saved in {out} as after epoch {len(result.epochs)}, go on with --resume {out}"
 
 
-def _writable(path):
-    """Refuse a file that cannot be written, before anything is done."""
+def _writable(path, out):
+    """Refuse a file that cannot be written, or that would be in the way, before anything is done."""
     if os.path.isdir(path):
         raise ValueError(f"train: --json = {path!r} is a folder; allowed: a file")
+    if out is not None and os.path.realpath(out) in (os.path.realpath(path), os.path.dirname(os.path.realpath(path))):
+        raise ValueError(
+            f"train: --json = {path!r} is in the folder of the run, where nothing else may be; allowed: a file outside of {out}"
+        )
     folder = os.path.dirname(os.path.abspath(path))
     if not os.path.isdir(folder):
         raise ValueError(f"train: --json = {path!r} is in no folder; allowed: a file in a folder that exists")
-    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
-        raise ValueError(f"train: --json = {path!r} cannot be written; allowed: a file that can")
+    try:
+        if os.path.exists(path):
+            with open(path, "a", encoding="utf-8"):
+                return
+        with tempfile.TemporaryFile(dir=folder):  # rights alone do not tell: a disk may be read-only
+            return
+    except OSError as error:
+        raise ValueError(f"train: --json = {path!r} cannot be written ({error.strerror}); allowed: a file that can") from None
 
 
 def _resumed(given):
@@ -151,7 +166,8 @@ def _resumed(given):
     for name in given:
         if name not in ON_RESUME:
             raise BadInputError(f"train: --{name.replace('_', '-')} is given with --resume; allowed: --epochs, --out, --json")
-    return load(given["resume"]), given.get("epochs", DEFAULTS["epochs"])
+    epochs = check.integer("train", "--epochs", given.get("epochs", DEFAULTS["epochs"]), minimum=0)
+    return load(given["resume"]), epochs
 
 
 def _prepared(given):
@@ -159,7 +175,9 @@ def _prepared(given):
     from ..runs import prepare
 
     told = {**DEFAULTS, **given}
-    model = {"embedding_dim": told["dim"]}
+    model = {"embedding_dim": check.integer("train", "--dim", told["dim"], minimum=1)}
+    if "p" in told and plain(told["model"]) != "transe":
+        raise ValueError(f"train: --p = {told['p']} is given with --model {told['model']}; allowed: with --model transe")
     for side in SIDES:
         for part in LAYER:
             if f"{side}_{part}" in told:
@@ -179,8 +197,21 @@ def _prepared(given):
         how["training_loop_kwargs"] = {"target": told["target"]}
     if "margin" in told:
         how["loss_kwargs"] = {"margin": told["margin"]}
+    if "batch_size" not in given and "replay" not in given:  # a hundred steps an epoch are enough
+        from ..datasets import load
+
+        chosen["dataset"] = load(told["dataset"], seed=told["seed"])
+        told["batch_size"] = max(told["batch_size"], chosen["dataset"].training.num_triples // 100)
     how["training_kwargs"] = {"num_epochs": told["epochs"], "batch_size": told["batch_size"]}
-    return prepare(**chosen, **how, model_kwargs=model, optimizer_kwargs={"lr": told["lr"]}, random_seed=told["seed"])
+    try:
+        return prepare(**chosen, **how, model_kwargs=model, optimizer_kwargs={"lr": told["lr"]}, random_seed=told["seed"])
+    except LookupError as error:
+        if "loss_kwargs = 'margin'" not in str(error):
+            raise
+        loss = f"--loss {told['loss']}" if "loss" in told else f"the loss of --model {told['model']}"
+        raise ValueError(
+            f"train: --margin is given with {loss}; allowed: with a loss that has one, such as margin_ranking"
+        ) from None
 
 
 def _named(option, text):
@@ -205,14 +236,15 @@ def lines(result, before):
     losses, data = result.losses, result.dataset
     if len(losses) > before:
         first = f"epoch {before + 1}: loss {losses[before]:.4f}"
-        yield f"{first}, epoch {len(losses)}: {losses[-1]:.4f}  ({sum(e.seconds for e in result.epochs[before:]):.1f} s)"
+        last = f", epoch {len(losses)}: {losses[-1]:.4f}" if len(losses) > before + 1 else ""
+        yield f"{first}{last}  ({sum(epoch.seconds for epoch in result.epochs[before:]):.1f} s)"
     low, high = result.to_dict()["entity_row_norms"]
     yield f"{data.name}: {data.num_entities} entities, {data.num_relations} relations; entity rows {low:.3f} to {high:.3f} long"
     yield ""
-    yield f"{'ranks of ' + str(data.testing.num_triples) + ' test triples':<29}{'head':>8}{'tail':>8}{'both':>8}"
+    yield f"{'ranks of ' + str(data.testing.num_triples) + ' test triples':<29}{'head':>10}{'tail':>10}{'both':>10}"
     for name, said, digits in (
         ("mrr", "MRR", 4), ("hits@1", "hits@1", 4), ("hits@3", "hits@3", 4), ("hits@10", "hits@10", 4), ("mr", "mean rank", 2),
         ("amri", "AMRI (0 = random, 1 = first)", 4),
     ):  # fmt: skip
-        values = "".join(f"{result.get_metric(f'{side}.{name}') + 0.0:8.{digits}f}" for side in ("head", "tail", "both"))
+        values = "".join(f"{result.get_metric(f'{side}.{name}') + 0.0:10.{digits}f}" for side in ("head", "tail", "both"))
         yield f"{said:<29}{values}"

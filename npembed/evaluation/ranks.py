@@ -231,9 +231,9 @@ def _arrays(known):
 
 @contextlib.contextmanager
 def evaluation_mode(model):
-    """Put the model into evaluation mode (no dropout); afterwards the model and its layers are in the modes they were in."""
-    layers = getattr(model, "layers", ())
-    parts = [model, *(layers if isinstance(layers, (tuple, list)) else ())]
+    """Put the model into evaluation mode (no dropout); afterwards the model and its parts (or layers) are in the modes they were in."""
+    parts = getattr(model, "parts", getattr(model, "layers", ()))
+    parts = [model, *(parts if isinstance(parts, (tuple, list)) else ())]
     before = [(part, part.training) for part in parts if isinstance(getattr(part, "training", None), bool)]
     if callable(getattr(model, "eval", None)):
         model.eval()

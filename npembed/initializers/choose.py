@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from .. import check
-from ..op import resolve
+from ..op import arithmetic, resolve
 from .draws import (
     constant,
     init_phases,
@@ -99,9 +99,15 @@ def _real(shape, dtype):
 
 
 def _drawn(function, options, rng, shape, dtype):
-    """A named initializer, its real pairs seen as complex numbers where the table is complex."""
-    drawn = function(rng, *_real(shape, dtype), **options)
-    return np.ascontiguousarray(drawn).view(dtype).reshape(shape)
+    """A named initializer, its real pairs seen as complex numbers where the table is complex; float16 drawn in float32, rounded once."""
+    real_shape, real_dtype = _real(shape, dtype)
+    drawn = function(rng, real_shape, arithmetic(real_dtype), **options)
+    with np.errstate(over="ignore"):
+        table = np.ascontiguousarray(drawn, real_dtype)
+    if table.dtype != drawn.dtype and not np.array_equal(np.isfinite(table), np.isfinite(drawn)):
+        allowed = f"up to {np.finfo(real_dtype).max:g}, all that {real_dtype} holds"
+        raise ValueError(f"initializer: {function.__name__} drew {np.abs(drawn).max():g}; allowed: {allowed}")
+    return table.view(dtype).reshape(shape)
 
 
 def _called(function, options, rng, shape, dtype):

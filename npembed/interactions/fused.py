@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import check, kernels
-from ..op import wide
+from ..op import wide, widened
 from .complex import complex_bilinear
 from .distmult import distmult
 from .rotate import rotate
@@ -91,12 +91,13 @@ def score_all(h, r, t, *, interaction, side):
     shape = len(first), len(candidates)
     if not candidates.size or not len(first) or (form := fast_form(interaction, side, h, r, t)) is None:
         return _layered(interaction, place, h, r, t, shape)
-    out = np.empty(shape, candidates.real.dtype)
-    rows = np.require(candidates, requirements=["C", "A", "W"])
+    half = candidates.dtype == np.float16
+    out = np.empty(shape, np.float64 if half else candidates.real.dtype)  # the loops know no float16
+    rows = np.require(widened(candidates), requirements=["C", "A", "W"])
     a, b = _real(np.ascontiguousarray(form.a)), _real(np.ascontiguousarray(form.b))
     if kernels.score(form.loop, out, _real(rows), a, b, sign=form.sign, root=form.root, low=form.low):
         _settle_(out, functools.partial(interaction.forward, **form.options), place, h, r, t)
-    return out
+    return out.astype(candidates.dtype) if half else out
 
 
 def fast_form(interaction, side, h, r, t):

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+import time
 from typing import NamedTuple
 
 from . import arrays as formats
@@ -57,8 +58,11 @@ def read_folder(path, *, function="read_folder"):
         try:
             return _read(function, name, folder)
         except (OSError, ValueError):
-            if attempt == paths.ATTEMPTS - 1 or paths.identity(swap.standing(target)) == before:
+            now = swap.standing(target)  # the same folder elsewhere was set aside meanwhile
+            aside = folder != target  # and may be on its way out
+            if attempt == paths.ATTEMPTS - 1 or (not aside and (now, paths.identity(now)) == (folder, before)):
                 raise
+            time.sleep(0.002 * aside)
     raise AssertionError("the last attempt returns or raises")
 
 

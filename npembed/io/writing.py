@@ -5,6 +5,7 @@ import functools
 import hashlib
 import os
 import stat
+import tempfile
 
 from .. import check
 from ..datasets.labels import shown
@@ -91,7 +92,7 @@ def write_folder(path, *, arrays=None, documents=None, tables=None, array_format
 
 
 def check_writable(path, *, function="check_writable"):
-    """Refuse a target that `write_folder` would refuse for what is there already, without writing anything.
+    """Refuse a target that `write_folder` would refuse for what is there already, leaving nothing behind.
 
     >>> import tempfile
     >>> check_writable(tempfile.mkdtemp())
@@ -101,10 +102,13 @@ def check_writable(path, *, function="check_writable"):
     parent = os.path.dirname(target)
     while not os.path.lexists(parent):
         parent = os.path.dirname(parent)
-    if not os.path.isdir(parent) or not os.access(parent, os.W_OK):
+    try:
+        with tempfile.TemporaryFile(dir=parent):  # rights alone do not tell: a disk may be read-only
+            pass
+    except OSError:
         raise NotADirectoryError(
             f"{function}: {name} cannot be made in {parent}; allowed: a place in a folder that can be written"
-        )
+        ) from None
 
 
 def array_suffix(function, array_format):

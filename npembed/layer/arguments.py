@@ -28,13 +28,6 @@ def table_shape(max_id=None, embedding_dim=None, num_embeddings=None, shape=None
     return next(iter(rows.values())), *check.shape("Embedding", "shape", shape)
 
 
-def not_yet(**options):
-    """Refuse what is not built yet, unless it is at its default."""
-    for name, (value, *allowed) in options.items():
-        if not any(value is default or (type(value) is type(default) and value == default) for default in allowed):
-            raise ValueError(f"Embedding: {name} = {value!r} is not supported yet; allowed: {allowed[0]!r}")
-
-
 def one_of(name, value, other, twin):
     """`value`, or `twin` that has another name; None if neither is given."""
     if value is not None and twin is not None:

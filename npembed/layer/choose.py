@@ -68,7 +68,11 @@ def choose_regularizer(choice, options, *, shape, dtype, compat, function):
         return Op(*choice).bind(**options)
     if not isinstance(choice, str):
         raise TypeError(f"{function}: regularizer is a {type(choice).__name__}; allowed: a name, or a pair (function, vjp)")
-    op = REGULARIZERS[resolve(REGULARIZERS, choice, function=function, argument="regularizer")]
+    name = resolve(REGULARIZERS, choice, function=function, argument="regularizer")
+    op = REGULARIZERS[name]
+    if name == "orthogonality":
+        found = f"regularizer = {choice!r} is of two arrays, and a layer looks up one"
+        raise ValueError(f"{function}: {found}; allowed: {check.names(other for other in REGULARIZERS if other != name)}")
     check.options(function, "regularizer_kwargs", options, op.forward)
     parameters = inspect.signature(op.forward).parameters
     if options.get("dim") is not None and "dim" in parameters:

@@ -3,19 +3,22 @@
 import numpy as np
 
 from .. import check
-from ..embedding import dropout_mask, penalty, transform, transform_vjp
+from ..op import arithmetic
 from ..row_maps import NORMALIZERS
 from ..rows import RowSparse, gather_vjp
-from .arguments import described, from_weight, here, not_yet, one_of, table_shape
+from ..sums import SUMMATIONS
+from .arguments import described, from_weight, here, one_of, table_shape
 from .choose import choose, choose_regularizer
+from .passes import Lookup, Passes
 from .table import Table
 
 
-class Embedding(Table):
+class Embedding(Passes, Table):
     """A trainable table of rows: look up, normalize, drop out; pull gradients back; constrain after each update.
 
-    In forward, in this order: ``table[indices]``, then the normalizer, then dropout. The constrainer acts on construction, on
-    `reset_parameters`, and whenever `post_parameter_update` is called, which is to be after each change of `weight`.
+    In forward, in this order: ``table[indices]``, then the normalizer, then dropout (`npembed.layer.passes` says it in full). The
+    constrainer acts on construction, on `reset_parameters`, and whenever `post_parameter_update` is called, which is to be after each
+    change of `weight`.
 
     Parameters
     ----------
@@ -33,9 +36,9 @@ class Embedding(Table):
         What `export_grad` gives; `grad` is a `RowSparse` in any case.
     weight (or torch's _weight) : ndarray (N, *shape), copied; the rows to begin with, and the sizes and dtype where they are not given
     _freeze : bool, torch's name for not `trainable`
+    summation : "batch_order", "float64" or "exact"
+        How `backward` and the pullbacks of `vjp` add up the gradients of a row, see `npembed.rows.gather_vjp`.
     device : None or "cpu"
-    unique
-        Not supported yet.
     num_embeddings : int, another name for `max_id`
     shape : int or tuple of int, the shape of a row; ``()`` for single numbers
     initializer : name, array, or callable; default ``"normal"``
@@ -48,9 +51,12 @@ class Embedding(Table):
         See `npembed.regularizers.REGULARIZERS`. In training mode each forward adds what it charges to `regularization_term`.
     initializer_kwargs, constrainer_kwargs, normalizer_kwargs, regularizer_kwargs : dict, options of these
     dropout : float in [0, 1], the share of entries dropped in training mode
+    unique : bool
+        Whether an id that is looked up several times is copied and normalized once, and then repeated. Each repetition is
+        charged for and dropped out by itself.
     trainable : bool
         A frozen table is read-only: only `reset_parameters` and `load_state_dict` change it.
-    dtype : float32 (default), float64, complex64 or complex128
+    dtype : float32 (default), float64, complex64, complex128, or float16: rows are kept in it, and reckoned with in float32
     compat : None, "pykeen" or "torch"
         "pykeen" applies normalizers and constrainers along the axes that PyKEEN 1.11.1 does, and draws its `init_quaternions`;
         "torch" gives torch 2.13's `max_norm`.
@@ -87,6 +93,7 @@ class Embedding(Table):
         sparse=False, _weight=None, _freeze=False, device=None, dtype=None, *, num_embeddings=None, shape=None, weight=None,
         initializer=None, initializer_kwargs=None, constrainer=None, constrainer_kwargs=None, normalizer=None, normalizer_kwargs=None,
         regularizer=None, regularizer_kwargs=None, dropout=None, unique=None, trainable=None, compat=None, rng=None,
+        summation="batch_order",
     ):  # fmt: skip
         weight = one_of("weight", weight, "_weight", _weight)
         if embedding_dim is None and shape is None and weight is None and padding_idx is not None:
@@ -94,7 +101,11 @@ class Embedding(Table):
                 f"Embedding: embedding_dim is missing, padding_idx = {padding_idx} is given; allowed: torch's order, max_id then "
                 f"embedding_dim (PyKEEN's third argument: write embedding_dim={padding_idx})"
             )
-        not_yet(unique=(unique, None, False))
+        self.summation = check.choice("Embedding", "summation", summation, SUMMATIONS)
+        self.unique = bool(check.choice("Embedding", "unique", unique, (None, True, False)))
+        if self.unique and scale_grad_by_freq is True:
+            found = "unique = True and scale_grad_by_freq = True are both given"
+            raise ValueError(f"Embedding: {found}; allowed: one of them, since with unique each id is looked up once")
         here("Embedding", device)
         if weight is not None:
             max_id, shape, embedding_dim, num_embeddings, dtype, initializer = from_weight(
@@ -110,13 +121,13 @@ class Embedding(Table):
         about = {"shape": tuple(row), "dtype": dtype, "compat": "pykeen" if compat == "pykeen" else None, "function": "Embedding"}
         self.regularizer = choose_regularizer(regularizer, regularizer_kwargs, **about)
         self.normalizer = choose(NORMALIZERS, normalizer, normalizer_kwargs, argument="normalizer", **about)
-        self.regularization_term = dtype.type(0).real
         self._make(
             max_id, row, dtype=dtype, trainable=not _freeze if trainable is None else trainable, initializer=initializer,
             initializer_kwargs=initializer_kwargs, constrainer=constrainer, constrainer_kwargs=constrainer_kwargs,
             padding_idx=padding_idx, max_norm=max_norm, norm_type=norm_type, scale_grad_by_freq=scale_grad_by_freq, sparse=sparse,
             compat=compat, rng=rng,
         )  # fmt: skip
+        self._begin()
         self.choices |= {"normalizer": (normalizer, normalizer_kwargs), "regularizer": (regularizer, regularizer_kwargs)}
 
     @staticmethod
@@ -128,50 +139,13 @@ class Embedding(Table):
         self.pop_regularization_term()
         super().post_parameter_update()
 
-    def pop_regularization_term(self):
-        """What the regularizer charged since the last time, which is forgotten.
+    def plain_lookup(self, ids):
+        """Copy rows out of the table."""
 
-        >>> layer = Embedding(3, 2, initializer="ones", regularizer="lp", regularizer_kwargs={"p": 1})
-        >>> _ = layer([0, 1]), layer([2])
-        >>> float(layer.pop_regularization_term()), float(layer.regularization_term)
-        (4.0, 0.0)
-        """
-        term, self.regularization_term = self.regularization_term, self.dtype.type(0).real
-        return term
+        def pull(grad_output=None, grad_term=0.0):
+            return [] if grad_output is None else [(self, self.to_table(grad_output, ids))]
 
-    def vjp(self, indices=None):
-        """Look rows up, and get the function that pulls a gradient back through this very lookup.
-
-        Parameters
-        ----------
-        indices : integers of any shape, each in ``0..N-1``; None for all rows
-
-        Returns
-        -------
-        output : ndarray (*indices.shape, *shape)
-        pullback : function of ``grad_output`` (like `output`) that returns a `RowSparse`; changes nothing
-            With ``grad_term=1.0`` what the regularizer charges for this lookup counts as well, as part of the loss.
-
-        Examples
-        --------
-        >>> layer = Embedding(3, 2, initializer="ones")
-        >>> output, pullback = layer.vjp([0, 0])
-        >>> pullback(output).to_dense().tolist()
-        [[2.0, 2.0], [0.0, 0.0], [0.0, 0.0]]
-        """
-        ids = np.arange(self.max_id) if indices is None else check.ids("Embedding", indices, self.max_id, "indices").copy()
-        rows = self.rows(ids)
-        mask = self.draw_mask(rows.shape)
-
-        def pullback(grad_output, grad_term=0.0):
-            check.like("Embedding", "grad_output", grad_output, rows.shape, self.dtype, "the output")
-            drows = transform_vjp(grad_output, rows, normalizer=self.normalizer, mask=mask)
-            if self.regularizer is not None and grad_term:
-                charged = self.regularizer.vjp(grad_term, transform(rows, normalizer=self.normalizer))
-                drows = drows + transform_vjp(charged, rows, normalizer=self.normalizer)
-            return self.to_table(drows, ids)
-
-        return transform(rows, normalizer=self.normalizer, mask=mask), pullback
+        return Lookup(self.rows(ids), lambda: arithmetic(self.dtype).type(0).real, pull)
 
     def to_table(self, drows, ids):
         """The gradient of the table from that of rows that were looked up: each added to its own, as torch's options will have it.
@@ -181,70 +155,12 @@ class Embedding(Table):
         if self.scale_grad_by_freq:
             _, place, counts = np.unique(ids, return_inverse=True, return_counts=True)
             counts = counts[place].reshape(ids.shape + (1,) * len(self.shape))
-            drows = (drows / counts.astype(self.dtype.type(0).real.dtype)).astype(self.dtype, copy=False)
-        gradient = gather_vjp(drows, self._weight, ids)
+            drows = (drows / counts.astype(arithmetic(self.dtype).type(0).real.dtype)).astype(self.dtype, copy=False)
+        gradient = gather_vjp(drows, self._weight, ids, summation=self.summation)
         if self.padding_idx is None:
             return gradient
         kept = gradient.rows != self.padding_idx
         return RowSparse(gradient.rows[kept], gradient.values[kept], self.max_id)
-
-    def forward(self, indices=None):
-        """Look rows up: ``dropout(normalizer(table[indices]))``; None for all rows. Remembered for `backward` in training mode."""
-        output, pullback = self.vjp(indices)
-        if self.training:
-            if self.regularizer is not None:
-                ids = np.arange(self.max_id) if indices is None else indices
-                self.regularization_term += penalty(self._weight, ids, regularizer=self.regularizer, normalizer=self.normalizer)
-            self._pending = [pullback, *self._pending[:1]]
-        return output
-
-    __call__ = forward
-
-    def draw_mask(self, shape):
-        """A dropout mask for an output of `shape`, or None where nothing is dropped: in eval mode, or at rate 0."""
-        return dropout_mask(self.rng, shape, self.dropout, self.dtype) if self.training and self.dropout else None
-
-    def backward(self, grad_output):
-        """Pull `grad_output` back through the last forward in training mode, and add the result to `grad`.
-
-        With a regularizer, the loss is taken to hold the term of that forward too (for another share of it, see `vjp`).
-
-        Returns
-        -------
-        RowSparse, this call's gradient alone; that of a frozen table is returned, but not kept in `grad`
-
-        Raises
-        ------
-        RuntimeError
-            Without a forward, or after two of them: which one is meant? `vjp` gives each its own pullback.
-        """
-        if len(self._pending) != 1:
-            said = "several forwards since the last backward" if self._pending else "no forward in training mode"
-            raise RuntimeError(
-                f"Embedding.backward: {said}; allowed: one forward for each backward (zero_grad() forgets those before, eval() counts "
-                f"none), or output, pullback = vjp(indices)"
-            )
-        gradient = self._pending[0](grad_output, 1.0)
-        self._pending = []
-        if self.trainable:
-            before = RowSparse(np.arange(0), gradient.values[:0], self.max_id) if self.grad is None else self.grad
-            self.grad = before + gradient  # a new object: what the caller does to `gradient` stays with the caller
-        return gradient
-
-    def zero_grad(self):
-        """Forget the gradient, what the regularizer charged, and any forward that waits for its backward."""
-        self.pop_regularization_term()
-        self.grad = None
-        self._pending = []
-
-    def train(self, mode=True):
-        """Switch dropout on (or off); returns the layer."""
-        self.training = check.choice("Embedding.train", "mode", mode, (True, False))
-        return self
-
-    def eval(self):
-        """Switch dropout off; returns the layer."""
-        return self.train(False)
 
     def __repr__(self):
         parts = [f"max_id={self.max_id}", f"shape={self.shape}", f"dtype={self.dtype}"]
@@ -256,6 +172,7 @@ class Embedding(Table):
             "norm_type": 2.0,
             "scale_grad_by_freq": False,
             "sparse": False,
+            "summation": "batch_order",
         }
         parts += [f"{name}={getattr(self, name)}" for name, default in defaults.items() if getattr(self, name) != default]
         parts += [f"compat={self.compat!r}"] if self.compat else []

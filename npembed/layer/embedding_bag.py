@@ -38,7 +38,7 @@ class EmbeddingBag(Table):
     initializer_kwargs, constrainer_kwargs : dict, options of these
     trainable : bool
         A frozen table is read-only: only `reset_parameters` changes it.
-    dtype : float32 (default), float64, complex64 or complex128 (not for mode "max")
+    dtype : float32 (default), float64, float16, complex64 or complex128 (these two not for mode "max")
     ties : "first" or "split", who gets the gradient of a maximum that several rows share
     compat : None or "torch"
         "torch" gives torch 2.13's `max_norm`, and its maximum of rows with NaN. It does not reproduce what is plainly broken there:

@@ -5,7 +5,7 @@ A triple (head, relation, tail) is three ids. Heads and tails are rows of one ta
 
 from .. import check
 from ..embedding import lookup, lookup_vjp
-from ..op import Op
+from ..op import Op, arithmetic, widened
 
 NO_MASKS = (None, None, None)
 
@@ -26,6 +26,7 @@ def score(entities, relations, h, r, t, *, interaction, entity_normalizer=None, 
     Returns
     -------
     ndarray of the broadcast shape, the higher the more plausible
+        Of the precision of the tables; float32 for float16, which would make many of them equal.
 
     Examples
     --------
@@ -39,7 +40,7 @@ def score(entities, relations, h, r, t, *, interaction, entity_normalizer=None, 
     x = lookup(entities, h, normalizer=entity_normalizer, mask=masks[0])
     y = lookup(relations, r, normalizer=relation_normalizer, mask=masks[1])
     z = lookup(entities, t, normalizer=entity_normalizer, mask=masks[2])
-    return interaction.forward(x, y, z)
+    return interaction.forward(widened(x), widened(y), widened(z))
 
 
 def score_vjp(g, entities, relations, h, r, t, *, interaction, entity_normalizer=None, relation_normalizer=None, masks=NO_MASKS):
@@ -71,10 +72,15 @@ def score_vjp(g, entities, relations, h, r, t, *, interaction, entity_normalizer
     x = lookup(entities, h, normalizer=entity_normalizer, mask=masks[0])
     y = lookup(relations, r, normalizer=relation_normalizer, mask=masks[1])
     z = lookup(entities, t, normalizer=entity_normalizer, mask=masks[2])
-    dx, dy, dz = interaction.vjp(g, x, y, z)
-    dheads = lookup_vjp(dx, entities, h, normalizer=entity_normalizer, mask=masks[0])
-    dtails = lookup_vjp(dz, entities, t, normalizer=entity_normalizer, mask=masks[2])
-    return dheads + dtails, lookup_vjp(dy, relations, r, normalizer=relation_normalizer, mask=masks[1])
+    dx, dy, dz = interaction.vjp(g, widened(x), widened(y), widened(z))
+    dheads = lookup_vjp(narrowed(dx, x), entities, h, normalizer=entity_normalizer, mask=masks[0])
+    dtails = lookup_vjp(narrowed(dz, z), entities, t, normalizer=entity_normalizer, mask=masks[2])
+    return dheads + dtails, lookup_vjp(narrowed(dy, y), relations, r, normalizer=relation_normalizer, mask=masks[1])
+
+
+def narrowed(d, rows):
+    """The gradient of rows that were widened, in their own dtype."""
+    return d.astype(rows.dtype, copy=False) if d.dtype == arithmetic(rows.dtype) else d
 
 
 OPS = {"score": Op(score, score_vjp)}

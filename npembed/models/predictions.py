@@ -7,7 +7,6 @@ import numpy as np
 
 from .. import check
 from ..datasets.labels import unknown_label
-from ..embedding import lookup
 from ..evaluation import evaluation_mode
 
 TARGETS = ("head", "relation", "tail")
@@ -79,32 +78,32 @@ class Predictions:
 
 
 class ByLabel:
-    """What a model says of entities and relations by name; the model has a `TriplesFactory`, layers and scores.
+    """What a model says of entities and relations by name; the model has a `TriplesFactory`, representations and scores.
 
     An entity or relation may also be given by its id.
     """
 
     def entity_vector(self: Any, entity):
-        """What the entity layer says of one entity, without dropout: a row of its own, normalized if the layer normalizes.
+        """What the entity representation says of one entity, without dropout: a row of its own, normalized if that normalizes.
 
         >>> from npembed.datasets import Nations
         >>> from npembed.models import transe
         >>> transe(Nations().training, embedding_dim=8).entity_vector("brazil").shape
         (8,)
         """
-        return _vectors(self.layers[0], self._id("entity_vector", "entity", entity))
+        return _vectors(self.entity_representations[0], self._id("entity_vector", "entity", entity))
 
     def relation_vector(self: Any, relation):
-        """What the relation layer says of one relation; see `entity_vector`."""
-        return _vectors(self.layers[1], self._id("relation_vector", "relation", relation))
+        """What the relation representation says of one relation; see `entity_vector`."""
+        return _vectors(self.relation_representations[0], self._id("relation_vector", "relation", relation))
 
     def entity_vectors(self: Any):
-        """What the entity layer says of all entities, ``(num_entities, *shape)``, in the order of ``triples_factory.entity_labels``."""
-        return _vectors(self.layers[0], np.arange(self.num_entities))
+        """What is said of all entities, ``(num_entities, *shape)``, in the order of ``triples_factory.entity_labels``."""
+        return _vectors(self.entity_representations[0], np.arange(self.num_entities))
 
     def relation_vectors(self: Any):
-        """What the relation layer says of all relations, in the order of ``triples_factory.relation_labels``."""
-        return _vectors(self.layers[1], np.arange(self.num_relations))
+        """What is said of all relations, in the order of ``triples_factory.relation_labels``."""
+        return _vectors(self.relation_representations[0], np.arange(self.num_relations))
 
     def predict_tails(self: Any, head, relation, k=10, *, drop_known=False):
         """The k most plausible tails.
@@ -193,6 +192,7 @@ class ByLabel:
         return ids[value]
 
 
-def _vectors(layer, ids):
-    """Rows as the layer says them in evaluation mode."""
-    return lookup(layer.weight, ids, normalizer=layer.normalizer)
+def _vectors(representation, ids):
+    """Rows as they are said in evaluation mode."""
+    with evaluation_mode(representation):
+        return representation(ids)

@@ -8,6 +8,8 @@ import numpy as np
 from .. import check, model
 from ..embedding import lookup, transform
 from ..interactions import score_all
+from ..op import widened
+from . import composites
 
 ENGINES = ("layered", "fused")
 """How to score all candidates: step by step, which is the definition, or by loops without temporaries, which is for speed."""
@@ -18,11 +20,13 @@ ALL = slice(None)
 
 
 class Scorer:
-    """The scores of a model; the model has layers, an interaction, and draws its dropout masks."""
+    """The scores of a model; the model has representations, an interaction, and draws its dropout masks."""
 
     _held: list | None = None
 
     def _score(self: Any, h, r, t):
+        if not self._plain:
+            return composites.score(self._sides, h, r, t, interaction=self.interaction)
         entity, relation = self.layers
         return model.score(entity.weight, relation.weight, h, r, t, masks=self._masks(h, r, t), **self._settings())
 
@@ -75,7 +79,7 @@ class Scorer:
         """Score each query ``(B, 1)`` against the candidates of a side: ``(k,)``, ``(B, k)``, or a slice for all."""
         check.choice(function, "engine", engine, ENGINES)
         ids = {"head": h, "relation": r, "tail": t}
-        plain = all(_row_by_row(layer) for layer in self.layers)
+        plain = all(_row_by_row(part) for part in self.parts)
         if engine == "fused" and plain and (ids[side] is ALL or ids[side].ndim == 1):
             rows = [self._rows(name == "relation", x if name == side else x[:, 0]) for name, x in ids.items()]
             return score_all(*rows, interaction=self.interaction, side=side)
@@ -84,13 +88,15 @@ class Scorer:
         return self._score(*ids.values())
 
     def _rows(self: Any, which, ids):
-        """Rows of the entity layer (0) or of the relation layer (1), normalized: those of `ids`, or all."""
+        """Rows of entities (0) or of relations (1), normalized: those of `ids`, or all."""
         if self._held is not None:
             return self._held[which] if ids is ALL else self._held[which][ids]
+        if not self._plain:
+            return widened(self._sides[which].look_up(None if ids is ALL else ids).output)
         layer = self.layers[which]
         if ids is ALL:
-            return transform(layer.weight, normalizer=layer.normalizer)
-        return lookup(layer.weight, ids, normalizer=layer.normalizer)
+            return widened(transform(layer.weight, normalizer=layer.normalizer))
+        return widened(lookup(layer.weight, ids, normalizer=layer.normalizer))
 
     @contextlib.contextmanager
     def held(self: Any):
@@ -124,6 +130,6 @@ class Scorer:
         )
 
 
-def _row_by_row(layer):
+def _row_by_row(part):
     """Whether a row is the same whatever else is looked up with it: no dropout, and no normalizer along PyKEEN's axis."""
-    return not (layer.training and layer.dropout) and (layer.normalizer is None or layer.compat != "pykeen")
+    return not (part.training and part.dropout) and (part.normalizer is None or part.compat != "pykeen")

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 
 from .. import check
+from ..op import arithmetic
 from .rowwise import check_state, check_step, downhill, fused, new_state, number, refuse_decay, walk_
 
 
@@ -72,7 +73,7 @@ def adagrad_(
     check_step("adagrad_", table, gradient, untouched)
     lr = number("adagrad_", "lr", lr, table, minimum=0)
     lr_decay = number("adagrad_", "lr_decay", lr_decay, table, minimum=0)
-    eps = number("adagrad_", "eps", eps, table, minimum=float(np.finfo(table.dtype).tiny))
+    eps = number("adagrad_", "eps", eps, table, minimum=float(np.finfo(arithmetic(table.dtype)).tiny))
     weight_decay = number("adagrad_", "weight_decay", weight_decay, table, minimum=0)
     check.choice("adagrad_", "maximize", maximize, (True, False))
     refuse_decay("adagrad_", weight_decay, untouched)

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from .. import check
+from ..op import arithmetic
 from .rowwise import check_state, check_step, downhill, faded, fused, new_state, number, refuse_decay, walk_
 
 
@@ -165,7 +166,7 @@ def numbers(function, table, lr, betas, eps):
     if not isinstance(betas, (tuple, list)) or len(betas) != 2:
         raise TypeError(f"{function}: betas = {betas!r} is no pair; allowed: two numbers >= 0 and < 1")
     b1, b2 = (number(function, f"betas[{i}]", b, table, minimum=0, below=1) for i, b in enumerate(betas))
-    eps = number(function, "eps", eps, table, minimum=float(np.finfo(table.dtype).tiny))
+    eps = number(function, "eps", eps, table, minimum=float(np.finfo(arithmetic(table.dtype)).tiny))
     return lr, b1, b2, eps
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from .. import check
-from ..op import wide
+from ..op import arithmetic, wide, widened
 from ..rows import RowSparse
 from .rowwise import values
 
@@ -60,7 +60,7 @@ def clip_grad_norm(gradients, max_norm, norm_type=2.0, *, eps=1e-6, error_if_non
         raise ValueError(f"clip_grad_norm: the norm of gradients is {norm}; allowed: finite with error_if_nonfinite = True")
     factor = 1.0 if norm + eps <= max_norm else max_norm / (norm + eps)
     with np.errstate(invalid="ignore"):  # 0 * inf
-        return [_like(g, values(g) * g.dtype.type(factor)) for g in gradients], norm
+        return [_like(g, np.asarray(values(g) * arithmetic(g.dtype).type(factor), g.dtype)) for g in gradients], norm
 
 
 def clip_grad_value(gradients, clip_value):
@@ -96,12 +96,14 @@ def clip_grad_value(gradients, clip_value):
             raise TypeError(
                 f"clip_grad_value: gradients[{i}] has dtype {g.dtype}; allowed: real, since complex numbers have no order"
             )
-    return [_like(g, _cut(values(g), check.fits("clip_grad_value", "clip_value", clip_value, g.dtype))) for g in gradients]
+    return [
+        _like(g, _cut(values(g), check.fits("clip_grad_value", "clip_value", clip_value, arithmetic(g.dtype)))) for g in gradients
+    ]
 
 
 def _cut(x, bound):
     """`x`, cut off on either side."""
-    return np.minimum(np.maximum(x, -bound), bound)
+    return np.asarray(np.minimum(np.maximum(widened(x), -bound), bound), x.dtype)
 
 
 def total_norm(gradients, norm_type):

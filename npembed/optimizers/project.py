@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import check
 from ..op import wide
+from .rowwise import check_like_table
 
 MOMENTA = ("momentum_buffer", "exp_avg")
 
@@ -61,7 +62,7 @@ def project_state_(table, state, *, constrainer="normalize", dim=-1, rows=None):
     where = slice(None) if rows is None else check.ids("project_state_", rows, len(table), "rows").reshape(-1)
     momenta = [(f"state[{name!r}]", state[name]) for name in MOMENTA if name in state]
     for label, m in momenta:
-        check.like("project_state_", label, m, table.shape, table.dtype, "table")
+        check_like_table("project_state_", label, m, table)
         check.writable("project_state_", label, m, ("table", table))
     x = wide(table[where])
     dims = () if constrainer == "complex_normalize" else dims

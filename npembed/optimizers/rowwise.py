@@ -1,7 +1,9 @@
 """What the optimizers share: everything is checked before the first write, then the rows are walked over, a block at a time.
 
 All act on a complex number as on two reals, as torch does (``view_as_real``): Adam's second moment of z holds ``(Re z)^2`` and
-``(Im z)^2``, not ``|z|^2``. All but the row-wise ones act on each number by itself.
+``(Im z)^2``, not ``|z|^2``. All but the row-wise ones act on each number by itself. A float16 table is stepped in float32 and rounded
+once (on touch, what is made up for is rounded before the step); its state is float32, in which a second moment neither vanishes nor
+overflows.
 """
 
 import math
@@ -9,7 +11,7 @@ import math
 import numpy as np
 
 from .. import check
-from ..op import wide
+from ..op import arithmetic, wide, widened
 from ..rows import RowSparse
 
 BLOCK = 2**16  # numbers in a block: enough for NumPy, and few enough for temporaries to stay in the cache
@@ -41,10 +43,11 @@ def refuse_decay(function, weight_decay, untouched):
 
 
 def entry(name, table):
-    """Shape and dtype of an entry of a state: like the table, or one number for each row."""
+    """Shape and dtype of an entry of a state: like the table (float32 for float16), or one number for each row."""
     if name in ("last_step", "row_steps"):
         return (len(table),), np.dtype(np.int64)
-    return ((len(table),), table.real.dtype) if name == "row_sum" else (table.shape, table.dtype)
+    dtype = arithmetic(table.dtype)
+    return ((len(table),), dtype.type(0).real.dtype) if name == "row_sum" else (table.shape, dtype)
 
 
 def new_state(function, table, *names, counter=True):
@@ -74,16 +77,22 @@ def check_state(function, state, table, gradient, arrays, *, more=(), counter=Tr
     others = [("table", table), ("gradient", values(gradient))]
     for name in (*arrays, *more):
         if name not in new:
-            label, array, (shape, dtype) = f"state[{name!r}]", state[name], entry(name, table)
-            if dtype == np.int64:
+            label, array = f"state[{name!r}]", state[name]
+            if entry(name, table)[1] == np.int64:
                 _check_counts(function, label, array, len(table), state["step"], touched(gradient))
             else:
-                whose = "table" if shape == table.shape else "one real number for each row of table"
-                check.like(function, label, array, shape, dtype, whose)
+                check_like_table(function, label, array, table, name)
             check.writable(function, label, array, *others)
             others.append((label, array))
     for name in new:
         state[name] = np.zeros(*entry(name, table))
+
+
+def check_like_table(function, label, array, table, name=""):
+    """Check an entry of a state that is kept for each number of a table, or for each row, by its name."""
+    shape, dtype = entry(name, table)
+    whose = "table" if arithmetic(table.dtype) == table.dtype else f"the state of a {table.dtype} table"
+    check.like(function, label, array, shape, dtype, whose if shape == table.shape else "one real number for each row of table")
 
 
 def _check_counts(function, label, array, num_rows, step, rows):
@@ -99,9 +108,9 @@ def _check_counts(function, label, array, num_rows, step, rows):
 
 
 def number(function, argument, value, table, minimum=None, **bounds):
-    """`value` as a float within its bounds that does not overflow in the table's dtype."""
+    """`value` as a float within its bounds that does not overflow in the dtype of the table's arithmetic."""
     value = check.real(function, argument, value, minimum, **bounds)
-    check.fits(function, argument, value, table.real.dtype)
+    check.fits(function, argument, value, arithmetic(table.real.dtype))
     return value
 
 
@@ -140,6 +149,7 @@ def walk_(table, gradient, rule, *, arrays=(), everywhere=False):
     gradient : RowSparse, or ndarray like `table`
     rule : function of real arrays (n, D) that returns the new x and s, and writes nothing
     arrays : ndarrays like `table`, or (N,) for a column s (n, 1)
+        Of the dtype of the table's arithmetic, which is that in which the rule gets everything.
     everywhere : bool
         Also at rows without a gradient, with zeros for g.
 
@@ -152,7 +162,7 @@ def walk_(table, gradient, rule, *, arrays=(), everywhere=False):
     """
     targets = [_reals(array) for array in (table, *arrays)]
     for where, g in _blocks(gradient, max(1, BLOCK // max(1, targets[0].shape[1])), everywhere):
-        found = rule(_reals(np.ascontiguousarray(g)), *(target[where] for target in targets))
+        found = rule(widened(_reals(np.ascontiguousarray(g))), *(widened(target[where]) for target in targets))
         for target, new in zip(targets, found, strict=True):
             target[where] = new
 

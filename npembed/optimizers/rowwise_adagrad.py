@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from .. import check
-from ..op import wide
+from ..op import arithmetic, wide
 from .rowwise import check_state, check_step, downhill, fused, new_state, number, refuse_decay, walk_
 
 
@@ -64,7 +64,7 @@ def rowwise_adagrad_(table, gradient, *, state, lr=1e-2, eps=1e-8, weight_decay=
     """
     check_step("rowwise_adagrad_", table, gradient, untouched)
     lr = number("rowwise_adagrad_", "lr", lr, table, minimum=0)
-    eps = number("rowwise_adagrad_", "eps", eps, table, minimum=float(np.finfo(table.dtype).tiny))
+    eps = number("rowwise_adagrad_", "eps", eps, table, minimum=float(np.finfo(arithmetic(table.dtype)).tiny))
     weight_decay = number("rowwise_adagrad_", "weight_decay", weight_decay, table, minimum=0)
     check.choice("rowwise_adagrad_", "maximize", maximize, (True, False))
     refuse_decay("rowwise_adagrad_", weight_decay, untouched)

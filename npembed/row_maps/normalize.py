@@ -62,7 +62,7 @@ def normalize_vjp(g, x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide"
     ``dx = (g - s <g, u>) / n``; for p = 2, ``s = u`` and ``dx = (g - u <u, g>) / n`` is orthogonal to the row: a normalizer
     lets no gradient through that would only change the length. Where ``n < eps``: ``dx = g / eps``.
 
-    At the zero row that is a gradient of 1e12 times `g` (as in torch); ``zero_row="stop"`` gives 0 there, as does ``eps=0``.
+    At the zero row that is a gradient of 1e12 times `g` (in float16 infinite); ``zero_row="stop"`` gives 0 there, as does ``eps=0``.
 
     Parameters
     ----------

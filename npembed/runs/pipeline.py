@@ -1,6 +1,7 @@
 """`pipeline`: data, model, training and ranking in one call, in PyKEEN's words."""
 
 import inspect
+import numbers
 import os
 import secrets
 
@@ -42,6 +43,7 @@ def pipeline(
     model_kwargs : dict, options of the model, such as ``{"embedding_dim": 50}``; with `interaction` those of `ERModel`
     interaction, interaction_kwargs : name or Op, and dict, in the place of `model`
     loss, loss_kwargs : name and dict; None for the model's own
+        PyKEEN's pipeline takes margin ranking then, whatever the model: to follow it with "complex", say ``loss="marginranking"``.
     optimizer, optimizer_kwargs : name, and dict with ``lr`` and other options
     training_loop : "slcwa" or "lcwa"
     training_loop_kwargs : dict, ``{"target": "head"}`` for lcwa
@@ -50,6 +52,8 @@ def pipeline(
     training_kwargs : dict, ``num_epochs`` and ``batch_size``
     epochs : int, another way to say ``num_epochs``
     random_seed : int, or None to draw one, which the result then tells
+        A model that is made already, or that has a ``random_seed`` in `model_kwargs`, goes on with a generator of its own; then the
+        seed may only be left out, and files are split by 0.
     filtered : bool
         Whether ranks leave out the other answers that are true (by all three parts).
     replay : None or "pykeen", see `npembed.training.fit`
@@ -94,11 +98,7 @@ def prepare(
     >>> result, num_epochs
     (PipelineResult(nations, epochs=0), 5)
     """
-    seed = (
-        secrets.randbelow(2**32)
-        if random_seed is None
-        else check.integer("pipeline", "random_seed", random_seed, -(2**63), 2**64 - 1)
-    )
+    seed, model_seed = _seeds(random_seed, model, model_kwargs)
     how = _how(
         optimizer, optimizer_kwargs, training_loop, training_loop_kwargs, negative_sampler, negative_sampler_kwargs, replay
     )
@@ -113,10 +113,26 @@ def prepare(
     check.integer("pipeline", "num_epochs", options["num_epochs"], minimum=0)
     check.choice("pipeline", "filtered", filtered, (True, False))
     data = _data(dataset, training, validation, testing, seed)
-    made = _model(data, model, model_kwargs, interaction, interaction_kwargs, loss, loss_kwargs, seed)
-    result = PipelineResult(made, data, how, random_seed=seed, filtered=filtered)
+    if not data.testing.num_triples:
+        raise ValueError("pipeline: testing has no triples; allowed: one at least, to be ranked")
+    made = _model(data, model, model_kwargs, interaction, interaction_kwargs, loss, loss_kwargs, model_seed)
+    result = PipelineResult(made, data, how, random_seed=model_seed, filtered=filtered)
     result.train(0)  # which checks how it is to be trained
     return result, options["num_epochs"]
+
+
+def _seeds(random_seed, model, model_kwargs):
+    """The seed that splits a file, and that of the model: None where it has a generator that is no seed."""
+    if random_seed is not None:
+        check.integer("pipeline", "random_seed", random_seed, -(2**63), 2**64 - 1)
+    own = check.keywords("pipeline", "model_kwargs", model_kwargs).get("random_seed")
+    if not isinstance(model, ERModel) and own is None:
+        drawn = secrets.randbelow(2**32) if random_seed is None else int(random_seed)
+        return drawn, drawn
+    if random_seed is not None:
+        has = "model is made already" if own is None else "model_kwargs holds another"
+        raise ValueError(f"pipeline: random_seed = {random_seed} is given, and {has}; allowed: one seed")
+    return 0, int(own) if isinstance(own, numbers.Integral) and not isinstance(own, bool) else None
 
 
 def _options(argument, given, defaults):
@@ -181,14 +197,28 @@ def _model(data, model, model_kwargs, interaction, interaction_kwargs, loss, los
         if (model.num_entities, model.num_relations) != (data.num_entities, data.num_relations):
             found = f"model has {model.num_entities} entities and {model.num_relations} relations"
             raise ValueError(f"pipeline: {found}; allowed: {data.num_entities} and {data.num_relations}, those of the graph")
+        for ids in ("entity_to_id", "relation_to_id"):
+            if getattr(model.triples_factory, ids, None) != getattr(data.training, ids):
+                raise ValueError(f"pipeline: model has another {ids} than the graph; allowed: a model made for this graph")
         return model
+    for name, value in (("loss", loss), ("loss_kwargs", loss_kwargs)):
+        if value is not None and name in options:
+            raise ValueError(f"pipeline: {name} is given, and is in model_kwargs too; allowed: one of them")
     options |= {name: value for name, value in (("loss", loss), ("loss_kwargs", loss_kwargs)) if value is not None}
     options = {"random_seed": seed, **options}
+    for name in ("triples_factory", "interaction"):
+        if name in options:
+            raise TypeError(f"pipeline: model_kwargs holds {name!r}; allowed: options without it, pipeline has its own argument")
     if interaction is not None:
+        check.options(
+            "pipeline", "model_kwargs", {"triples_factory": data.training, "interaction": interaction, **options}, ERModel
+        )
         return ERModel(triples_factory=data.training, interaction=interaction, interaction_kwargs=interaction_kwargs, **options)
     if interaction_kwargs is not None:
+        if "interaction_kwargs" in options:
+            raise ValueError("pipeline: interaction_kwargs is given, and is in model_kwargs too; allowed: one of them")
         options["interaction_kwargs"] = interaction_kwargs
     name = resolve(MODELS, model, function="pipeline", argument="model")
-    if name == "transe" and "scoring_fct_norm" in options:
+    if name == "transe" and "scoring_fct_norm" in options and "p" not in options:
         options["p"] = options.pop("scoring_fct_norm")  # PyKEEN's word
     return MODELS[name](data.training, **options)

@@ -7,7 +7,8 @@ import numpy as np
 
 from .. import check
 from ..evaluation import evaluate, metric
-from ..training import Epoch, OptimizerUpdate, fit
+from ..op import wide
+from ..training import Epoch, OptimizerUpdate, fit, interrupts_deferred, plain_rows
 
 PARTS = ("training", "validation", "testing")
 
@@ -21,7 +22,7 @@ class PipelineResult:
     dataset : Dataset
     how : dict
         Options of `npembed.training.fit`: ``loop``, ``lr``, ``batch_size``, ``optimizer``, ``optimizer_kwargs``, ``replay`` ...
-    random_seed : int
+    random_seed : int, or None if the model had a generator of its own
     filtered : bool, whether ranks are
 
     Attributes
@@ -87,23 +88,27 @@ class PipelineResult:
         try:
             for epoch in epochs if progress is None else progress(epochs, desc="training"):
                 self.epochs.append(epoch)
-                self.metrics = None
+                self.metrics = self.evaluate_seconds = None
                 whole = self._moment()
         except BaseException:
-            self._return_to(whole)
+            with interrupts_deferred():
+                self._return_to(whole)
             raise
         return self
 
     def _moment(self):
         """Copies of all that training changes."""
-        return [layer.weight.copy() for layer in self.model.layers], copy.deepcopy(self.update.states), self.model.rng.get_state()
+        weights, generator = [layer.weight.copy() for layer in self.model.layers], self.model.rng.get_state()
+        return weights, copy.deepcopy(self.update.states), generator, len(self.epochs), self.metrics, self.evaluate_seconds
 
     def _return_to(self, moment):
         """Put everything back to what it was at that moment."""
-        weights, states, generator = moment
+        weights, states, generator, done, *ranked = moment
         for layer, weight in zip(self.model.layers, weights, strict=True):
             layer.restore(weight)
         self.update.states = states
+        del self.epochs[done:]
+        self.metrics, self.evaluate_seconds = ranked
         self.model.rng.set_state(generator)
 
     def evaluate(self):
@@ -124,9 +129,8 @@ class PipelineResult:
 
     def to_dict(self):
         """What came of the run, as JSON can hold it: ``losses``, ``metrics``, ``entity_row_norms`` (shortest, longest), ``settings``."""
-        norms = np.linalg.norm(
-            np.abs(self.model.layers[0].weight).astype(np.float64).reshape(self.model.num_entities, -1), axis=1
-        )
+        rows = plain_rows(self.model.entity_representations[0])
+        norms = np.linalg.norm(wide(rows).reshape(self.model.num_entities, -1), axis=1)
         return {
             "losses": self.losses,
             "metrics": self.metrics,

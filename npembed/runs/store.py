@@ -2,7 +2,7 @@
 
 The folder holds, beside a manifest with the SHA-256 of each file (see `npembed.io`):
 
-* ``model.safetensors``: the two tables under PyKEEN's names, complex ones as real and imaginary parts in turn;
+* ``model.safetensors``: the tables under PyKEEN's names, complex ones as real and imaginary parts in turn;
 * ``optimizer.safetensors``: what the optimizer remembers; ``triples.safetensors``: training, validation, testing, as ids;
 * ``entities.tsv``, ``relations.tsv``: a label a line, in the order of the ids;
 * ``model.json``, ``training.json``, ``metrics.json``: options; epochs and the state of the generator; ranks.
@@ -10,30 +10,37 @@ The folder holds, beside a manifest with the SHA-256 of each file (see `npembed.
 Where the package safetensors is missing, ``.npz`` takes its place.
 """
 
+import contextlib
 from typing import Any
 
 import numpy as np
 
+from .. import check
 from ..datasets import Dataset, TriplesFactory
 from ..io import read_folder, write_folder
 from ..models import ERModel
+from ..op import Op
 from ..random import NumpyGenerator, TorchGenerator
 from ..training import Epoch
 from .result import PARTS, PipelineResult
 
 GENERATORS: dict[str, Any] = {"torch": TorchGenerator, "numpy": NumpyGenerator}
-SIDES = ("entity_representations.0", "relation_representations.0")
+FORMAT, VERSION = "npembed run", 1
 
 
 def save(result, path):
     """Write a run; see `PipelineResult.save_to_directory`."""
     extra: dict = {}
+    generator = _listed(result.model.rng.get_state())
+    GENERATORS[generator["kind"]].from_state(generator)  # a stream that could not be made anew is refused here
     model = _written("save_to_directory", "model", result.model.settings, extra)
-    states = dict(zip(SIDES, result.update.states, strict=True))
+    states = dict(zip(result.model.named_layers, result.update.states, strict=True))
     named = {f"{side}.{key}": value for side, state in states.items() for key, value in state.items()}
     documents = {
         "model": model,
         "training": {
+            "format": FORMAT,
+            "version": VERSION,
             "dataset": result.dataset.name,
             "random_seed": result.random_seed,
             "filtered": result.filtered,
@@ -42,9 +49,10 @@ def save(result, path):
             "optimizer_kwargs": _written("save_to_directory", "optimizer_kwargs", result.update.options, extra),
             "optimizer_numbers": {name: value for name, value in named.items() if not isinstance(value, np.ndarray)},
             "epochs": [list(epoch) for epoch in result.epochs],
-            "generator": _listed(result.model.rng.get_state()),
+            "generator": generator,
+            "trainable": [layer.trainable for layer in result.model.layers],
         },
-        "metrics": {"metrics": result.metrics},
+        "metrics": {"metrics": result.metrics, "evaluate_seconds": result.evaluate_seconds},
     }
     arrays = {
         "model": result.model.state_dict(),
@@ -90,36 +98,43 @@ def load(path):
     True
     """
     folder = read_folder(path, function="load")
+    told = folder.documents.get("training")
     try:
-        return _result(folder)
-    except (LookupError, TypeError, ValueError) as error:
-        raise ValueError(f"load: {path} holds no run ({error}); allowed: what save_to_directory has written") from error
+        if not isinstance(told, dict) or told.get("format") != FORMAT:
+            raise ValueError("npembed wrote something else there")
+        if told.get("version") != VERSION:
+            raise ValueError(f"its version is {told.get('version')!r}, where this npembed reads {VERSION}")
+        return _result(folder, told)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        fact = f"{error} is missing" if type(error) is KeyError and "allowed" not in str(error) else error
+        raise ValueError(f"load: {path} holds no run ({fact}); allowed: what save_to_directory has written") from error
 
 
-def _result(folder):
+def _result(folder, told):
     """The run that a folder tells of."""
-    told = folder.documents["training"]
     entities, relations = ({row[0]: i for i, row in enumerate(folder.tables[name])} for name in ("entities", "relations"))
     parts = [TriplesFactory(folder.arrays["triples"][part], entities, relations) for part in PARTS]
     settings = _read(folder.documents["model"], folder.arrays.get("options", {}))
     generator = GENERATORS[told["generator"]["kind"]].from_state(told["generator"])
     model = ERModel(triples_factory=parts[0], random_seed=generator, **settings)
     model.load_state_dict(folder.arrays["model"])
+    for layer, trainable in zip(model.layers, told["trainable"], strict=True):
+        layer.trainable = trainable
     model.rng.set_state(told["generator"])
     how = {**told["how"], "optimizer": told["optimizer"], "optimizer_kwargs": _read(told["optimizer_kwargs"], {})}
     result = PipelineResult(
         model, Dataset(told["dataset"], *parts), how, random_seed=told["random_seed"], filtered=told["filtered"]
     )
     named = {**told["optimizer_numbers"], **folder.arrays.get("optimizer", {})}
-    for side, state in zip(SIDES, result.update.states, strict=True):
+    for side, state in zip(model.named_layers, result.update.states, strict=True):
         for key, value in state.items():
             found = named[f"{side}.{key}"]
             if isinstance(value, np.ndarray):
-                value[...] = found
-            else:
-                state[key] = found
+                check.like("load", f"{side}.{key}", found, value.shape, value.dtype, "the table")
+            state[key] = found
     result.epochs = [Epoch(number, loss, seconds, tuple(norms)) for number, loss, seconds, norms in told["epochs"]]
-    result.metrics = folder.documents["metrics"]["metrics"]
+    ranked = folder.documents["metrics"]
+    result.metrics, result.evaluate_seconds = ranked["metrics"], ranked["evaluate_seconds"]
     return result
 
 
@@ -127,7 +142,7 @@ def _written(function, where, value, arrays):
     """`value` as JSON can hold it; an array goes into `arrays`, and leaves its name."""
     if isinstance(value, dict):
         return {name: _written(function, f"{where}.{name}", entry, arrays) for name, entry in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple)) and not isinstance(value, Op):
         return [_written(function, f"{where}.{i}", entry, arrays) for i, entry in enumerate(value)]
     if isinstance(value, np.generic):
         return value.item()
@@ -136,11 +151,11 @@ def _written(function, where, value, arrays):
         return {"array": where}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    try:
-        return np.dtype(value).name
-    except TypeError:
-        found = f"{where} is a {getattr(value, '__name__', type(value).__name__)}"
-        raise TypeError(f"{function}: {found}; allowed: names, numbers and arrays, which can be written down") from None
+    if isinstance(value, (np.dtype, type)):  # not what has a dtype, such as a layer
+        with contextlib.suppress(TypeError):
+            return check.dtype(function, where, value).name
+    found = f"{where} is {getattr(value, '__name__', None) or f'a {type(value).__name__}'}"
+    raise TypeError(f"{function}: {found}; allowed: names, numbers and arrays, which can be written down")
 
 
 def _read(value, arrays):

@@ -3,9 +3,9 @@
 Start with `fit.py`; `loops` says what a batch holds, `updates` what is done to the tables, `replay` in which order PyKEEN draws.
 """
 
-from .fit import Epoch, fit
+from .fit import Epoch, fit, plain_rows
 from .interrupts import interrupts_deferred
 from .loops import LCWA, LOOPS, SLCWA
 from .updates import OptimizerUpdate, step_, update_
 
-__all__ = ["LCWA", "LOOPS", "SLCWA", "Epoch", "OptimizerUpdate", "fit", "interrupts_deferred", "step_", "update_"]
+__all__ = ["LCWA", "LOOPS", "SLCWA", "Epoch", "OptimizerUpdate", "fit", "interrupts_deferred", "plain_rows", "step_", "update_"]

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import check
-from ..op import resolve, wide
+from ..evaluation import evaluation_mode
+from ..op import arithmetic, resolve, wide
 from ..random import TorchGenerator, generator
 from .interrupts import interrupts_deferred
 from .loops import LOOPS
@@ -24,7 +25,8 @@ class Epoch(NamedTuple):
     loss : float, the mean of its batch losses
     seconds : float
     entity_row_norms : (float, float)
-        The lengths of the shortest and of the longest row of the entity table.
+        The lengths of the shortest and of the longest entity row: in the table, or as its representation makes them, before its own
+        normalizer and without dropout.
     """
 
     number: int
@@ -98,7 +100,7 @@ def fit(
     check.integer("fit", "done", done, minimum=0)
     check.integer("fit", "batch_size", batch_size, minimum=1)
     for layer in model.layers:
-        check.fits("fit", "lr", check.real("fit", "lr", lr, minimum=0), layer.weight.real.dtype)
+        check.fits("fit", "lr", check.real("fit", "lr", lr, minimum=0), arithmetic(layer.weight.real.dtype))
     if not len(triples):
         raise ValueError("fit: triples has shape (0, 3); allowed: at least one triple")
     given = {"num_negatives": num_negatives, "sampler": sampler, "filtered": filtered, "target": target}
@@ -141,8 +143,19 @@ def _epochs(model, loop, epochs, lr, batch_size, rng, update, replay, done):
                     raise FloatingPointError(f"fit: {found}; allowed: a finite loss")
                 update(model, gradients, lr)
             losses.append(float(loss))
-        norms = _norms(model.layers[0].weight)
+        norms = _norms(plain_rows(model.entity_representations[0]))
         yield Epoch(number, float(np.mean(losses)), time.perf_counter() - began, (float(norms.min()), float(norms.max())))
+
+
+def plain_rows(representation, ids=None):
+    """Rows before normalizer and dropout; all of them where no ids are given.
+
+    >>> from npembed import Embedding
+    >>> plain_rows(Embedding(3, 2, initializer="ones", dropout=0.5), [0]).tolist()
+    [[1.0, 1.0]]
+    """
+    with evaluation_mode(representation):
+        return representation.plain(ids)
 
 
 def _norms(table):
@@ -153,8 +166,11 @@ def _norms(table):
 def _culprits(model, touched):
     """Which of the rows that a batch looked up are not finite, or else which are the longest."""
     said, longest = [], []
-    for what, layer, rows in zip(("entity", "relation"), model.layers, touched, strict=True):
-        norms = _norms(layer.weight[rows])
+    for what, side, rows in (
+        ("entity", model.entity_representations[0], touched[0]),
+        ("relation", model.relation_representations[0], touched[1]),
+    ):
+        norms = _norms(plain_rows(side, rows))
         bad = rows[~np.isfinite(norms)]
         if len(bad):
             more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""

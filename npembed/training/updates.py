@@ -101,7 +101,8 @@ class OptimizerUpdate:
         if self.constrain == "all":
             model.post_parameter_update()
             return
+        for part in model.parts:
+            part.pop_regularization_term()
         for layer, gradient in zip(model.layers, gradients, strict=True):
-            layer.pop_regularization_term()
             if layer.trainable:
                 post_step_rows_(layer.weight, gradient.rows, layer.constrainer, others_at_rest=True)

@@ -22,7 +22,8 @@ import math
 import numpy as np
 
 from .. import check
-from ..embedding import lookup, transform
+from ..embedding import transform
+from ..evaluation import evaluation_mode
 from ..interactions import complex_bilinear, distmult
 from ..op import wide
 from .distribution import ScoreLaw
@@ -163,11 +164,16 @@ def exact_law(h, r, t, *, interaction, rates, max_values=2**20):
 
 def _rows(function, model, batch, argument):
     """The rows of heads, relations and tails before dropout, and the rate at which each is dropped."""
-    entity, relation = check_model(function, model).layers
+    entity, relation = check_model(function, model).entity_representations[0], model.relation_representations[0]
     hrt = check.triples(function, batch, model.num_entities, model.num_relations, argument)
     sides = (entity, relation, entity)
-    rows = [lookup(layer.weight, ids, normalizer=layer.normalizer) for layer, ids in zip(sides, hrt.T, strict=True)]
-    return rows, [layer.dropout for layer in sides]
+    for side in sides:
+        if any(part.dropout for part in side.parts[1:]):
+            found = f"there is dropout in what a {type(side).__name__} is made of"
+            raise ValueError(f"{function}: {found}; allowed: dropout of the rows that are scored")
+    with evaluation_mode(model):
+        rows = [side(ids) for side, ids in zip(sides, hrt.T, strict=True)]
+    return rows, [side.dropout for side in sides]
 
 
 def _checked(function, rows, interaction, rates):

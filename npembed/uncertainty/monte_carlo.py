@@ -103,10 +103,10 @@ def check_model(function, model):
 
 @contextlib.contextmanager
 def _dropout_alone(model):
-    """Evaluation mode, with the layers that drop out in training mode; afterwards all modes are as before."""
+    """Evaluation mode, with the parts that drop out in training mode; afterwards all modes are as before."""
     with evaluation_mode(model):
-        for layer in model.layers:
-            layer.train(layer.dropout is not None)
+        for part in model.parts:  # each before those that it is made of, and has a say in
+            part.train(part.dropout is not None)
         yield
 
 
@@ -115,7 +115,7 @@ def _uncertain(function, model, method, argument, batch, ids, num_samples):
     sizes = {column: getattr(model, f"num_{kind}") for column, kind in ids.items()}
     batch = check.columns(function, batch, argument, **sizes)
     num_samples = check.integer(function, "num_samples", num_samples, minimum=2)
-    if all(layer.dropout is None for layer in model.layers):
+    if all(part.dropout is None for part in model.parts):
         raise MissingDropoutError(
             f"{function}: model has no layer with dropout; allowed: one made with dropout, such as dropout=0.1"
         )

@@ -1,14 +1,13 @@
-"""``npembed check``: is it right? Exit status 1 says that it is not."""
+"""``npembed check``: how right something is, one topic a file."""
 
-from . import layer
+from . import bugs, gradient, layer
 
-TOPICS = (layer,)
-"""Modules with an `add_to(topics)`, one for each thing that can be checked."""
+TOPICS = (gradient, layer, bugs)
 
 
 def add_to(verbs):
     """Add the verb to the parser."""
-    verb = verbs.add_parser("check", help="check a layer, ours or another")
-    topics = verb.add_subparsers(title="topics", required=True, metavar="TOPIC")
+    check = verbs.add_parser("check", help="see how right something is: yours, ours, a peer's")
+    topics = check.add_subparsers(title="topics", required=True, metavar="TOPIC")
     for topic in TOPICS:
         topic.add_to(topics)

@@ -12,7 +12,7 @@ class Layer:
 
     name = f"npembed {__version__}"
     capabilities = frozenset((
-        "lookup", "float32", "float64", "complex64", "complex128", "row_shape", "padding_idx", "max_norm", "norm_type",
+        "lookup", "float16", "float32", "float64", "complex64", "complex128", "row_shape", "padding_idx", "max_norm", "norm_type",
         "scale_grad_by_freq", "frozen", "normalizer", "constrainer", "optimizer", "mode", "weights", "include_last_offset",
     ))  # fmt: skip
     conventions: ClassVar = {
