@@ -164,7 +164,10 @@ def test_command_line(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--only", "softmin"], "accuracy: only = 'softmin' is unknown (did you mean 'softmax'?); known are add, bce_with_logits, "),
+        (
+            ["--only", "softmin"],
+            "accuracy: only = 'softmin' is unknown (did you mean 'softmax'?); known are add, bce_with_logits, ",
+        ),
         (["--examples", "0"], "accuracy: examples = 0.0 is out of range; allowed: a finite number > 0"),
         (["--seed", "-1"], "accuracy: seed = -1 is out of range; allowed: a whole number >= 0"),
     ],

@@ -1302,8 +1302,8 @@ def test_every_public_function_is_in_the_table():
     called |= {"ERModel", "norm", "check_settings", "check_sweep_settings"}  # by way of others
     missing = set(public_functions()) - called - UNCHECKED
     for room in (
-        "bags", "datasets", "evaluation", "interactions", "io", "losses", "optimizers", "regularizers", "renorm", "representations",
-        "runs", "samplers", "uncertainty",
+        "bags", "conformance", "datasets", "evaluation", "interactions", "io", "losses", "optimizers", "regularizers", "renorm",
+        "representations", "runs", "samplers", "uncertainty",
     ):  # fmt: skip
         here = (pathlib.Path(__file__).parent / f"test_{room}.py").read_text(encoding="utf-8")
         assert "refused" in here, f"the table of bad input for {room} is kept in test_{room}.py"

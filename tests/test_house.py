@@ -27,7 +27,7 @@ FLOORS = [
     {"representations"},
     {"models"},
     {"uncertainty"},
-    {"peers", "show", "runs", "accuracy"},
+    {"accuracy", "conformance", "peers", "show", "runs"},
     {"cli"},
     {"__main__"},
 ]

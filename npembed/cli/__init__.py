@@ -8,7 +8,7 @@ import os
 import sys
 
 from .. import __version__
-from . import check, predict, show, train
+from . import check, predict, show, train, vectors
 from .report import BadInputError
 
 DONE, CHECK_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -45,6 +45,6 @@ def parser():
     found = argparse.ArgumentParser(prog="npembed", description="Embedding layers, by hand and checked.")
     found.add_argument("--version", action="version", version=f"npembed {__version__}")
     verbs = found.add_subparsers(title="verbs", required=True, metavar="VERB")
-    for verb in (train, predict, show, check):
+    for verb in (train, predict, show, check, vectors):
         verb.add_to(verbs)
     return found

@@ -1,8 +1,8 @@
 """``npembed check``: how right something is, one topic a file."""
 
-from . import accuracy, bugs, gradient
+from . import accuracy, bugs, gradient, layer
 
-TOPICS = (gradient, accuracy, bugs)
+TOPICS = (gradient, layer, accuracy, bugs)
 
 
 def add_to(verbs):

@@ -1,0 +1,49 @@
+"""Adapters for layers that are there already; each is imported, and its library with it, when asked for."""
+
+import importlib
+
+ADAPTERS = {
+    "npembed": "npembed.conformance.adapters.npembed_layer:Layer",
+    "torch": "npembed.conformance.adapters.torch_layer:Layer",
+    "pykeen": "npembed.conformance.adapters.pykeen_layer:Layer",
+}
+"""Name: module and class."""
+
+
+def by_case(reasons):
+    """Known failures, a dict of reasons by case, from cases by reason.
+
+    >>> by_case({"rounds": ("a", "b")})
+    {'a': 'rounds', 'b': 'rounds'}
+    """
+    return {id: reason for reason, ids in reasons.items() for id in ids}
+
+
+def adapter(name):
+    """The adapter of that name, or of the class that ``module:Class`` names.
+
+    Parameters
+    ----------
+    name : "npembed", "torch", "pykeen", or "module:Class"
+
+    Raises
+    ------
+    ValueError
+        For another name, a module or a library that is not there, a module without the class.
+
+    Examples
+    --------
+    >>> adapter("npembed").name
+    'npembed 0.1.0'
+    """
+    if not isinstance(name, str) or (name not in ADAPTERS and ":" not in name):
+        raise ValueError(f"adapter: name = {name!r} is unknown; allowed: {', '.join(ADAPTERS)}, or module:Class")
+    module, _, attribute = ADAPTERS.get(name, name).partition(":")
+    try:
+        loaded = importlib.import_module(module)
+        importlib.import_module(getattr(getattr(loaded, attribute, None), "library", "numpy"))
+    except ModuleNotFoundError as error:
+        raise ValueError(f"adapter: {name}: module {error.name!r} is not installed; allowed: one that is") from error
+    if not hasattr(loaded, attribute):
+        raise ValueError(f"adapter: {name}: module {module} has no {attribute!r}; allowed: a class that is there")
+    return getattr(loaded, attribute)

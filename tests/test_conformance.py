@@ -1,0 +1,388 @@
+"""The conformance kit: its numbers are exact, it passes what is sound, and fails, by name, each bug that layers have had."""
+
+import hashlib
+import json
+import pathlib
+import re
+import subprocess
+import sys
+from fractions import Fraction
+
+import jsonschema
+import numpy as np
+import pytest
+from plain_layer import Plain
+from wrong_layers import BUGS, SOUND
+
+import npembed
+from npembed.cli import main
+from npembed.conformance import ADAPTERS, CONVENTIONS, Case, adapter, cases, check, export
+from npembed.conformance.comparing import compare, dense
+from npembed.conformance.reading import TOPICS, VECTORS, decode
+
+HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE / "golden"))
+
+import make_vectors  # noqa: E402
+import vectors_exact  # noqa: E402
+
+# ---- the vectors
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_the_vectors_are_those_that_exact_arithmetic_gives(topic):
+    """Made anew, they are the same to the letter: nobody has edited a number."""
+    assert (VECTORS / f"{topic}.json").read_text(encoding="utf-8") == make_vectors.text(topic)
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_the_vectors_keep_to_their_schema(topic):
+    read = json.loads((VECTORS / f"{topic}.json").read_text(encoding="utf-8"))
+    schema = json.loads((VECTORS / "schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(read)
+    assert read["count"] == len(read["cases"])
+    for case in read["cases"]:
+        assert {"valid": len(case["answers"]) == 1, "invalid": not case["answers"], "acceptable": len(case["answers"]) > 1}[
+            case["verdict"]
+        ]
+        for answer in case["answers"]:
+            assert all(choice in CONVENTIONS[name] for name, choice in answer["conventions"].items()), case["id"]
+
+
+def test_ids_of_cases_stay_within_a_version():
+    """Other ids need another version: whoever lists a known failure by its id relies on it."""
+    ids = "\n".join(sorted(case.id for case in cases()))
+    found = {make_vectors.VERSION: hashlib.sha256(ids.encode()).hexdigest()}
+    assert found == {"1": "46f61104420249dcf5db660d7c050ec186188c09fe278a0b9ae3f60e0c9ba75f"}
+
+
+def test_what_the_issue_asks_for_is_covered():
+    """A floor of cases for each thing that is to be there, so that none of it can vanish unseen."""
+    needs = [need for case in cases() for need in case.needs]
+    for need, floor in {
+        "float16": 4, "bfloat16": 4, "float32": 200, "float64": 200, "complex64": 6, "padding_idx": 20, "max_norm": 12, "norm_type": 6,
+        "scale_grad_by_freq": 12, "include_last_offset": 12, "weights": 6, "frozen": 4, "mode=sum": 40, "mode=mean": 40, "mode=max": 40,
+        "normalizer=normalize": 30, "normalizer=softmax": 12, "normalizer=clamp": 10, "normalizer=clamp_norm": 10, "optimizer=sgd": 16,
+        "normalizer=complex_normalize": 6, "normalizer=quaternion_normalize": 4, "constrainer=normalize": 10, "constrainer=clamp": 4,
+        "constrainer=clamp_norm": 10, "constrainer=quaternion_normalize": 2, "optimizer=adagrad": 6,
+        "optimizer=adam": 8, "optimizer=adamw": 2,
+    }.items():  # fmt: skip
+        assert needs.count(need) >= floor, need
+    assert {name for case in cases() for answer in case.raw["answers"] for name in answer["conventions"]} == set(CONVENTIONS)
+    assert sum(case.verdict == "invalid" for case in cases()) >= 30
+    assert len(cases("second")) >= 10
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_exact_rounding_is_that_of_the_processor(dtype):
+    """`to_bits` against NumPy's rounding of float64 (and Python's of fractions), ties, subnormals and overflow included."""
+    kind = np.dtype(dtype).type
+    rng = np.random.default_rng(0)
+    numbers = [
+        *(rng.normal(size=200) * 10.0 ** rng.integers(-12, 6, 200)),
+        0.0,
+        -0.0,
+        65519.9,
+        65520.0,
+        1e39,
+        2.0**-25,
+        2.0**-24 * 1.5,
+    ]
+    numbers += [np.ldexp(rng.integers(1, 2**12) + 0.5, int(e)) for e in range(-30, 5)]
+    with np.errstate(over="ignore"):
+        for x in map(float, numbers):
+            bits = vectors_exact.to_bits(x, dtype)
+            assert int(bits, 16) == int(kind(x).view(f"u{kind().itemsize}")), x
+            back = vectors_exact.from_bits(bits, dtype)
+            assert float(back) == float(kind(x))
+    for x in [Fraction(1, 3), Fraction(10, 7), Fraction(1, 3 * 2**1070), Fraction(2**60 + 1)]:
+        assert vectors_exact.from_bits(vectors_exact.to_bits(x, "float64"), "float64") == Fraction(float(x))
+    assert vectors_exact.to_bits(float("nan"), "float32") == "7fc00000"
+
+
+def test_bits_and_decimals_say_the_same():
+    for case in cases():
+        for array in case.raw["inputs"].values():
+            if "bits" in array and not array["dtype"].startswith("complex"):
+                np.testing.assert_array_equal(
+                    np.ravel(decode({**array, "layout": None}))[: len(array["decimal"])], [float(d) for d in array["decimal"]]
+                )
+
+
+# ---- what it says of layers
+
+
+def test_npembed_passes_everything_that_it_can_do():
+    report = check(adapter("npembed"))
+    assert report.ok, "\n".join(r.message for r in report.failures)
+    assert report.count("known") == report.count("not run") == 0
+    cannot = [r.message for r in report.results if r.status == "cannot"]
+    assert set(cannot) == {"bfloat16", "second"}  # tables that it has not; the gradient of the gradient
+
+
+@pytest.mark.parametrize("layer", SOUND, ids=lambda layer: layer.__name__)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_sound_layers_raise_no_alarm(layer):
+    report = check(layer)
+    assert report.ok, "\n".join(r.message for r in report.failures)
+
+
+def test_conventions_are_told_apart():
+    """The same cases, passed by other conventions, each of them said."""
+    found = [{c for r in check(layer).results for c in r.conventions} for layer in SOUND]
+    for name, choices in CONVENTIONS.items():
+        assert {f"{name}={choice}" for choice in choices} <= set().union(*found), name
+
+
+@pytest.mark.parametrize(("layer", "cause", "seen"), [b[1:] for b in BUGS], ids=[b[0] for b in BUGS])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_historical_bug_is_found_and_named(layer, cause, seen):
+    report = check(layer)
+    assert not report.ok
+    assert any(re.search(cause, r.message) for r in report.failures), "\n".join(r.message for r in report.failures)
+    assert seen
+
+
+def test_there_are_many_of_them():
+    assert len(BUGS) >= 25
+
+
+def test_a_convention_that_is_not_kept_is_a_failure():
+    class Liar(Plain):
+        conventions = {"clamp_edge": "stop"}  # noqa: RUF012
+
+    assert [r.case.id for r in check(Liar, "maps").failures] == ["kink/clamp-at-bounds-float32", "kink/clamp-at-bounds-float64"]
+    message = check(Liar, "maps").failures[0].message
+    assert "does clamp_edge=pass, while it declares clamp_edge=stop" in message
+
+
+def test_known_failures_are_strict():
+    class Known(Plain):
+        known_failures = {"bag/max-below-zero-float32": "begins at zero", "lookup/no-ids-float32": "none"}  # noqa: RUF012
+        not_run = {"bag/sum-offsets-float32": "hangs"}  # noqa: RUF012
+
+        def largest(self, rows):
+            return (
+                np.maximum(rows.max(0), 0)
+                if (rows < 0).all() and rows.dtype == np.float32 and len(self.table) == 3
+                else rows.max(0)
+            )
+
+    report = check(Known)
+    assert [r.case.id for r in report.failures] == ["lookup/no-ids-float32"]
+    assert "is a known failure (none), but does not fail" in report.failures[0].message
+    assert report.count("known") == report.count("not run") == 1
+    assert "begins at zero: bag/max-below-zero-float32" in str(report)
+
+
+def test_not_implemented_is_no_failure_but_for_bad_input():
+    class Part(Plain):
+        def softmax(self, x):
+            raise NotImplementedError
+
+    report = check(Part, "maps")
+    assert report.ok
+    assert report.count("cannot") >= 12
+
+
+def test_a_lookup_that_changes_the_table_is_found():
+    class Writes(Plain):
+        def lookup(self, ids, *more):
+            found = super().lookup(ids, *more).copy()
+            self.table[...] = 1
+            return found
+
+    assert any("table[" in r.message for r in check(Writes, "lookup").failures)
+
+
+def test_a_report_shows_the_smallest_failing_case():
+    overwrites = {name: layer for name, layer, *_ in BUGS}["Overwrites"]
+    text = str(check(overwrites, "lookup"))
+    smallest = text[text.index("smallest failing case") :]
+    assert "ids = " in smallest
+    assert "g = " in smallest
+    assert "right: gradient = " in smallest
+    assert "overwrites the others, where they add up (" in text
+
+
+# ---- near enough
+
+
+def expected(values, dtype="float64", compare="exact", **more):
+    return {**vectors_exact.array(dtype, values), "compare": compare, **more}
+
+
+def test_exact_means_the_same_numbers():
+    assert compare("x", np.array([np.nan, -0.0, np.inf]), expected([float("nan"), 0.0, float("inf")])).ok
+    assert not compare("x", np.array([1.0]), expected([1.0 + 2.0**-52])).ok
+    assert not compare("x", np.array([np.nan]), expected([1.0])).ok
+    assert "shape (2,), (1,) is right" in compare("x", np.zeros(2), expected([0.0])).said
+    assert "dtype float32, float64 is right" in compare("x", np.zeros(1, np.float32), expected([0.0])).said
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_ulps_are_counted_in_units_of_the_right_number(dtype):
+    one = np.dtype(dtype).type(1)
+    up = one + 4 * np.finfo(dtype).eps
+    assert compare("x", np.array([up]), expected([1.0], dtype, "ulp:4")) == (True, 4.0, "")
+    assert not compare("x", np.array([up]), expected([1.0], dtype, "ulp:3")).ok
+    assert compare("x", np.array([257.0], np.float32), expected([256.0], "bfloat16", "ulp:1")).ulps == 0.5
+
+
+def test_rows_are_near_by_their_length():
+    right = expected([[3.0, 4.0], [1e200, 0.0]], compare="rtol:1.0e-02")
+    assert compare("x", np.array([[3.0, 4.04], [1e200, 9e197]]), right).ok
+    assert compare("x", np.array([[3.0, 4.06], [1e200, 0.0]]), right).said == "x[0, 1] = 4.06, 4.0 is right"
+    assert not compare("x", np.array([[3.0, 4.0], [1e200, 2e198]]), right).ok
+    assert compare("x", np.array([0.0, 0.01]), expected([0.0, 0.0], compare="rtol:1.0e-02", scale=1.0)).ok
+    assert not compare("x", np.array([0.0, 1e-300]), expected([0.0, 0.0], compare="rtol:1.0e-02")).ok
+    assert not compare("x", np.array([np.nan, 1.0]), expected([1.0, 1.0], compare="rtol:1.0e-02")).ok
+    assert not compare("x", np.array([1 + 1j]), expected([1 - 1j], "complex128", "rtol:1.0e-02")).ok
+
+
+def test_rows_and_values_are_added_up_wide():
+    rows, values = np.array([1, 1, 1]), np.array([[2048.0], [1.0], [1.0]], np.float16)
+    found = dense((rows, values), np.zeros((2, 1), np.float16))
+    assert (found.dtype, found.tolist()) == (np.float16, [[0.0], [2050.0]])
+    with pytest.raises(ValueError, match=r"gradient names row 2; allowed: 0\.\.1"):
+        dense((np.array([2]), values[:1]), np.zeros((2, 1)))
+
+
+# ---- the doors
+
+
+def test_the_kit_needs_numpy_alone():
+    code = (
+        "import sys; sys.path.insert(0, 'tests')\n"
+        "from plain_layer import Plain\nfrom npembed.conformance import check\n"
+        "assert check(Plain).ok\n"
+        "heavy = [m for m in sys.modules if m.split('.')[0] in ('numba', 'scipy', 'torch', 'mpmath', 'jsonschema', 'pytest')]\n"
+        "ours = [m for m in sys.modules if m.startswith('npembed.') and not m.startswith('npembed.conformance')]\n"
+        "assert not heavy and not ours, (heavy, ours)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=HERE.parent)
+
+
+STRANGER = """
+import sys
+import pytest
+sys.path.insert(0, {tests!r})
+from wrong_layers import Plain
+from plain_layer import np
+
+class Mine(Plain):
+    known_failures = {{"bag/max-below-zero-float32": "begins at zero", "bag/max-offsets-float32": "so it was"}}
+    capabilities = Plain.capabilities - {{"weights"}}
+    def largest(self, rows):
+        return np.maximum(rows.max(0), 0) if len(self.table) == 3 else rows.max(0)
+
+@pytest.mark.npembed("bags")
+def test_my_layer(npembed_case):
+    npembed_case.check(Mine)
+"""
+
+
+def run_pytest(folder, *options):
+    import os
+
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(HERE.parent)}
+    command = [sys.executable, "-m", "pytest", "-p", "npembed.conformance.plugin", "-rA", "--strict-markers", *options]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_plugin_runs_the_cases_in_another_project(tmp_path):
+    (tmp_path / "test_mine.py").write_text(STRANGER.format(tests=str(HERE)), encoding="utf-8")
+    done = run_pytest(tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    counts = dict(
+        reversed(part.split(" ")[:2]) for part in re.sub(r" in .*|=", "", done.stdout.strip().split("\n")[-1]).strip().split(", ")
+    )
+    skipped = sum(bool({"weights", "bfloat16"} & set(case.needs)) for case in cases("bags"))
+    assert skipped >= 6
+    assert counts == {"failed": "2", "passed": str(len(cases("bags")) - 3 - skipped), "skipped": str(skipped), "xfailed": "1"}
+    assert "FAILED test_mine.py::test_my_layer[bag/max-offsets-float32]" in done.stdout
+    assert "FAILED test_mine.py::test_my_layer[bag/max-below-zero-float64]" in done.stdout
+
+
+def test_the_plugin_costs_nothing_until_it_is_used(tmp_path):
+    (tmp_path / "test_other.py").write_text(
+        "def test_nothing():\n    import sys\n"
+        "    ours = {m for m in sys.modules if m.startswith(('npembed', 'numpy', 'numba'))}\n"
+        "    assert ours == {'npembed', 'npembed.conformance', 'npembed.conformance.plugin'}\n",
+        encoding="utf-8",
+    )
+    done = run_pytest(tmp_path)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_package_tells_pytest_and_ships_the_vectors():
+    text = (HERE.parent / "setup.cfg").read_text(encoding="utf-8")
+    assert "pytest11 =\n    npembed = npembed.conformance.plugin\n" in text
+    assert "npembed.conformance =\n    vectors/*.json\n" in text
+
+
+def test_export_copies_what_is_shipped(tmp_path, capsys):
+    assert main(["vectors", "export", str(tmp_path / "made")]) == 0
+    assert f"wrote {len(cases())} cases" in capsys.readouterr().out
+    assert sorted(p.name for p in (tmp_path / "made").iterdir()) == sorted(p.name for p in VECTORS.iterdir())
+    for path in (tmp_path / "made").iterdir():
+        assert path.read_bytes() == (VECTORS / path.name).read_bytes()
+    assert export(tmp_path / "made")[-1] == "schema.json"
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    assert main(["vectors", "export", str(tmp_path / "file")]) == 2
+
+
+def test_check_layer_says_what_it_found(capsys, monkeypatch):
+    assert main(["check", "layer", "npembed"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"npembed {npembed.__version__}: {len(cases())} cases, vectors version 1\n")
+    assert "acceptable by convention: accumulation=table (2), clamp_edge=pass (2)" in out
+    monkeypatch.chdir(HERE)
+    assert main(["check", "layer", "wrong_layers:Overwrites", "--topic", "lookup"]) == 1
+    out = capsys.readouterr().out
+    assert "failed:\n  backward/repeated-ids-float32: gradient[1, 0] = " in out
+    assert "smallest failing case of known cause: backward/repeated-ids-float32\n" in out
+    assert re.search(r"\n  and \d+ more\n", out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["tensorflow"], "adapter: name = 'tensorflow' is unknown; allowed: npembed, torch, pykeen, or module:Class"),
+        (["no_such_module:Layer"], "module 'no_such_module' is not installed"),
+        (["plain_layer:Fancy"], "module plain_layer has no 'Fancy'"),
+        (["plain_layer:np"], "has no method lookup"),
+        (["npembed", "--topic", "gather"], "cases: topic = 'gather' is unknown; allowed: None, lookup"),
+    ],
+)
+def test_check_layer_refuses_what_it_does_not_know(arguments, said, capsys):
+    assert main(["check", "layer", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        ({"capabilities": {"lookup", "padding"}}, "capabilities: 'padding' is unknown"),
+        ({"capabilities": {"lookup", "normalizer=sofmax"}}, "capabilities: 'normalizer=sofmax' is unknown"),
+        ({"conventions": {"clamp": "pass"}}, "conventions['clamp'] is unknown; allowed: accumulation"),
+        (
+            {"conventions": {"clamp_edge": "open"}},
+            "conventions['clamp_edge'] = 'open' is not a choice; allowed: pass, stop, half",
+        ),
+        ({"known_failures": {"lookup/nothing": "?"}}, "'lookup/nothing' is no case"),
+        ({"not_run": {"lookup/nothing": "?"}}, "'lookup/nothing' is no case"),
+    ],
+)
+def test_a_declaration_that_says_nothing_is_refused(attributes, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        check(type("Declares", (Plain,), attributes))
+
+
+def test_what_is_not_installed_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ValueError, match="adapter: torch: module 'torch' is not installed"):
+        adapter("torch")
+    assert set(ADAPTERS) == {"npembed", "torch", "pykeen"}
+    assert isinstance(cases()[0], Case)

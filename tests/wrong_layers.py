@@ -1,0 +1,558 @@
+"""Bugs that embedding layers have had, each rebuilt as a small change to a sound layer; and layers that are sound by other conventions.
+
+`BUGS`: name, layer, what the kit is to say of it, and where it was seen.
+"""
+
+import numpy as np
+from plain_layer import Plain
+
+BUGS = []
+
+
+def bug(cause, seen):
+    """Register a wrong layer."""
+
+    def keep(layer):
+        BUGS.append((layer.__name__, layer, cause, seen))
+        return layer
+
+    return keep
+
+
+# ---- adding up
+
+
+@bug("the last gradient of a repeated id overwrites the others", "tracel-ai/burn#5296")
+class Overwrites(Plain):
+    def added(self, ids, drows):
+        total = super().added(ids, drows)
+        total[ids] = drows
+        return total
+
+
+@bug("the first gradient of a repeated id alone counts", "a unique() that drops the other occurrences")
+class FirstOnly(Plain):
+    def added(self, ids, drows):
+        unique, first = np.unique(ids, return_index=True)
+        return super().added(unique, drows[first])
+
+
+@bug("the gradients of a repeated id are averaged", "scikit-kge")
+class Averages(Plain):
+    def added(self, ids, drows):
+        total = super().added(ids, drows)
+        counts = np.maximum(np.bincount(ids, minlength=self.n), 1)
+        return (total / counts.reshape(-1, *[1] * (total.ndim - 1))).astype(total.dtype)
+
+
+@bug("a half-precision sum that stops at 2048", "tenstorrent/tt-metal#36341, apache/mxnet#17703, torch 2.13 (T12)")
+class AddsInHalf(Plain):
+    accumulation = "table"
+
+
+@bug("one-id|rows-of-one-number.*not lost|no step is lost", "torch 2.13 (T1): a sparse gradient with one entry of one column")
+class LosesOneByOne(Plain):
+    def added(self, ids, drows):
+        return super().added(ids, drows) * (0 if drows.size == 1 else 1)
+
+
+@bug("shape of the ids|stands where its id stands|read by position", "safetensors#825: memory order for logical order")
+class ReadsMemoryOrder(Plain):
+    def lookup(self, ids, *more):
+        return super().lookup(np.ravel(ids, order="K").reshape(ids.shape), *more)
+
+
+@bug("no digit is lost on the way", "PyKEEN 1.11.1 (F13): a float32 term in a float64 model")
+class ThroughSingle(Plain):
+    def added(self, ids, drows):
+        return super().added(ids, drows).astype(np.float32).astype(self.table.dtype)
+
+
+@bug("dtype float32, float64 is right", "PyKEEN 1.11.1 (F13, P9): the dtype changes on the way")
+class ReturnsSingle(Plain):
+    def added(self, ids, drows):
+        return super().added(ids, drows).astype(np.float32)
+
+
+# ---- ids
+
+
+@bug("The id -1 names no row", "NumPy, JAX: a negative id wraps around")
+class Wraps(Plain):
+    def valid(self, ids):
+        return super().valid(np.where((ids < 0) & (ids >= -self.n), ids + self.n, ids) if ids.dtype.kind == "i" else ids)
+
+
+@bug("The id 3 names no row", "JAX 0.10: ids are clipped, and the last row gets the gradient")
+class Clips(Plain):
+    def valid(self, ids):
+        return np.clip(ids, 0, self.n - 1) if ids.dtype.kind == "i" else super().valid(ids)
+
+
+@bug("gave .*names no row", "tensorflow#3638: zeros for ids that name no row")
+class ZerosOutside(Plain):
+    def lookup(self, ids, *more):
+        outside = (ids < 0) | (ids >= self.n)
+        found = super().lookup(np.where(outside, 0, ids), *more)
+        return (
+            np.where(outside.reshape(*ids.shape, *[1] * (found.ndim - ids.ndim)), 0, found)
+            if found.shape[: ids.ndim] == ids.shape
+            else found
+        )
+
+
+@bug("not to be cut to 1", "float ids that are truncated")
+class Truncates(Plain):
+    def valid(self, ids):
+        return super().valid(np.asarray(ids).astype(np.int64))
+
+
+# ---- torch's options
+
+
+@bug("the padding row leaks", "pytorch#28716, #3506: padding_idx is ignored by the gradient")
+class PaddingLeaks(Plain):
+    def without_padding(self, gradient):
+        self.gradient = gradient
+        return gradient
+
+
+@bug("padding/last-row.*padding row gets no gradient", "a negative padding_idx is not counted from the end")
+class NegativePaddingLeaks(Plain):
+    def __init__(self, table, *, padding_idx=None, **options):
+        super().__init__(table, padding_idx=padding_idx, **options)
+        self.padding = None if padding_idx is not None and padding_idx < 0 else self.padding
+
+
+@bug("padding row is looked up as it is stored", "a mask that zeroes what was looked up")
+class PaddingIsZero(Plain):
+    def lookup(self, ids, *more):
+        found = super().lookup(ids, *more)
+        return found if self.mode else np.where((ids == self.padding)[..., None], 0, found) if self.padding is not None else found
+
+
+@bug("max_norm shortens rows that were not looked up", "max_norm as a constraint on the whole table")
+class ShortensAll(Plain):
+    def asked(self, ids):
+        return np.arange(self.n)
+
+
+@bug("in the norm norm_type", "norm_type is ignored")
+class IgnoresNormType(Plain):
+    def __init__(self, table, *, norm_type=2, **options):
+        super().__init__(table, **options)
+
+
+@bug(
+    "only after the table was changed|but after the table was changed",
+    "torch 2.13 (T8): an id is refused after others were renormalized",
+)
+class RefusesLate(Plain):
+    def lookup(self, ids, *more):
+        if self.max_norm is not None and np.asarray(ids).dtype.kind == "i":
+            self.shortened(ids[(ids >= 0) & (ids < self.n)])
+        return super().lookup(ids, *more)
+
+
+@bug("A row as long as max_norm, and a shorter one, stay", "rows within the bound are scaled, too")
+class ScalesWithin(Plain):
+    def shortened(self, ids):
+        for i in self.asked(ids):
+            row = self.table[i].astype(np.float64)
+            self.table[i] = row * self.max_norm / self.norm(row, self.norm_type)
+        return self.table
+
+
+@bug("scale_grad_by_freq divides by the root of the count", "pytorch#84491 asked for it")
+class RootOfFrequency(Plain):
+    def counts(self):
+        return np.sqrt(super().counts())
+
+
+@bug("scale_grad_by_freq has no effect", "pytorch#189720: the sparse path ignores it")
+class IgnoresFrequency(Plain):
+    def counts(self):
+        return np.ones(self.n)
+
+
+# ---- normalizers
+
+
+@bug("normalize works along the row, whatever the shape of the ids", "PyKEEN 1.11.1 (F1, P2): normalize along axis 1")
+class NormalizesAxisOne(Plain):
+    def lookup(self, ids, *more):
+        found = super().lookup(ids, *more)
+        return (
+            np.moveaxis(self.normalize(np.moveaxis(self.rows, 1, -1)), -1, 1).astype(found.dtype)
+            if self.normalizer == "normalize" and ids.ndim
+            else found
+        )
+
+
+@bug("softmax works along the row, whatever the shape of the ids", "PyKEEN 1.11.1 (F1): softmax along axis 0 of three")
+class SoftmaxAxisZero(Plain):
+    def lookup(self, ids, *more):
+        found = super().lookup(ids, *more)
+        return (
+            np.moveaxis(self.softmax(np.moveaxis(self.rows, 0, -1)), -1, 0).astype(found.dtype)
+            if self.normalizer == "softmax" and found.ndim == 3
+            else found
+        )
+
+
+@bug("it was treated as a constrainer", "uma-pi1/kge#116: 'push gradients through normalization'")
+class StraightThrough(Plain):
+    def mapped_vjp(self, name, g, x, **options):
+        return g
+
+
+@bug("the normalizer was treated as a constrainer|a lookup|table\\[", "a normalizer that writes its result into the table")
+class NormalizesTheTable(Plain):
+    def lookup(self, ids, *more):
+        found = super().lookup(ids, *more)
+        if self.normalizer and not self.mode:
+            self.table[ids] = found
+        return found
+
+
+@bug("the gradient of normalize is divided by the squared length", "scikit-kge")
+class SquaredLength(Plain):
+    def unit_vjp(self, g, u, s, n):
+        return super().unit_vjp(g, u, s, n) / n
+
+
+@bug("the gradient of normalize keeps its part along the row", "umap: a cosine gradient without its second term")
+class KeepsRadialPart(Plain):
+    def unit_vjp(self, g, u, s, n):
+        return g / n
+
+
+@bug("zero row stays zero|At the zero row", "pytorch#2421, HIPS/autograd#151, jax#3058: NaN at the zero row")
+class NotANumberAtZero(Plain):
+    def normalize(self, x, p=2, eps=1e-12):
+        n = self.norm(x, p)
+        return x / np.where(n > 0, np.maximum(n, eps), n)
+
+
+@bug("its squares overflow", "torch 2.13 (T13), PyKEEN (P13): a huge row becomes zero")
+class SquaresOverflow(Plain):
+    def norm(self, x, p):
+        x = x.astype(self.table.dtype)
+        return (
+            np.abs(x).max(-1, keepdims=True)
+            if p == np.inf
+            else (np.abs(x) ** p).sum(-1, keepdims=True).astype(np.float64) ** (1 / p)
+        )
+
+
+@bug("shorter than eps is divided by eps", "x / (|x| + eps) where x / max(|x|, eps) was said")
+class AddsEps(Plain):
+    def normalize(self, x, p=2, eps=1e-12):
+        n = self.norm(x, p) + eps
+        return x / np.where(n == 0, 1, n)
+
+
+@bug("exp\\(1000\\) overflows", "softmax without the largest subtracted")
+class SoftmaxOverflows(Plain):
+    def softmax(self, x):
+        return np.exp(x) / np.exp(x).sum(-1, keepdims=True)
+
+
+@bug("where it cuts, no gradient passes", "clamp with the gradient of the identity")
+class ClampPasses(Plain):
+    def clamp_vjp(self, g, x, **bounds):
+        return g
+
+
+@bug("complex_normalize brings each number to modulus one|modulus 1e-9 has a direction", "PyKEEN 1.11.1 (P14): eps of the dtype")
+class ComplexEps(Plain):
+    def mapped(self, name, x, **options):
+        if name != "complex_normalize":
+            return super().mapped(name, x, **options)
+        return x / np.maximum(np.abs(x), np.finfo(x.dtype).eps)
+
+
+@bug("each four numbers to length one, not the row", "keras#1580: the wrong axis")
+class QuaternionWhole(Plain):
+    def mapped(self, name, x, **options):
+        return super().mapped("normalize" if name == "quaternion_normalize" else name, x, **options)
+
+
+# ---- constrainers
+
+
+@bug("one norm for the whole table", "PyKEEN 1.11.1 (F2): clamp_norm with dim=None")
+class WholeTable(Plain):
+    def clamp_norm(self, x, maxnorm, p=2):
+        n = self.norm(x.reshape(1, -1), p).item()
+        return x * maxnorm / n if n > maxnorm else x
+
+
+@bug("normalized along the wrong axis of a row", "PyKEEN 1.11.1 (F2), keras#1580")
+class WrongAxis(Plain):
+    def constrain(self):
+        self.table = np.swapaxes(self.table, 1, -1)
+        super().constrain()
+        self.table = np.swapaxes(self.table, 1, -1)
+
+
+@bug("A frozen table is not changed by its constrainer", "PyKEEN 1.11.1 (F7)")
+class ConstrainsFrozen(Plain):
+    def constrain(self):
+        self.trainable = True
+        super().constrain()
+
+
+@bug(
+    "those that no id named too|all rows are brought to length one|It looks as if the constrainer is not applied",
+    "a constrainer never called: thunlp/OpenKE#236",
+)
+class NeverConstrains(Plain):
+    def constrain(self):
+        pass
+
+
+# ---- bags
+
+
+@bug("in mode max the gradient is that of the mean", "flagos-ai/FlagGems#5220")
+class MaxAsMean(Plain):
+    def bag_vjp(self, g, rows, bag):
+        return np.broadcast_to(g / len(bag), rows.shape) if self.mode == "max" else super().bag_vjp(g, rows, bag)
+
+
+@bug(
+    "Padding is in no bag: it adds nothing, counts nothing|the mean counts the padding",
+    "the mean divides by the size with padding",
+)
+class MeanCountsPadding(Plain):
+    def cut(self, ids, offsets, weights):
+        super().cut(ids, offsets, weights)
+        padding, self.padding = self.padding, None
+        self.sizes = {
+            tuple(b): len(a) for a, b in zip(self.places(self.flat, self.bounds_of(ids, offsets)), self.bags, strict=True)
+        }
+        self.padding = padding
+
+    def bounds_of(self, ids, offsets):
+        return self.bounds(np.arange(len(ids)) * ids.shape[1] if offsets is None else offsets, self.flat.size)
+
+    def size(self, bag):
+        return self.sizes[tuple(bag)]
+
+
+@bug("An empty bag gives zeros", "pytorch#4169: 0 / 0 in an empty bag")
+class EmptyIsNotANumber(Plain):
+    def nothing(self, rows):
+        return np.full(rows.shape[1:], np.nan)
+
+
+@bug("It counts where it is the last one", "PyKEEN 1.11.1 (P3, F9): the empty bag at the end is dropped")
+class DropsTheLastEmpty(Plain):
+    def pooled(self, table):
+        found = super().pooled(table)
+        return found[:-1] if self.bags and not self.bags[-1] else found
+
+
+@bug("ids behind the last offset are in no bag", "torch 2.13 (F17): pytorch#191965")
+class LastOffsetIgnored(Plain):
+    def bounds(self, starts, n):
+        return np.append(starts[:-1] if self.include_last_offset else starts, n)
+
+
+@bug(
+    "scale_grad_by_freq divides the gradient of a row by how often its id stands in the whole input",
+    "torch 2.13 (F16): pytorch#190063",
+)
+class WrongCount(Plain):
+    def bag_counts(self):
+        return np.roll(super().bag_counts(), 1) + 1
+
+
+@bug("A NaN in a bag is seen in its maximum", "torch 2.13 (T5): the order decides")
+class MaxLosesNaN(Plain):
+    def largest(self, rows):
+        return np.fmax.reduce(rows)
+
+
+@bug("It looks as if a maximum starts from zero", "a maximum that begins at zero")
+class MaxFromZero(Plain):
+    def largest(self, rows):
+        return np.maximum(rows.max(0), 0)
+
+
+@bug("the gradient of the table lacks the weights", "per_sample_weights in the forward pass alone")
+class WeightsForgotten(Plain):
+    def weighted(self, g, bag):
+        return np.broadcast_to(g, (len(bag), *g.shape))
+
+
+@bug("Weights are for sums", "weights that are dropped in other modes")
+class DropsWeights(Plain):
+    def cut(self, ids, offsets, weights):
+        super().cut(ids, offsets, weights if self.mode == "sum" else None)
+
+
+@bug("a bag has no negative length", "torch 2.13 (T3): pytorch#191867")
+class TakesFallingOffsets(Plain):
+    def cut(self, ids, offsets, weights):
+        super().cut(ids, None if offsets is None else np.maximum.accumulate(offsets), weights)
+
+
+# ---- learning
+
+
+@bug("gradients of a repeated id are used one by one", "pytorch#17919: a gradient that was not coalesced")
+class SquaresFirst(Plain):
+    def added(self, ids, drows):
+        self.single = [(i, row) for i, row in zip(ids, drows, strict=True)]
+        return super().added(ids, drows)
+
+    def step(self):
+        if self.optimizer in ("sgd", "adamw") or not self.trainable:
+            super().step()
+            return
+        self.t += 1
+        for i, row in self.single:
+            rows = np.array([i])
+            self.table[rows] = self.moved(self.table[rows].astype(np.float64), row[None].astype(np.float64), rows)
+
+
+@bug("eps stands under the root of Adagrad", "a paper's formula with eps under the root")
+class EpsUnderRoot(Plain):
+    def root(self, s, eps):
+        return np.sqrt(s + eps)
+
+
+@bug("eps of Adam stands inside of the bias correction", "torch SparseAdam (T14), pytorch#22628")
+class EpsInside(Plain):
+    def corrected(self, m, v, betas, eps):
+        return m * np.sqrt(1 - betas[1] ** self.t) / (1 - betas[0] ** self.t) / (np.sqrt(v) + eps)
+
+
+@bug("not corrected for having begun at zero", "Adam without bias correction")
+class NotCorrected(Plain):
+    def corrected(self, m, v, betas, eps):
+        return m / (np.sqrt(v) + eps)
+
+
+@bug("weight decay is decoupled, as in AdamW", "Adam and AdamW confused")
+class Decoupled(Plain):
+    def adam(self, x, g, rows, lr, weight_decay=0, **options):
+        return super().adam(x * (1 - lr * weight_decay), g, rows, lr, **options)
+
+
+@bug("the first b is g, not dampened", "momentum whose first gradient is dampened")
+class DampensFirst(Plain):
+    def sgd(self, x, g, rows, lr, dampening=0, **options):
+        self.kept("begun")[...] = 1
+        return super().sgd(x, g, rows, lr, dampening=dampening, **options)
+
+
+@bug("with the new b", "Nesterov's step with the old momentum")
+class OldNesterov(Plain):
+    def nesterov(self, g, b, momentum):
+        return g + (b - g)
+
+
+@bug("the constrainer was differentiated as if it were a normalizer", "constrainer and normalizer confused: thunlp/KB2E#1")
+class DifferentiatesConstrainer(Plain):
+    def backward(self, g):
+        return super().backward(
+            g if self.constrainer is None else self.mapped_vjp(self.constrainer, g, self.rows, **self.constrainer_options)
+        )
+
+
+@bug("is the caller's: training does not overwrite it", "PyKEEN 1.11.1 (F5, P15), torch from_pretrained")
+class Aliases(Plain):
+    def own(self, table):
+        return table
+
+
+@bug("A frozen table is not changed by a step", "freeze that reaches no optimizer")
+class StepsFrozen(Plain):
+    def step(self):
+        self.trainable = True
+        super().step()
+
+
+@bug("goes up the gradient", "a sign")
+class GoesUp(Plain):
+    def moved(self, x, g, rows):
+        return super().moved(x, -g, rows)
+
+
+class Twice(Plain):
+    """The sound layer, which can be differentiated twice where there is no normalizer, or softmax."""
+
+    def second(self, g, v):
+        if self.normalizer not in (None, "softmax"):
+            raise NotImplementedError
+        w = v[self.ids]
+        if self.normalizer is None:
+            return w, np.zeros_like(self.table)
+        s = self.softmax(self.rows.astype(np.float64))
+        mean = (s * w).sum(-1, keepdims=True)
+        ds = g * (w - mean) - w * (g * s).sum(-1, keepdims=True)
+        return (s * (w - mean)).astype(g.dtype), self.constant(
+            self.added(self.ids, self.softmax_vjp(ds, self.rows.astype(np.float64)))
+        )
+
+    def constant(self, d):
+        return d
+
+
+@bug("the backward pass is constant in the table", "a custom backward that is not differentiable itself")
+class ConstantBackward(Twice):
+    def constant(self, d):
+        return np.zeros_like(d)
+
+
+# ---- sound, by other conventions
+
+
+class Newer(Plain):
+    """The edges of newer torch, HIPS autograd, flax."""
+
+    clamp_edge, clamp_norm_edge, inf_norm_ties, norm_at_zero, max_ties, slope_at_zero = (
+        "stop",
+        "pass",
+        "first",
+        "stop",
+        "split",
+        1.0,
+    )
+    untouched, max_norm_slack = "lazy", 1e-7
+
+
+class Halves(Newer):
+    """JAX's edges, and a max_norm that leaves the table as it is."""
+
+    clamp_edge, max_norm_writes = "half", "output"
+
+
+class Sparse(Plain):
+    """Gradients as (rows, values), with repeated rows in the order of the ids, the last of them first."""
+
+    def added(self, ids, drows):
+        self.parts = ids[::-1], drows[::-1]
+        return super().added(ids, drows)
+
+    def backward(self, g):
+        super().backward(g)
+        kept = self.parts[0] != self.padding
+        return self.parts[0][kept], self.parts[1][kept].astype(self.table.dtype)
+
+
+class Conjugates(Plain):
+    """JAX's complex gradients, subnormals flushed to zero."""
+
+    def backward(self, g):
+        return super().backward(np.conj(g)).conj() if self.normalizer == "complex_normalize" else super().backward(g)
+
+    def lookup(self, ids, *more):
+        found = super().lookup(ids, *more)
+        return np.where(np.abs(found) < np.finfo(found.dtype).tiny, 0, found).astype(found.dtype)
+
+
+SOUND = [Plain, Twice, Newer, Halves, Sparse, Conjugates]
