@@ -369,7 +369,7 @@ def test_one_wrong_entry_of_many_is_found():
     x = naive.rows(np.random.default_rng(5), (60, 50))
     spoilt = np.ones((60, 50))
     spoilt[13, 17] = -1
-    judged = judge(np.tanh, wrong(REAL["tanh"][1], lambda d: spoilt * d), x, entries=5)
+    judged = judge(lambda x: np.tanh(x), wrong(REAL["tanh"][1], lambda d: spoilt * d), x, entries=5)
     assert judged.verdict == WRONG
     assert judged.entries[0].label == "dx[13, 17]"
     right = judge(*REAL["tanh"], x, entries=5)

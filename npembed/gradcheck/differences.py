@@ -80,7 +80,7 @@ def check_vjp(op, *args, rng=0, kinks="raise", entries=None, **options):
         check.integer("check_vjp", "entries", entries, minimum=1)
     rng = generator(rng)
     where = [i for i, a in enumerate(args) if isinstance(a, np.ndarray) and a.dtype.kind in "fc"]
-    names = _names(op.forward, args)
+    names = _names(op.forward, args, op.vjp)
     for i in where:
         if args[i].dtype not in (np.float64, np.complex128):
             raise TypeError(f"check_vjp: {names[i]} has dtype {args[i].dtype}; allowed: float64 or complex128, to difference")
@@ -184,14 +184,18 @@ def _name(function):
     return getattr(getattr(function, "func", function), "__name__", type(function).__name__)
 
 
-def _names(function, args):
-    """The names of the positional parameters, as far as the signature tells."""
-    try:
-        names = [
-            p.name
-            for p in inspect.signature(function).parameters.values()
-            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        ]
-    except (TypeError, ValueError):
-        names = []
+def _names(function, args, vjp=None):
+    """The names of the positional parameters, as far as the signature tells, of the function or else of its vjp (behind g)."""
+    names = _positional(function)
+    if not names and vjp is not None:
+        names = _positional(vjp)[1:]
     return names[: len(args)] + [f"argument {i}" for i in range(len(names), len(args))]
+
+
+def _positional(function):
+    """The names of a function's positional parameters; none where it does not tell, as NumPy's own functions do not everywhere."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]

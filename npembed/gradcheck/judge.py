@@ -94,7 +94,7 @@ def judge(forward, vjp, *args, rng=0, entries=100, projections=1, analytic=False
     check.choice("judge", "analytic", analytic, (True, False))
     intentional = check.keywords("judge", "intentional", intentional)
     args = tuple(a.copy() if isinstance(a, np.ndarray) else a for a in args)
-    rng, names = generator(rng), _names(forward, args)
+    rng, names = generator(rng), _names(forward, args, vjp)
     about = {"function": _name(vjp), "forward": _name(forward)}
     found: dict = {}
     for _ in range(projections):
