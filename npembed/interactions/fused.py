@@ -1,7 +1,7 @@
 """Score many queries against many candidates fast: the same meaning as the interactions, by loops without temporaries.
 
 The layered engine, which is the interactions themselves, holds ``(B, N, d)`` numbers in float64 on the way to ``(B, N)`` scores.
-Here each interaction says, for each side, which of the loops in `kernels.fused` has its terms; what has no such loop (an Op of one's
+Here each interaction says, for each side, which of the terms in `kernels.fused` are its own; what has no such terms (an Op of one's
 own, ``p = 3``) is left to the layered engine, in blocks.
 """
 
@@ -28,12 +28,12 @@ ANY = -np.finfo(np.float64).max
 
 
 class Form(NamedTuple):
-    """What a side's scores are, in the words of `kernels.fused`: the loop, two rows for each query, and what becomes of the sum.
+    """What a side's scores are, in the words of `kernels.fused`: the terms, two rows for each query, and what becomes of the sum.
 
     `options` are those of the definition that it takes from the whole batch, and that it is to be told where it scores a part of it.
     """
 
-    loop: str
+    terms: str
     a: np.ndarray
     b: np.ndarray
     sign: float
@@ -92,10 +92,10 @@ def score_all(h, r, t, *, interaction, side):
     if not candidates.size or not len(first) or (form := fast_form(interaction, side, h, r, t)) is None:
         return _layered(interaction, place, h, r, t, shape)
     half = candidates.dtype == np.float16
-    out = np.empty(shape, np.float64 if half else candidates.real.dtype)  # the loops know no float16
+    out = np.empty(shape, np.float64 if half else candidates.real.dtype)  # the loop knows no float16
     rows = np.require(widened(candidates), requirements=["C", "A", "W"])
     a, b = _real(np.ascontiguousarray(form.a)), _real(np.ascontiguousarray(form.b))
-    if kernels.score(form.loop, out, _real(rows), a, b, sign=form.sign, root=form.root, low=form.low):
+    if kernels.score(form.terms, out, _real(rows), a, b, sign=form.sign, root=form.root, low=form.low):
         _settle_(out, functools.partial(interaction.forward, **form.options), place, h, r, t)
     return out.astype(candidates.dtype) if half else out
 
@@ -105,7 +105,7 @@ def fast_form(interaction, side, h, r, t):
 
     >>> from npembed.interactions import INTERACTIONS
     >>> row = np.ones((1, 2))
-    >>> fast_form(INTERACTIONS["distmult"], "head", row, row, row).loop
+    >>> fast_form(INTERACTIONS["distmult"], "head", row, row, row).terms
     'products'
     >>> fast_form(INTERACTIONS["transe"].bind(p=3), "head", row, row, row) is None
     True

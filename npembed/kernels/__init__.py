@@ -139,7 +139,7 @@ def score(name, out, rows, a, b, *, sign, root, low):
 
     Parameters
     ----------
-    name : str, in `kernels.fused.LOOPS`
+    name : str, in `kernels.fused.TERMS`
     out : ndarray (B, N), float32 or float64
         Overwritten.
     rows : ndarray (N, D), float32 or float64

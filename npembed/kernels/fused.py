@@ -1,7 +1,7 @@
-"""One query against every candidate: the loops of the fused engine, which is for speed (the layered one is the definition).
+"""One query against every candidate: the loop of the fused engine, which is for speed (the layered one is the definition).
 
-Each loop scores B queries against N rows and writes ``out[i, n]``, with no temporary but a tile: `TILE` candidates, widened to
-float64 and turned on their side, so that neighbours in memory are neighbouring candidates. The innermost loop runs over them,
+It scores B queries against N rows and writes ``out[i, n]``, with no temporary but a tile: `TILE` candidates, widened to
+float64 and turned on their side, so that neighbours in memory are neighbouring candidates. The innermost loops run over them,
 and they are what the machine adds up several at a time. Hence every score is one sum in float64, entry after entry from the
 first to the last, rounded once to the dtype of `out`, with no flag that would let a compiler reorder it: one result, to the bit,
 for any number of threads, wherever a candidate stands, and with the compiler off. Equal rows tie.
@@ -66,112 +66,75 @@ def turned(u, v, a, c):
 load, store, turned = (numba.njit(f, **inlined) for f in (load, store, turned))
 
 
-def absolute(out, rows, a, b, sign, root, low, lo, hi):
-    """``sum_k |x_k + a_k - b_k|``."""
-    tile, total, doubts = np.empty((rows.shape[1], TILE)), np.empty(TILE), 0
-    for first in range(lo, hi, TILE):
-        last = min(first + TILE, hi)
-        load(tile, rows, first, last)
-        for i in range(a.shape[0]):
-            total[:] = 0.0
-            for k in range(a.shape[1]):
-                x, p, q = tile[k], a[i, k], b[i, k]
-                for n in range(last - first):
-                    total[n] += abs(x[n] + p - q)
-            doubts += store(out, total, i, first, last, sign, root, low)
-    return doubts
+ABSOLUTE, SQUARES, PRODUCTS, TURNED_MODULI, TURNED_SQUARES, TURNED_PRODUCTS = range(6)
 
-
-def squares(out, rows, a, b, sign, root, low, lo, hi):
-    """``sum_k (x_k + a_k - b_k)^2``."""
-    tile, total, doubts = np.empty((rows.shape[1], TILE)), np.empty(TILE), 0
-    for first in range(lo, hi, TILE):
-        last = min(first + TILE, hi)
-        load(tile, rows, first, last)
-        for i in range(a.shape[0]):
-            total[:] = 0.0
-            for k in range(a.shape[1]):
-                x, p, q = tile[k], a[i, k], b[i, k]
-                for n in range(last - first):
-                    d = x[n] + p - q
-                    total[n] += d * d
-            doubts += store(out, total, i, first, last, sign, root, low)
-    return doubts
-
-
-def products(out, rows, a, b, sign, root, low, lo, hi):
-    """``sum_k x_k a_k b_k``."""
-    tile, total, doubts = np.empty((rows.shape[1], TILE)), np.empty(TILE), 0
-    for first in range(lo, hi, TILE):
-        last = min(first + TILE, hi)
-        load(tile, rows, first, last)
-        for i in range(a.shape[0]):
-            total[:] = 0.0
-            for k in range(a.shape[1]):
-                x, p, q = tile[k], a[i, k], b[i, k]
-                for n in range(last - first):
-                    total[n] += x[n] * p * q
-            doubts += store(out, total, i, first, last, sign, root, low)
-    return doubts
-
-
-def turned_moduli(out, rows, a, b, sign, root, low, lo, hi):
-    """Complex: ``sum_k |x_k a_k - b_k|``."""
-    tile, total, doubts = np.empty((rows.shape[1], TILE)), np.empty(TILE), 0
-    for first in range(lo, hi, TILE):
-        last = min(first + TILE, hi)
-        load(tile, rows, first, last)
-        for i in range(a.shape[0]):
-            total[:] = 0.0
-            for k in range(0, a.shape[1], 2):
-                x, y, p, q, s, t = tile[k], tile[k + 1], a[i, k], a[i, k + 1], b[i, k], b[i, k + 1]
-                for n in range(last - first):
-                    u, v = turned(x[n], y[n], p, q)
-                    u, v = u - s, v - t
-                    total[n] += math.sqrt(u * u + v * v)
-            doubts += store(out, total, i, first, last, sign, root, low)
-    return doubts
-
-
-def turned_squares(out, rows, a, b, sign, root, low, lo, hi):
-    """Complex: ``sum_k |x_k a_k - b_k|^2``."""
-    tile, total, doubts = np.empty((rows.shape[1], TILE)), np.empty(TILE), 0
-    for first in range(lo, hi, TILE):
-        last = min(first + TILE, hi)
-        load(tile, rows, first, last)
-        for i in range(a.shape[0]):
-            total[:] = 0.0
-            for k in range(0, a.shape[1], 2):
-                x, y, p, q, s, t = tile[k], tile[k + 1], a[i, k], a[i, k + 1], b[i, k], b[i, k + 1]
-                for n in range(last - first):
-                    u, v = turned(x[n], y[n], p, q)
-                    u, v = u - s, v - t
-                    total[n] += u * u + v * v
-            doubts += store(out, total, i, first, last, sign, root, low)
-    return doubts
-
-
-def turned_products(out, rows, a, b, sign, root, low, lo, hi):
-    """Complex: ``sum_k Re x_k a_k conj(b_k)``."""
-    tile, total, doubts = np.empty((rows.shape[1], TILE)), np.empty(TILE), 0
-    for first in range(lo, hi, TILE):
-        last = min(first + TILE, hi)
-        load(tile, rows, first, last)
-        for i in range(a.shape[0]):
-            total[:] = 0.0
-            for k in range(0, a.shape[1], 2):
-                x, y, p, q, s, t = tile[k], tile[k + 1], a[i, k], a[i, k + 1], b[i, k], b[i, k + 1]
-                for n in range(last - first):
-                    u, v = turned(x[n], y[n], p, q)
-                    total[n] += u * s + v * t
-            doubts += store(out, total, i, first, last, sign, root, low)
-    return doubts
-
-
-LOOPS = {
-    f.__name__: cache.njit(f, **OPTIONS) for f in (absolute, squares, products, turned_moduli, turned_squares, turned_products)
+TERMS = {
+    "absolute": ABSOLUTE,  # sum_k |x_k + a_k - b_k|
+    "squares": SQUARES,  # sum_k (x_k + a_k - b_k)^2
+    "products": PRODUCTS,  # sum_k x_k a_k b_k
+    "turned_moduli": TURNED_MODULI,  # complex from here on: sum_k |x_k a_k - b_k|
+    "turned_squares": TURNED_SQUARES,  # sum_k |x_k a_k - b_k|^2
+    "turned_products": TURNED_PRODUCTS,  # sum_k Re x_k a_k conj(b_k)
 }
-"""By name; each is compiled when it is first called, for the dtype at hand."""
+"""What may be added up, by name."""
+
+
+def add(total, term, count, x, p, q):
+    """``total[n] += `` the term of the real numbers x[n], p and q."""
+    if term == ABSOLUTE:
+        for n in range(count):
+            total[n] += abs(x[n] + p - q)
+    elif term == SQUARES:
+        for n in range(count):
+            d = x[n] + p - q
+            total[n] += d * d
+    else:
+        for n in range(count):
+            total[n] += x[n] * p * q
+
+
+def add_turned(total, term, count, x, y, p, q, s, t):
+    """``total[n] += `` the term of the complex numbers x[n] + i y[n], p + iq and s + it."""
+    if term == TURNED_PRODUCTS:
+        for n in range(count):
+            u, v = turned(x[n], y[n], p, q)
+            total[n] += u * s + v * t
+    elif term == TURNED_SQUARES:
+        for n in range(count):
+            u, v = turned(x[n], y[n], p, q)
+            u, v = u - s, v - t
+            total[n] += u * u + v * v
+    else:
+        for n in range(count):
+            u, v = turned(x[n], y[n], p, q)
+            u, v = u - s, v - t
+            total[n] += math.sqrt(u * u + v * v)
+
+
+add, add_turned = (numba.njit(f, **inlined) for f in (add, add_turned))
+
+
+def loop(out, rows, a, b, term, sign, root, low, lo, hi):
+    """The scores of all queries and the candidates from `lo` to `hi`; how many were in doubt."""
+    tile, total, doubts = np.empty((rows.shape[1], TILE)), np.empty(TILE), 0
+    for first in range(lo, hi, TILE):
+        last = min(first + TILE, hi)
+        load(tile, rows, first, last)
+        count = last - first
+        for i in range(a.shape[0]):
+            total[:] = 0.0
+            if term < TURNED_MODULI:
+                for k in range(a.shape[1]):
+                    add(total, term, count, tile[k], a[i, k], b[i, k])
+            else:
+                for k in range(0, a.shape[1], 2):
+                    add_turned(total, term, count, tile[k], tile[k + 1], a[i, k], a[i, k + 1], b[i, k], b[i, k + 1])
+            doubts += store(out, total, i, first, last, sign, root, low)
+    return doubts
+
+
+loop = cache.njit(loop, **OPTIONS)
+"""Compiled when it is first called, for the dtype at hand."""
 
 
 def threads():
@@ -197,13 +160,13 @@ def jobs(queries, candidates, width, workers):
 
 def score(name, out, rows, a, b, sign, root, low):
     """See `npembed.kernels.score`."""
-    loop = LOOPS[name]
+    term = TERMS[name]
     workers = threads() if out.size * rows.shape[1] >= SERIAL_BELOW else 1
 
     def run(job):
         top, bottom, lo, hi = job
         with np.errstate(all="ignore"):  # of which each thread has its own
-            return loop(out[top:bottom], rows, a[top:bottom], b[top:bottom], sign, root, low, lo, hi)
+            return loop(out[top:bottom], rows, a[top:bottom], b[top:bottom], term, sign, root, low, lo, hi)
 
     todo = jobs(len(out), len(rows), rows.shape[1], workers)
     if workers == 1:
