@@ -1249,7 +1249,6 @@ UNCHECKED = {
     "Passes",  # by way of Embedding
     "Lookup",
     "collect",
-    "nothing",
     "table_shape",  # by way of Embedding
     "choose",
     "pykeen_dim",

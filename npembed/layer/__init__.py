@@ -4,10 +4,10 @@ from .arguments import table_shape
 from .choose import choose, choose_regularizer, pykeen_dim
 from .embedding import Embedding
 from .embedding_bag import EmbeddingBag
-from .passes import Lookup, Passes, collect, nothing
+from .passes import Lookup, Passes, collect
 from .state import from_state, to_state
 
 __all__ = [
-    "Embedding", "EmbeddingBag", "Lookup", "Passes", "choose", "choose_regularizer", "collect", "from_state", "nothing", "pykeen_dim",
+    "Embedding", "EmbeddingBag", "Lookup", "Passes", "choose", "choose_regularizer", "collect", "from_state", "pykeen_dim",
     "table_shape", "to_state",
 ]  # fmt: skip

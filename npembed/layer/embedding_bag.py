@@ -93,6 +93,7 @@ class EmbeddingBag(Table):
             padding_idx=padding_idx, max_norm=max_norm, norm_type=norm_type, scale_grad_by_freq=scale_grad_by_freq, sparse=sparse,
             compat=check.choice("EmbeddingBag", "compat", compat, (None, "torch")), rng=rng,
         )  # fmt: skip
+        self._begin()
 
     def vjp(self, input, offsets=None, per_sample_weights=None):
         """Pool rows, and get the function that pulls a gradient back through this very lookup, whatever becomes of the table.
@@ -144,7 +145,7 @@ class EmbeddingBag(Table):
         """Pool the rows of each bag, see `vjp`. Remembered for `backward` in training mode."""
         output, pullback = self.vjp(input, offsets, per_sample_weights)
         if self.training:
-            self._pending = [pullback, *self._pending[:1]]
+            self._remember(pullback)
         return output
 
     __call__ = forward
@@ -161,33 +162,14 @@ class EmbeddingBag(Table):
         RuntimeError
             Without a forward, or after two of them: which one is meant? `vjp` gives each its own pullback.
         """
-        if len(self._pending) != 1:
-            said = "several forwards since the last backward" if self._pending else "no forward in training mode"
-            raise RuntimeError(
-                f"EmbeddingBag.backward: {said}; allowed: one forward for each backward (zero_grad() forgets those before, eval() "
-                f"counts none), or output, pullback = vjp(input)"
-            )
-        result = self._pending[0](grad_output)
-        self._pending = []
-        gradient = result[0] if isinstance(result, tuple) else result
-        if self.trainable:
-            before = RowSparse(np.arange(0), gradient.values[:0], self.num_embeddings) if self.grad is None else self.grad
-            self.grad = before + gradient  # a new object: what the caller does to `gradient` stays with the caller
+        result = self._pull_back("input", grad_output)
+        self.accumulate(result[0] if isinstance(result, tuple) else result)
         return result
 
     def zero_grad(self):
         """Forget the gradient, and any forward that waits for its backward."""
         self.grad = None
         self._pending = []
-
-    def train(self, mode=True):
-        """Switch to training, where a forward is remembered for `backward` (or to eval mode); returns the layer."""
-        self.training = check.choice("EmbeddingBag.train", "mode", mode, (True, False))
-        return self
-
-    def eval(self):
-        """Switch to eval mode; returns the layer."""
-        return self.train(False)
 
     def __repr__(self):
         parts = [f"{self.num_embeddings}, {self.shape}, mode={self.mode!r}, dtype={self.dtype}"]

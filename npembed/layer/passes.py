@@ -13,8 +13,10 @@ import numpy as np
 from .. import check
 from ..embedding import dropout_mask, transform, transform_vjp
 from ..op import arithmetic, widened
-from ..rows import RowSparse, gather, gather_vjp
+from ..rows import gather, gather_vjp
+from .modes import Modes
 from .state import from_state
+from .table import nothing
 
 
 class Lookup(NamedTuple):
@@ -34,7 +36,7 @@ class Lookup(NamedTuple):
     pull: Callable
 
 
-class Passes:
+class Passes(Modes):
     """Forward, backward, training and evaluation mode, as any representation has them.
 
     It needs ``max_id``, ``shape``, ``dtype``, ``normalizer``, ``regularizer``, ``apply_only_once``, ``dropout``, ``unique``, ``rng``, and
@@ -63,11 +65,9 @@ class Passes:
         return (self,)
 
     def _begin(self):
-        """A new representation is in training mode, and has looked nothing up."""
-        self.training = True
+        super()._begin()
         self.regularization_term = arithmetic(self.dtype).type(0).real
         self._charged = False
-        self._pending: list = []  # the pullbacks of forwards without a backward; two are kept at most, to know that it was not one
 
     def _ids(self, indices):
         """`indices` as ids of its own, that nobody else changes."""
@@ -164,7 +164,7 @@ class Passes:
         looked, pullback = self._with_pullback(indices)
         if self.training:
             self.regularization_term += looked.charge()
-            self._pending = [pullback, *self._pending[:1]]
+            self._remember(pullback)
         return looked.output
 
     __call__ = forward
@@ -188,17 +188,9 @@ class Passes:
         RuntimeError
             Without a forward, or after two of them: which one is meant? `vjp` gives each its own pullback.
         """
-        if len(self._pending) != 1:
-            said = "several forwards since the last backward" if self._pending else "no forward in training mode"
-            raise RuntimeError(
-                f"{type(self).__name__}.backward: {said}; allowed: one forward for each backward (zero_grad() forgets those before, "
-                f"eval() counts none), or output, pullback = vjp(indices)"
-            )
-        gradients = self._pending[0](grad_output, 1.0)
-        self._pending = []
+        gradients = self._pull_back("indices", grad_output, 1.0)
         for layer, gradient in zip(self.layers, gradients if isinstance(gradients, tuple) else (gradients,), strict=True):
-            if layer.trainable:  # a new object: what the caller does to `gradient` stays with the caller
-                layer.grad = (nothing(layer) if layer.grad is None else layer.grad) + gradient
+            layer.accumulate(gradient)
         return gradients
 
     def zero_grad(self):
@@ -224,28 +216,6 @@ class Passes:
     def tables_of(self, function, state):
         """The tables that a state holds, as pairs of a table and its rows, checked and not put in yet; errors name the `function`."""
         return [(self, from_state(function, self, state))]
-
-    def train(self, mode=True):
-        """Switch dropout on (or off), and remember forwards (or not); returns the layer."""
-        self.training = check.choice(f"{type(self).__name__}.train", "mode", mode, (True, False))
-        return self
-
-    def eval(self):
-        """Switch dropout off; returns the layer."""
-        return self.train(False)
-
-    def __getstate__(self):
-        return {**self.__dict__, "_pending": []}  # a forward that waits for its backward stays behind
-
-
-def nothing(layer):
-    """The gradient of a table of which no row was looked up.
-
-    >>> from npembed import Embedding
-    >>> nothing(Embedding(3, 2))
-    RowSparse(rows=[], values=float32 (0, 2), num_rows=3)
-    """
-    return RowSparse(np.arange(0), np.empty((0, *layer.shape), layer.dtype), layer.max_id)
 
 
 def collect(layers, pairs):

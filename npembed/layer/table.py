@@ -11,13 +11,14 @@ from ..initializers import initializer as choose_initializer
 from ..random import generator
 from ..renorm import renorm_
 from ..row_maps import CONSTRAINERS
-from ..rows import gather
+from ..rows import RowSparse, gather
 from .choose import choose
+from .modes import Modes
 from .state import from_state, to_state
 
 
-class Table:
-    """A trainable table ``(N, *shape)``; a class with a lookup of its own calls `_make` in its constructor.
+class Table(Modes):
+    """A trainable table ``(N, *shape)``; a class with a lookup of its own calls `_make` and `_begin` in its constructor.
 
     Attributes
     ----------
@@ -53,9 +54,7 @@ class Table:
         )  # fmt: skip
         self.choices = {"initializer": (initializer, initializer_kwargs), "constrainer": (constrainer, constrainer_kwargs)}
         self.rng = generator(rng)
-        self.training = True
         self.grad = None
-        self._pending: list = []  # the pullbacks of forwards without a backward; two are kept at most, to know that it was not one
         self._weight = np.empty((max_id, *self.shape), dtype)
         self.reset_parameters()
 
@@ -207,15 +206,34 @@ class Table:
         }
         return tuple(name for name, given in options.items() if given)
 
+    def accumulate(self, gradient):
+        """Add a `RowSparse` to `grad`, unless the table is frozen; what the caller then does to it stays with the caller.
+
+        >>> from npembed import Embedding
+        >>> layer = Embedding(3, 2)
+        >>> layer.accumulate(nothing(layer))
+        >>> layer.grad
+        RowSparse(rows=[], values=float32 (0, 2), num_rows=3)
+        """
+        if self.trainable:
+            self.grad = (nothing(self) if self.grad is None else self.grad) + gradient
+
     def export_grad(self):
         """`grad` as other libraries take it: an array ``(N, *shape)``; with `sparse`, ``RowSparse.to_coo()``; None without one."""
         if self.grad is None:
             return None
         return self.grad.to_coo() if self.sparse else self.grad.to_dense()
 
-    def __getstate__(self):
-        return {**self.__dict__, "_pending": []}  # a forward that waits for its backward stays behind
-
     def __setstate__(self, state):
         self.__dict__.update(state)
         self._weight.flags.writeable = self._trainable  # which NumPy does not keep in a copy or a pickle
+
+
+def nothing(table):
+    """The gradient of a table of which no row was looked up.
+
+    >>> from npembed import Embedding
+    >>> nothing(Embedding(3, 2))
+    RowSparse(rows=[], values=float32 (0, 2), num_rows=3)
+    """
+    return RowSparse(np.arange(0), np.empty((0, *table.shape), table.dtype), table.max_id)
