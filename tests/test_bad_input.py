@@ -1227,6 +1227,7 @@ UNCHECKED = {
     "Op",  # a pair, and nothing to check
     "plain",
     "resolve",  # these are called by others, which pass their own names on
+    "hinge_slope",
     "unbroadcast",
     "wide",
     "Epoch",

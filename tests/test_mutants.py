@@ -523,6 +523,7 @@ TARGETS = {
     optimizers.others_at_rest: [few_rows, bad_input],
     touched.post_step_rows_: [few_rows],
     op.unbroadcast: [broadcasting],
+    op.hinge_slope: of("margin_ranking"),
     mixing.low_rank_vjp: of("low_rank"),
     mixing.concat_vjp: of("concat"),
     mixing.multiply_vjp: of("multiply"),

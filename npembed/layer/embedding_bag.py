@@ -163,7 +163,7 @@ class EmbeddingBag(Table):
             Without a forward, or after two of them: which one is meant? `vjp` gives each its own pullback.
         """
         result = self._pull_back("input", grad_output)
-        self.accumulate(result[0] if isinstance(result, tuple) else result)
+        self._accumulate(result[0] if isinstance(result, tuple) else result)
         return result
 
     def zero_grad(self):

@@ -190,7 +190,7 @@ class Passes(Modes):
         """
         gradients = self._pull_back("indices", grad_output, 1.0)
         for layer, gradient in zip(self.layers, gradients if isinstance(gradients, tuple) else (gradients,), strict=True):
-            layer.accumulate(gradient)
+            layer._accumulate(gradient)
         return gradients
 
     def zero_grad(self):

@@ -206,12 +206,12 @@ class Table(Modes):
         }
         return tuple(name for name, given in options.items() if given)
 
-    def accumulate(self, gradient):
+    def _accumulate(self, gradient):
         """Add a `RowSparse` to `grad`, unless the table is frozen; what the caller then does to it stays with the caller.
 
         >>> from npembed import Embedding
         >>> layer = Embedding(3, 2)
-        >>> layer.accumulate(nothing(layer))
+        >>> layer._accumulate(nothing(layer))
         >>> layer.grad
         RowSparse(rows=[], values=float32 (0, 2), num_rows=3)
         """

@@ -3,10 +3,8 @@
 import numpy as np
 
 from .. import check
-from ..op import unbroadcast
+from ..op import EDGE, hinge_slope, unbroadcast
 from .arguments import in_order, kept, labelled, same_dtype
-
-EDGE = {"stop": 0.0, "pass": 1.0, "half": 0.5}
 
 
 def margin_ranking(positive, negative, *, mask=None, margin=1.0, edge="stop"):
@@ -68,7 +66,7 @@ def margin_ranking_vjp(g, positive, negative, *, mask=None, margin=1.0, edge="st
     (array([[-0.5]]), array([[0.5, 0. ]]))
     """
     gap, counts, dtype = _gap("margin_ranking_vjp", positive, negative, mask, margin, edge)
-    d = check.cotangent("margin_ranking_vjp", g) * np.where(counts, _active(gap, edge), 0.0) / (counts.sum() or 1)
+    d = check.cotangent("margin_ranking_vjp", g) * np.where(counts, hinge_slope(gap, edge), 0.0) / (counts.sum() or 1)
     return unbroadcast(-d, positive.shape).astype(dtype), unbroadcast(d, negative.shape).astype(dtype)
 
 
@@ -134,15 +132,10 @@ def margin_ranking_lcwa_vjp(g, scores, labels, *, margin=1.0, edge="stop"):
     pairs, count, dtype = _rows("margin_ranking_lcwa_vjp", scores, labels, margin, edge)
     d = np.zeros(scores.shape)
     for row, true, gap in pairs:
-        active = _active(gap, edge)
+        active = hinge_slope(gap, edge)
         d[row, true] = -active.sum(axis=1)
         d[row, ~true] = active.sum(axis=0)
     return (check.cotangent("margin_ranking_lcwa_vjp", g) * d / (count or 1)).astype(dtype)
-
-
-def _active(gap, edge):
-    """The slope of ``relu(gap)``."""
-    return (gap > 0) + EDGE[edge] * (gap == 0)
 
 
 def _options(function, margin, edge):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import check
-from ..op import wide
+from ..op import EDGE, hinge_slope, wide
 from ..row_maps import norm, norm_vjp
 from .power_sum import power, sum_powers, sum_powers_slope
 
@@ -79,8 +79,7 @@ def norm_limit_vjp(
            [0., 0.]])
     """
     weight, excess, p, axes = _checked("norm_limit_vjp", x, weight, dim, p, power_norm, max_norm, edge, ties, slope_at_zero)
-    active = (excess > 0) + {"stop": 0.0, "pass": 1.0, "half": 0.5}[edge] * (excess == 0)
-    share = check.cotangent("norm_limit_vjp", g) * weight * active
+    share = check.cotangent("norm_limit_vjp", g) * weight * hinge_slope(excess, edge)
     if power_norm:
         return np.asarray(np.expand_dims(share, axes) * sum_powers_slope(x, p, slope_at_zero), x.dtype)
     return norm_vjp(np.asarray(share), wide(x), p=p, dim=axes, ties=ties, slope_at_zero=slope_at_zero).astype(x.dtype)
@@ -94,7 +93,7 @@ def _checked(function, x, weight, dim, p, power_norm, max_norm, edge, ties, slop
     p = power(function, p) if power_norm else check.order(function, p)
     axes = check.axes(function, "dim", dim, x.ndim)
     max_norm = check.real(function, "max_norm", max_norm)
-    check.choice(function, "edge", edge, ("stop", "pass", "half"))
+    check.choice(function, "edge", edge, tuple(EDGE))
     check.choice(function, "ties", ties, ("split", "first"))
     check.real(function, "slope_at_zero", slope_at_zero, -1, 1)
     return weight, (sum_powers(x, p, axes) if power_norm else norm(wide(x), p=p, dim=axes)) - max_norm, p, axes

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import check
-from ..op import wide
+from ..op import EDGE, hinge_slope, wide
 from ..row_maps import normalize, normalize_vjp
 
 
@@ -73,8 +73,7 @@ def orthogonality_vjp(g, a, b, *, weight=1.0, epsilon=1e-5, limit="squared", eps
     (array([[ 0.1536, -0.1152]]), array([[0.  , 0.48]]))
     """
     weight, u, v, cosine, excess, eps = _checked("orthogonality_vjp", a, b, weight, epsilon, limit, eps, edge)
-    active = (excess > 0) + {"stop": 0.0, "pass": 1.0, "half": 0.5}[edge] * (excess == 0)
-    share = (2 * check.cotangent("orthogonality_vjp", g) * weight * active * cosine)[..., None]
+    share = (2 * check.cotangent("orthogonality_vjp", g) * weight * hinge_slope(excess, edge) * cosine)[..., None]
     return tuple(normalize_vjp(share * other, wide(x), eps=eps).astype(x.dtype) for other, x in ((v, a), (u, b)))
 
 
@@ -90,7 +89,7 @@ def _checked(function, a, b, weight, epsilon, limit, eps, edge):
     epsilon = check.real(function, "epsilon", epsilon, minimum=0)
     check.choice(function, "limit", limit, ("squared", "pykeen"))
     eps = check.real(function, "eps", eps, minimum=0)
-    check.choice(function, "edge", edge, ("stop", "pass", "half"))
+    check.choice(function, "edge", edge, tuple(EDGE))
     u, v = normalize(wide(a), eps=eps), normalize(wide(b), eps=eps)
     cosine = (u * v).sum(axis=-1)
     return weight, u, v, cosine, cosine**2 - (epsilon if limit == "pykeen" else epsilon**2), eps

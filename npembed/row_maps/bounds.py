@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import check, exact
-from ..op import wide
+from ..op import EDGE, wide
 from .normalize import over_eps, unit_vjp
 from .norms import conventions, ldexp, scaled, slope, unit
 
@@ -58,7 +58,7 @@ def clamp_vjp(g, x, *, min=None, max=None, edge="pass"):
     check.like("clamp_vjp", "g", g, x.shape, x.dtype, "x")
     inside = (x > low) & (x < high)
     at_bound = (x == low) | (x == high)
-    return np.asarray(g * (inside + {"pass": 1.0, "stop": 0.0, "half": 0.5}[edge] * at_bound), x.dtype)
+    return np.asarray(g * (inside + EDGE[edge] * at_bound), x.dtype)
 
 
 def _bounds(function, x, low, high, edge):
