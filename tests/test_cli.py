@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 
+import interrupts
 import numpy as np
 import pytest
 
@@ -263,32 +264,11 @@ def test_a_loss_that_is_not_finite_is_one_line(monkeypatch, tmp_path, capsys):
 # Ctrl-C
 
 
-DRIVER = """
-import importlib, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-show = importlib.import_module("npembed.show.norm")
-fit = show.fit
-
-def told(*args, **about):
-    for epoch in fit(*args, **about):
-        print("epoch", epoch.number, flush=True)
-        yield epoch
-
-show.fit = told
-from npembed.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
+@interrupts.possible
 def test_ctrl_c_during_training_says_what_was_done(tmp_path):
-    command = [sys.executable, "-c", DRIVER, "show", "norm", "--epochs", "1000000", "--dim", "2", "--out", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        while process.stdout.readline().strip() != "epoch 3":
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate()
-    assert process.returncode == 130
+    quick = ("--epochs", "1000000", "--dim", "2", "--out", str(tmp_path))
+    status, out, err = interrupts.interrupted("npembed.show.norm", "show", "norm", *quick)
+    assert status == 130
     found = re.fullmatch(r"npembed: interrupted: normalizer after (\d+) of 1000000 epochs; nothing was written\n", err)
     assert found, err
     told = [int(line.split()[1]) for line in out.splitlines()]

@@ -4,11 +4,11 @@ import importlib
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import interrupts
 import numpy as np
 import pytest
 
@@ -479,33 +479,10 @@ def test_a_loss_that_explodes_is_one_line(capsys, monkeypatch):
     assert left() == []
 
 
-DRIVER = """
-import importlib, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-result = importlib.import_module("npembed.runs.result")
-fit = result.fit
-
-def told(*args, **about):
-    for epoch in fit(*args, **about):
-        print("epoch", epoch.number, flush=True)
-        yield epoch
-
-result.fit = told
-from npembed.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
+@interrupts.possible
 def test_ctrl_c_in_a_process_of_its_own(capsys):
-    command = [sys.executable, "-c", DRIVER, *QUICK, "--epochs", "100000", "--out", "run"]
-    surroundings = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=surroundings) as process:
-        while process.stdout.readline().strip() != "epoch 3":
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate()
-    assert process.returncode == 130
+    status, _, err = interrupts.interrupted("npembed.runs.result", *QUICK, "--epochs", "100000", "--out", "run")
+    assert status == 130
     found = re.fullmatch(
         r"npembed: interrupted after epoch (\d+); saved in run as after epoch \1, go on with --resume run\n", err
     )

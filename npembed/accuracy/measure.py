@@ -1,5 +1,6 @@
 """Run every op on every class of input, and say by how much it is off."""
 
+import importlib.util
 import math
 import time
 
@@ -93,12 +94,10 @@ def check_settings(*, only=None, examples=1.0, seed=SEED):
     for name in only or ():
         if name not in ops():
             raise check.unknown("accuracy", "only", name, sorted(ops()))
-    try:
-        import mpmath  # noqa: F401
-    except ModuleNotFoundError:
+    if importlib.util.find_spec("mpmath") is None:
         raise ModuleNotFoundError(
             "accuracy: mpmath is missing, which holds the references; allowed: pip install mpmath, then again"
-        ) from None
+        )
 
 
 def _records(entry, op, dtype, kind, examples, rng):

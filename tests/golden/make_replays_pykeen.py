@@ -1,26 +1,23 @@
 """Write replays_pykeen.json: what PyKEEN's training runs give, and how far each of them can be followed.
 
-Needs torch and PyKEEN; the test that reads the file does not. Run as ``PYTHONPATH=. python tests/golden/make_replays_pykeen.py`` in the
-project's folder. For runs with kinks it holds after how many epochs the replay parts from PyKEEN, where and why (see `replay_report`);
-for those that part, and for Adam, how far PyKEEN parts from itself when its gradients are rounded differently, or its initial weights
-move by one ulp.
+Needs torch and PyKEEN; the test that reads the file does not. In the project's folder:
+
+    PYTHONPATH=.:tests python -W ignore tests/golden/make_replays_pykeen.py
+
+For runs with kinks it holds after how many epochs the replay parts from PyKEEN, where and why (see `replay_report`); for those that
+part, and for Adam, how far PyKEEN parts from itself when its gradients are rounded differently, or its initial weights move by one ulp.
 """
 
 import itertools
 import json
 import logging
 import pathlib
-import sys
-import warnings
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-warnings.simplefilter("ignore")
-
-import numpy as np  # noqa: E402
-import pykeen  # noqa: E402
-import replay_report  # noqa: E402
-import replays  # noqa: E402
-import torch  # noqa: E402
+import numpy as np
+import pykeen
+import replay_report
+import replays
+import torch
 
 PATH = pathlib.Path(__file__).with_name("replays_pykeen.json")
 
