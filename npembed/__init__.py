@@ -17,7 +17,7 @@ import importlib
 __version__ = "0.1.0"
 
 _MODULES = (
-    "accuracy", "bags", "check", "conformance", "datasets", "double_double", "embedding", "evaluation", "exact", "gradcheck",
+    "accuracy", "bags", "bits", "check", "conformance", "datasets", "double_double", "embedding", "evaluation", "exact", "gradcheck",
     "initializers", "interactions", "io", "kernels", "layer", "losses", "model", "models", "op", "optimizers", "peers",
     "random", "regularizers", "renorm", "representations", "row_maps", "rows", "runs", "samplers", "show", "sums", "touched",
     "trace", "training", "uncertainty",

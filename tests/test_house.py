@@ -27,7 +27,7 @@ FLOORS = [
     {"representations"},
     {"models"},
     {"uncertainty"},
-    {"accuracy", "conformance", "peers", "show", "runs"},
+    {"accuracy", "bits", "conformance", "peers", "show", "runs"},
     {"cli"},
     {"__main__"},
 ]

@@ -428,6 +428,8 @@ def house_rules(source):
             broken.append(f"{where}: a literal {node.value!r} has a dtype of its own")
         if isinstance(node, (ast.Mult, ast.Pow, ast.Div, ast.MatMult)):
             broken.append(f"{where}: kernels move and add")
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            broken.append(f"{where}: {node.target.id} would be a sum by thread in a prange, its order that of the threads")
         for name in (getattr(node, "id", ""), getattr(node, "attr", ""), getattr(node, "arg", "")):
             if name in FORBIDDEN_NAMES:
                 broken.append(f"{where}: {name}")
@@ -475,6 +477,7 @@ def test_house_rules():
         "x = 0.5 + y",
         "x = a * b",
         "np.sum(a)",
+        "for b in numba.prange(n): total += a[b]",
         "njit(f, fastmath=True)",
         "cuda.atomic.add(a, 0, 1)",
     ],

@@ -1,8 +1,8 @@
 """``npembed check``: how right something is, one topic a file."""
 
-from . import accuracy, bugs, gradient, layer
+from . import accuracy, bits, bugs, gradient, layer
 
-TOPICS = (gradient, layer, accuracy, bugs)
+TOPICS = (gradient, layer, accuracy, bits, bugs)
 
 
 def add_to(verbs):
