@@ -95,7 +95,8 @@ def here():
         claim(layer.backward(np.ones((4096, 1), np.float16)).values.item() == 4096)
 
     def initializers():
-        Embedding(3, 2, initializer="orthogonal")
+        columns = Embedding(3, 2, initializer="orthogonal", rng=0)()
+        claim(np.allclose(columns.T @ columns, np.eye(2), atol=1e-6))
 
     def replay():
         claim(abs(Embedding(1, 1, rng=0).weight.item() - 1.5409960746765137) < 1e-9)  # torch.manual_seed(0); torch.randn(1)

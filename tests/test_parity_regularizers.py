@@ -185,8 +185,10 @@ def test_once_for_all_lookups_of_a_batch():
     ours = Embedding(weight=table, regularizer="lp", regularizer_kwargs={"apply_only_once": True, "p": 1.0, "weight": 0.5})
     total, gradient = 0.0, np.zeros_like(table)
     for ids in ([0, 1], [2], [3, 3]):
-        total = total + theirs(torch.tensor(ids)).sum()
-        gradient += ours.backward(np.ones_like(ours(ids))).to_dense()
+        g = np.array([[1.0, -2.0], [0.5, 4.0]], np.float32)[: len(ids)]
+        total = total + (theirs(torch.tensor(ids)) * torch.from_numpy(g)).sum()
+        ours(ids)
+        gradient += ours.backward(g).to_dense()
     term = theirs.regularizer.pop_regularization_term()
     (total + term[0]).backward()
     assert ours.pop_regularization_term() == term.item()

@@ -17,6 +17,8 @@ from npembed.interactions import INTERACTIONS
 from npembed.losses import LOSSES
 from npembed.model import loss_and_gradients, score, score_vjp
 from npembed.op import Op
+from npembed.regularizers import REGULARIZERS
+from npembed.row_maps import NORMALIZERS
 
 PACKAGE = pathlib.Path(npembed.__file__).parent
 
@@ -148,6 +150,8 @@ H, R, T = np.array([1.0, 2.0]), np.array([1.0, 0.0]), np.array([5.0, -2.0])  # H
 T0 = np.array([2.0, -2.0])  # H + R - T0 = [0, 4]
 TRUE, FALSE = np.array([[1.0]]), np.array([[0.0, 0.5, -3.0]])  # with margin 1 the gaps are 0, 0.5, -3
 TWO = np.array(2.0)
+ROWS, MASK = np.array([[3.0, 4.0], [0.0, -5.0]]), np.array([[2.0, 0.0], [1.0, 1.0]])
+UNIT = NORMALIZERS["normalize"]
 
 
 def three(d):
@@ -189,6 +193,18 @@ LITERALS = [
     ("margin_ranking_vjp", (6.0, TRUE, FALSE), {"edge": "half"}, ([[-3.0]], [[1.0, 2.0, 0.0]])),
     ("margin_ranking_vjp", (6.0, TRUE, FALSE), {"margin": 4.0}, ([[-4.0]], [[2.0, 2.0, 0.0]])),
     ("margin_ranking_vjp", (6.0, TRUE[0], FALSE), {}, ([-2.0], [[0.0, 2.0, 0.0]])),
+    ("transform", (ROWS,), {"normalizer": UNIT, "mask": MASK}, [[1.2, 0.0], [0.0, -1.0]]),
+    (
+        "transform_vjp",
+        (np.array([[5.0, 7.0], [2.0, 3.0]]), ROWS),
+        {"normalizer": UNIT, "mask": MASK},
+        [[1.28, -0.96], [0.4, 0.0]],
+    ),
+    ("lookup", (ROWS, [[1, 0]]), {"normalizer": UNIT, "mask": MASK[None]}, [[[0.0, 0.0], [0.6, 0.8]]]),
+    ("lookup", (ROWS, [1, 0, 1]), {}, [[0.0, -5.0], [3.0, 4.0], [0.0, -5.0]]),
+    ("penalty", (ROWS, [1, 0, 1]), {"regularizer": REGULARIZERS["power_sum"]}, (25.0 + 25.0 + 25.0) / 3),
+    ("penalty", (2 * ROWS, [1, 0]), {"regularizer": REGULARIZERS["lp"].bind(p=1)}, (10.0 + 14.0) / 2),
+    ("penalty", (ROWS, [1, 0]), {"regularizer": REGULARIZERS["lp"].bind(p=1), "normalizer": UNIT}, (1.0 + 1.4) / 2),
 ]
 PAIRS = {f.__name__: f for op in OPS.values() for f in op}
 
