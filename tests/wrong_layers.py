@@ -206,6 +206,17 @@ class StraightThrough(Plain):
         return g
 
 
+@bug(
+    "the gradient passes as if there were no normalizer: it was treated as a constrainer",
+    "pykeen#557, #1454: one taken for the other",
+)
+class ConstrainsInstead(StraightThrough):
+    def __init__(self, table, **options):
+        super().__init__(table, **options)
+        if self.normalizer and not self.mode:
+            self.table[...] = self.mapped(self.normalizer, self.table, **self.normalizer_options)
+
+
 @bug("the normalizer was treated as a constrainer|a lookup|table\\[", "a normalizer that writes its result into the table")
 class NormalizesTheTable(Plain):
     def lookup(self, ids, *more):

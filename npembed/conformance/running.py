@@ -108,16 +108,21 @@ def _judged(case, found, conventions):
     if others:
         declared = ", ".join(f"{name}={choice}" for name, choice in conventions.items() if any(f"{name}=" in o for o in others))
         return Result(case, "failed", (), worst, f"{case.id}: does {others[0]}, while it declares {declared}. {case.comment}")
-    cause = next((m["cause"] for m in case.raw.get("mistakes", ()) if _all_of(m["expected"], found, case).ok), None)
+    cause = next((m["cause"] for m in case.raw.get("mistakes", ()) if _worst(m["expected"], found).ok), None)
     looks = f" It looks as if {cause}." if cause else ""
     return Result(case, "failed", (), worst, f"{case.id}: {said}. {case.comment}{looks}", cause or "")
 
 
 def _all_of(expected, found, case):
-    """The verdict on everything that was expected: the first that is not right, or the one that is farthest off."""
+    """The verdict on what was expected, and on the table, which a lookup leaves alone."""
     expected = dict(expected)
     if case.op in ("lookup", "backward", "bag", "bag_backward") and "table" in found and "max_norm" not in case.raw["options"]:
         expected["table"] = {**case.raw["inputs"]["table"], "compare": "exact"}
+    return _worst(expected, found)
+
+
+def _worst(expected, found):
+    """The verdict that counts: the first that is not right, or the one that is farthest off."""
     verdicts = [compare(name, found[name], right) for name, right in expected.items() if name in found or name != "table"]
     wrong = [v for v in verdicts if not v.ok]
     return wrong[0] if wrong else max(verdicts, key=lambda v: v.ulps)
