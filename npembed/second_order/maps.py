@@ -59,7 +59,7 @@ def normalize_vjp_vjp(
     _, p, (xs, length, e), dims, small = about
     _alike("normalize_vjp_vjp", v, g, x)
     s = slope(xs, length, p, dims, ties, slope_at_zero)
-    dg, dx = unit_vjp_vjp(wide(v), wide(g), xs, length, e, s, p, dims)
+    dg, dx = unit_vjp_vjp(v, g, xs, length, e, s, p, dims)
     dg, dx = np.where(small, over_eps(wide(v), small, eps), dg), np.where(small, 0.0, dx)
     if zero_row == "stop" or eps == 0:
         dg, dx = np.where(length == 0, 0.0, dg), np.where(length == 0, 0.0, dx)
@@ -69,7 +69,7 @@ def normalize_vjp_vjp(
 def unit_vjp_vjp(v, g, xs, length, e, s, p, dims):
     """The two gradients of ``<v, (g - s <u, g>) / n>``, as `normalize_vjp_vjp` has them, for ``n = length * 2**e``.
 
-    Of `v` and `g`, too, powers of two are taken off first: a product of theirs may leave the range of floats where the result does not.
+    Of `v` and `g`, too, made wide, powers of two are taken off: their product may leave the range of floats where the result does not.
     """
     (v, _, ev), (g, _, eg) = scaled(v, np.inf, dims), scaled(g, np.inf, dims)
     u = unit(xs, length)
@@ -202,12 +202,12 @@ def clamp_norm_vjp_vjp(v, g, x, *, maxnorm, p="fro", dim=-1, eps=None, axis=...,
     _, maxnorm, p, dims, (xs, length, e), side = checked
     _alike("clamp_norm_vjp_vjp", v, g, x)
     s = slope(xs, length, p, dims, ties, slope_at_zero)
-    dg, dx = (maxnorm * d for d in unit_vjp_vjp(wide(v), wide(g), xs, length, e, s, p, dims))
+    dg, dx = (maxnorm * d for d in unit_vjp_vjp(v, g, xs, length, e, s, p, dims))
     if eps is not None:
         short = ldexp(length, e) < eps
         dg, dx = np.where(short, maxnorm * over_eps(wide(v), short, eps), dg), np.where(short, 0.0, dx)
     inside = side <= 0 if edge == "pass" else side < 0
-    return np.where(inside, wide(v), dg).astype(x.dtype), np.where(inside, 0.0, dx).astype(x.dtype)
+    return np.where(inside, v, dg).astype(x.dtype), np.where(inside, 0.0, dx).astype(x.dtype)
 
 
 def softmax_vjp_vjp(v, g, x, *, dim=-1, axis=...):
