@@ -385,6 +385,22 @@ LOSS_RECIPES = {
 }
 
 
+def vjp_cases(cases):
+    """Cases of a vjp, to be differentiated once more: those of the map, with a cotangent before the rows."""
+
+    def with_cotangent(rng):
+        for (x,), options in cases(rng):
+            yield (np.asarray(naive.rows(rng, x.shape, x.dtype)), x), options
+
+    return with_cotangent
+
+
+def complex_normalize_vjp_cases(rng):
+    """Where rows are short, they are of ordinary size: of the tiny ones above, gradients that are zero cannot be seen to be."""
+    for (g, x), options in vjp_cases(complex_normalize_cases)(rng):
+        yield ((g, x), options) if "eps" not in options else ((g, x * 2.0**60), {"eps": 20.0})
+
+
 RECIPES = {
     "gather": gather_cases,
     "embedding_bag": embedding_bag_cases,
@@ -408,4 +424,11 @@ RECIPES = {
     "complex_bilinear": complex_cases,
     "rotate": rotate_cases,
     **LOSS_RECIPES,
+    "normalize_vjp": vjp_cases(normalize_cases),
+    "complex_normalize_vjp": complex_normalize_vjp_cases,
+    "quaternion_normalize_vjp": vjp_cases(quaternion_normalize_cases),
+    "clamp_vjp": vjp_cases(clamp_cases),
+    "clamp_norm_vjp": vjp_cases(clamp_norm_cases),
+    "softmax_vjp": vjp_cases(softmax_cases),
+    "transform_vjp": vjp_cases(transform_cases),
 }

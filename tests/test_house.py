@@ -21,7 +21,7 @@ FLOORS = [
     {"rows", "row_maps"},
     {"initializers", "regularizers", "interactions", "losses", "samplers", "datasets", "renorm"},
     {"embedding", "bags", "optimizers"},
-    {"touched", "model", "evaluation"},
+    {"touched", "model", "evaluation", "second_order"},
     {"training", "trace", "io"},
     {"layer"},
     {"representations"},

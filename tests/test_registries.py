@@ -8,10 +8,11 @@ import pathlib
 import naive
 import numpy as np
 import pytest
-from recipes import COMPLEX_ONLY, RECIPES, bound, interactions, share
+from recipes import COMPLEX_ONLY, RECIPES, bound, interactions, lookup_cases, share
 
 import npembed
 from npembed import one_page
+from npembed.embedding import lookup_vjp
 from npembed.gradcheck import check_vjp
 from npembed.interactions import INTERACTIONS
 from npembed.losses import LOSSES
@@ -19,6 +20,7 @@ from npembed.model import loss_and_gradients, score, score_vjp
 from npembed.op import Op
 from npembed.regularizers import REGULARIZERS
 from npembed.row_maps import NORMALIZERS
+from npembed.second_order import SECOND_ORDER, lookup_vjp_vjp
 
 PACKAGE = pathlib.Path(npembed.__file__).parent
 
@@ -60,8 +62,21 @@ def one_page_cases(rng):
         yield (naive.rows(rng, shape),), {}
 
 
-CHECKED_HERE = {"npembed.one_page.normalize_vjp": (Op(one_page.normalize, one_page.normalize_vjp), one_page_cases)}
-"""The page that stands by itself is in no registry."""
+def dense_lookup_vjp(g, table, ids, **options):
+    """`lookup_vjp`, whose result is an array, so that it can be differenced."""
+    return lookup_vjp(g, table, ids, **options).to_dense()
+
+
+def lookup_vjp_cases(rng):
+    for (table, ids), options in lookup_cases(rng):
+        yield (np.asarray(naive.rows(rng, ids.shape + table.shape[1:], table.dtype)), table, ids), options
+
+
+CHECKED_HERE = {
+    "npembed.one_page.normalize_vjp": (Op(one_page.normalize, one_page.normalize_vjp), one_page_cases),
+    "npembed.second_order.lookups.lookup_vjp_vjp": (Op(dense_lookup_vjp, lookup_vjp_vjp), lookup_vjp_cases),
+}
+"""The page that stands by itself, and what is given as sparse rows, are in no registry."""
 
 
 # ---- the tests
@@ -71,6 +86,7 @@ def test_the_registries_are_found():
     """Whatever is added later: these must be among them, or the walk is broken."""
     found = {name for name, _, _ in ENTRIES}
     assert found >= {"CONSTRAINERS", "GATHER", "INITIALIZERS", "INTERACTIONS", "LOSSES", "NORM", "NORMALIZERS", "OPS", "SAMPLERS"}
+    assert found >= {"SECOND_ORDER", "TRANSFORM"}
     assert OPS.keys() >= {"lookup", "transform", "score"}  # there are two dictionaries named OPS
 
 
@@ -90,7 +106,12 @@ def test_every_entry_is_documented_by_an_example(registry, key, entry):
 @pytest.mark.parametrize("name", OPS)
 def test_an_op_ties_a_function_to_its_own_vjp(name):
     assert OPS[name].vjp.__name__ == f"{name}_vjp"
-    assert OPS[name].vjp.__module__ == OPS[name].forward.__module__
+    home = "npembed.second_order." if name.endswith("_vjp") else OPS[name].forward.__module__
+    assert OPS[name].vjp.__module__.startswith(home)
+
+
+def test_each_normalizer_has_its_second_order():
+    assert {name: second.forward for name, second in SECOND_ORDER.items()} == {name: op.vjp for name, op in NORMALIZERS.items()}
 
 
 @pytest.mark.parametrize("name", OPS)

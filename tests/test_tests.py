@@ -18,6 +18,7 @@ from test_registries import LITERALS, OPS
 
 from npembed import gradcheck
 from npembed.accuracy.entries import ENTRIES
+from npembed.row_maps import NORMALIZERS
 
 TESTS = pathlib.Path(__file__).parent
 SOURCES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(TESTS.glob("*.py"))}
@@ -181,6 +182,7 @@ LOOPS = {
     "concat": "test_representations.test_combinations",
     "add": "test_representations.test_combinations",
     "multiply": "test_representations.test_combinations",
+    **{f"{name}_vjp": "test_second_order.test_second_derivatives_of_the_map" for name in NORMALIZERS},
 }
 """Ops that are neither measured against mpmath nor in a list of literal numbers: which test writes their values out."""
 MEASURED = {entry.op for entry in ENTRIES}

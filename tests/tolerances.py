@@ -23,6 +23,13 @@ STEPPED_INSIDE = 1.0
 STEPPED_INSIDE_OTHER_P = 21.0
 """The same where to tell inside from outside takes many digits (p = 1.5, moduli added up): the aim is 20 machine epsilons short."""
 
+SECOND_ORDER_FLOAT64 = 16.0
+"""Gradients of gradients in float64, relative to the length of the result, of three terms on roundings as above; ordinary rows, whose
+terms do not cancel."""
+
+SECOND_ORDER_ULP_FLOAT32 = 0.501
+"""The same in float32, in ulps: computed in float64 and rounded once; what cancels there to a thousandth is still right to half an ulp."""
+
 # ---- against torch and PyKEEN, which compute in the dtype of the table
 
 TORCH_FLOAT64 = {"rtol": 1e-12, "atol": 1e-13}

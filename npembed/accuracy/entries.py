@@ -88,5 +88,9 @@ REASONS = {
     "concat": "copies rows; its vjp cuts them",
     "add": "adds a few rows in double precision and rounds once",
     "multiply": "multiplies a few rows in double precision and rounds once",
+    **{
+        f"{name}_vjp": "the gradient of a gradient: tests/test_second_order.py holds it against mpmath, which differentiates twice there"
+        for name in ("normalize", "softmax", "complex_normalize", "quaternion_normalize", "clamp", "clamp_norm", "transform")
+    },
 }
 """What is not, and why."""

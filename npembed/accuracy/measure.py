@@ -28,9 +28,10 @@ def ops():
     from ..representations import COMBINATIONS, LOW_RANK
     from ..row_maps import NORM, NORMALIZERS
     from ..rows import GATHER
+    from ..second_order import SECOND_ORDER, TRANSFORM
 
-    found = [GATHER, EMBEDDING_BAG, LOW_RANK, NORM]
-    for registry in (NORMALIZERS, INTERACTIONS, LOSSES, LCWA_LOSSES, REGULARIZERS, COMBINATIONS, OPS, MODEL_OPS):
+    found = [GATHER, EMBEDDING_BAG, LOW_RANK, NORM, TRANSFORM]
+    for registry in (NORMALIZERS, INTERACTIONS, LOSSES, LCWA_LOSSES, REGULARIZERS, COMBINATIONS, OPS, MODEL_OPS, SECOND_ORDER):
         found += registry.values()
     return {op.forward.__name__: op for op in found}
 

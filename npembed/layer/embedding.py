@@ -10,7 +10,7 @@ from ..sums import SUMMATIONS
 from .arguments import described, from_weight, here, one_of, table_shape
 from .choose import choose, choose_regularizer
 from .passes import Lookup, Passes
-from .table import Table
+from .table import Table, over_frequency
 
 
 class Embedding(Passes, Table):
@@ -154,9 +154,7 @@ class Embedding(Passes, Table):
         `scale_grad_by_freq` divides by how often an id was looked up; the row `padding_idx` gets nothing.
         """
         if self.scale_grad_by_freq:
-            _, place, counts = np.unique(ids, return_inverse=True, return_counts=True)
-            counts = counts[place].reshape(ids.shape + (1,) * len(self.shape))
-            drows = (drows / counts.astype(arithmetic(self.dtype).type(0).real.dtype)).astype(self.dtype, copy=False)
+            drows = over_frequency(drows, ids)
         gradient = gather_vjp(drows, self._weight, ids, summation=self.summation)
         if self.padding_idx is None:
             return gradient

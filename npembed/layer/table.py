@@ -8,6 +8,7 @@ from .. import check
 from ..bags.arguments import padding_row
 from ..embedding import post_step_
 from ..initializers import initializer as choose_initializer
+from ..op import arithmetic
 from ..random import generator
 from ..renorm import renorm_
 from ..row_maps import CONSTRAINERS
@@ -237,3 +238,14 @@ def nothing(table):
     RowSparse(rows=[], values=float32 (0, 2), num_rows=3)
     """
     return RowSparse(np.arange(0), np.empty((0, *table.shape), table.dtype), table.max_id)
+
+
+def over_frequency(rows, ids):
+    """Each of the `rows` that `ids` name divided by how often its id is among them: what `scale_grad_by_freq` does.
+
+    >>> over_frequency(np.array([[6.0], [6.0], [6.0]]), np.array([4, 0, 4])).tolist()
+    [[3.0], [6.0], [3.0]]
+    """
+    _, place, counts = np.unique(ids, return_inverse=True, return_counts=True)
+    counts = counts[place].reshape(ids.shape + (1,) * (rows.ndim - ids.ndim))
+    return (rows / counts.astype(arithmetic(rows.dtype).type(0).real.dtype)).astype(rows.dtype, copy=False)

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from ... import __version__
-from ...layer import Embedding, EmbeddingBag
+from ...layer import Embedding, EmbeddingBag, double_backward
 from ...optimizers import OPTIMIZERS
 
 
@@ -42,6 +42,7 @@ class Layer:
 
     def lookup(self, ids, offsets=None, weights=None):
         """Rows, or bags of rows."""
+        self.ids = ids
         return self.layer(ids, offsets, weights) if self.bags else self.layer(ids)
 
     def backward(self, g):
@@ -50,6 +51,11 @@ class Layer:
         if isinstance(self.gradient, tuple):
             self.gradient, self.weight_gradient = self.gradient
         return self.gradient.rows, self.gradient.values
+
+    def second(self, g, v):
+        """The gradients of the gradient, the second as (rows, values)."""
+        dg, gradient = double_backward(self.layer, self.ids, g, v)
+        return dg, (gradient.rows, gradient.values)
 
     def step(self):
         """One step; a frozen table takes none."""
