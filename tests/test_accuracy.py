@@ -17,6 +17,7 @@ from npembed.accuracy.entries import BITS
 from npembed.cli import main
 from npembed.op import Op
 from npembed.row_maps import norm
+from npembed.rows import RowSparse
 
 NIGHTLY = os.environ.get("NPEMBED_HYPOTHESIS") == "nightly"
 
@@ -64,7 +65,16 @@ def test_most_records_have_a_bound():
 
 @pytest.mark.parametrize(
     ("name", "dtype", "fault"),
-    [("normalize", "float64", 5e-15), ("distmult", "float32", 5e-7), ("nssa", "float64", 5e-15), ("lp", "complex64", 5e-7)],
+    [
+        ("normalize", "float64", 5e-15),
+        ("distmult", "float32", 5e-7),
+        ("nssa", "float64", 5e-15),
+        ("lp", "complex64", 5e-7),
+        ("lookup", "float64", 5e-15),
+        ("score", "complex128", 5e-15),
+        ("embedding_bag", "float32", 1e-6),
+        ("low_rank", "float32", 5e-7),
+    ],
 )
 def test_a_small_fault_is_seen(monkeypatch, name, dtype, fault):
     """Forward or backward off by a factor of a few ulps."""
@@ -74,8 +84,11 @@ def test_a_small_fault_is_seen(monkeypatch, name, dtype, fault):
     def off(f):
         def wrong(*args, **options):
             found = f(*args, **options)
-            single = lambda x: (np.asarray(x) * scale.astype(x.real.dtype)).astype(x.dtype)[()]  # noqa: E731
             return tuple(map(single, found)) if isinstance(found, tuple) else single(found)
+
+        def single(x):
+            x = x.to_dense() if isinstance(x, RowSparse) else np.asarray(x)
+            return (x * scale.astype(x.real.dtype)).astype(x.dtype)[()]
 
         return wrong
 

@@ -11,7 +11,13 @@ INSIDE = "a row that rounding has carried over the bound is stepped inside, each
 CHAIN = "the part that comes by way of the weights is itself a difference, of terms that are off by an ulp or two"
 EQUAL = "labels that are all alike ask for equal scores: where these nearly are, softmax and labels cancel"
 ALONG = "what it hands to normalize_vjp is the other row, which may be nearly along this one"
+ORDER = "gradients of a repeated id, and rows of a bag, are added up in batch order, in the dtype of the table"
 STATED = [
+    *(
+        ((name, "backward", "single", None), {"normwise": 4.0}, ORDER)
+        for name in ("gather", "lookup", "penalty", "score", "embedding_bag")
+    ),
+    (("embedding_bag", "forward", "single", None), {"normwise": 4.0}, ORDER),
     (("nssa", "backward", "double", None), {"normwise": 8.0}, CHAIN),
     (("nssa_lcwa", "backward", "double", None), {"normwise": 8.0}, CHAIN),
     (("orthogonality", "backward", "double", None), {"normwise": 8.0}, ALONG),

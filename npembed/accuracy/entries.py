@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import inputs
+from . import compositions, inputs
 
 BITS = 700
 """Digits of the arithmetic, in bits: a step takes 200 of them, and what cancels some 100 more; 300 are left at the least."""
@@ -74,20 +74,20 @@ ENTRIES = (
     Entry("orthogonality", inputs.charged({"epsilon": 0.01, "weight": 0.7}, arrays=2, dtypes="fd")),
     Entry("combined", inputs.charged(PARTS)),
     Entry("no", inputs.charged({})),
+    Entry("gather", compositions.gathered),
+    Entry("lookup", compositions.looked_up),
+    Entry("transform", compositions.transformed),
+    Entry("penalty", compositions.penalized),
+    Entry("score", compositions.scored),
+    Entry("embedding_bag", compositions.pooled),
+    Entry("low_rank", compositions.mixed),
+    Entry("concat", compositions.combined),
+    Entry("add", compositions.combined),
+    Entry("multiply", compositions.combined),
 )
 """What is measured."""
 
 REASONS = {
-    "gather": "copies rows; its vjp adds them in batch order, to the bit np.add.at, whose bound is its own",
-    "embedding_bag": "adds rows in batch order, to the bit np.add.at; its docstring states the bound of such a sum",
-    "lookup": "composed of gather, a normalizer and a product with a mask",
-    "transform": "composed of a normalizer and a product with a mask",
-    "penalty": "composed of lookup and a regularizer",
-    "score": "composed of lookup and an interaction",
-    "low_rank": "sums of products over the bases in double precision, rounded once; the bound is that of such a sum",
-    "concat": "copies rows; its vjp cuts them",
-    "add": "adds a few rows in double precision and rounds once",
-    "multiply": "multiplies a few rows in double precision and rounds once",
     **{
         f"{name}_vjp": "the gradient of a gradient: tests/test_second_order.py holds it against mpmath, which differentiates twice there"
         for name in ("normalize", "softmax", "complex_normalize", "quaternion_normalize", "clamp", "clamp_norm", "transform")

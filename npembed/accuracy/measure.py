@@ -7,6 +7,7 @@ import time
 import numpy as np
 
 from .. import check
+from ..rows import RowSparse
 from .bounds import bounds_of
 from .entries import BITS, ENTRIES, REASONS
 from .inputs import CLASSES, cotangent
@@ -147,7 +148,7 @@ def _case(op, reference, case, rng):
     if g is None or g.shape != np.shape(out):
         g = cotangent(rng, np.shape(out), out.dtype)
     examples = range(len(case.args[0])) if case.rows else [...]
-    inner = [tuple(to_mpmath(a[i]) for a in case.args) for i in examples]
+    inner = [tuple(to_mpmath(a[i]) if isinstance(a, np.ndarray) else a for a in case.args) for i in examples]
 
     def right(*args):
         return reference(*args, **case.options)
@@ -160,13 +161,13 @@ def _case(op, reference, case, rng):
         yield "forward", (*_errors(list(zip((out[i] for i in examples), expected, strict=True))), len(examples))
     if not case.smooth:
         return
-    back = op.vjp(g if case.rows else float(g), *case.args, **case.options)
-    back = back if isinstance(back, tuple) else (back,)
+    back = op.vjp(g if np.ndim(g) else float(g), *case.args, **case.options)
+    back = [d.to_dense() if isinstance(d, RowSparse) else d for d in (back if isinstance(back, tuple) else (back,))]
     pairs = []
     for i, args in zip(examples, inner, strict=True):
         if case.rows and at_kink(reference.__name__, args[0], case.options):
             continue
-        above = flat(to_mpmath(np.asarray(g[i]))) if case.rows else [to_mpmath(np.asarray(float(g)))[()]]
+        above = flat(to_mpmath(np.asarray(g[i])))
         for d, e in zip(back, gradients(right, above, args), strict=True):
             pairs.append((d[i], list(e.ravel())))
     yield "backward", (*_errors(pairs), len(examples))
