@@ -76,7 +76,7 @@ def transform_vjp_vjp(v, g, rows, *, normalizer=None, mask=None):
     return transform_vjp(dg, rows, mask=mask), drows
 
 
-def second_of(function, normalizer):
+def second_of(caller, normalizer):
     """The vjp of the vjp of an Op, with the options that are bound to it.
 
     >>> from npembed.row_maps import NORMALIZERS
@@ -88,9 +88,10 @@ def second_of(function, normalizer):
     for i, part in enumerate(parts):
         for op in SECOND_ORDER.values():
             if part is op.forward:
-                return functools.partial(*parts[:i], op.vjp, *parts[i + 1 :], **options)
+                changed = [*parts[:i], op.vjp, *parts[i + 1 :]]
+                return functools.partial(changed[0], *changed[1:], **options)
     raise ValueError(
-        f"{function}: normalizer has the vjp {getattr(vjp, '__name__', vjp)!r}, whose own is not known; allowed: one that "
+        f"{caller}: normalizer has the vjp {getattr(vjp, '__name__', vjp)!r}, whose own is not known; allowed: one that "
         f"npembed.second_order.SECOND_ORDER has ({check.names(SECOND_ORDER)}), to which a pair Op(vjp, vjp_vjp) may be added"
     )
 

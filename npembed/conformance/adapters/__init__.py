@@ -6,6 +6,9 @@ ADAPTERS = {
     "npembed": "npembed.conformance.adapters.npembed_layer:Layer",
     "torch": "npembed.conformance.adapters.torch_layer:Layer",
     "pykeen": "npembed.conformance.adapters.pykeen_layer:Layer",
+    "jax": "npembed.conformance.adapters.jax_layer:Layer",
+    "flax": "npembed.conformance.adapters.flax_layer:Layer",
+    "keras": "npembed.conformance.adapters.keras_layer:Layer",
 }
 """Name: module and class."""
 
@@ -24,7 +27,7 @@ def adapter(name):
 
     Parameters
     ----------
-    name : "npembed", "torch", "pykeen", or "module:Class"
+    name : "npembed", "torch", "pykeen", "jax", "flax", "keras", or "module:Class"
 
     Raises
     ------

@@ -74,7 +74,7 @@ class Layer:
     @property
     def table(self):
         """The rows now."""
-        return _numpy(self.layer.weight)
+        return to_numpy(self.layer.weight)
 
     def lookup(self, ids, offsets=None, weights=None):
         """Rows, or bags of rows."""
@@ -83,24 +83,24 @@ class Layer:
             self.output = self.normalizer(self.layer(ids), **self.normalizer_options)
         else:
             self.output = self.layer(ids, None if offsets is None else self.torch.tensor(offsets), self.weights)
-        return _numpy(self.output)
+        return to_numpy(self.output)
 
     def backward(self, g):
         """The gradient of the table; zero for a frozen one."""
         if not self.output.requires_grad:
-            return _numpy(self.torch.zeros_like(self.layer.weight))
+            return to_numpy(self.torch.zeros_like(self.layer.weight))
         self.layer.weight.grad = None
         self.output.backward(self.torch.tensor(g).to(self.output.dtype))
         if self.weights is not None:
-            self.weight_gradient = _numpy(self.weights.grad)
-        return _numpy(self.layer.weight.grad)
+            self.weight_gradient = to_numpy(self.weights.grad)
+        return to_numpy(self.layer.weight.grad)
 
     def second(self, g, v):
         """By differentiating the backward pass."""
         weight, g = self.layer.weight, self.torch.tensor(g, requires_grad=True)
         (gradient,) = self.torch.autograd.grad(self.output, weight, g, create_graph=True)
         found = self.torch.autograd.grad((gradient * self.torch.tensor(v)).sum(), (g, weight), materialize_grads=True)
-        return tuple(map(_numpy, found))
+        return tuple(map(to_numpy, found))
 
     def step(self):
         """One step; a frozen table takes none."""
@@ -114,7 +114,7 @@ class Layer:
                 self.layer.weight.copy_(self.constrainer(self.layer.weight, **self.constrainer_options))
 
 
-def _numpy(tensor):
+def to_numpy(tensor):
     """A copy; of bfloat16, which NumPy has not, as float32."""
     tensor = tensor.detach()
     return (tensor.float() if "bfloat16" in str(tensor.dtype) else tensor).numpy().copy()
