@@ -11,6 +11,7 @@ from npembed.peers import agrees, check_bugs
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("pykeen")
+pytest.importorskip("jax")
 safetensors = pytest.importorskip("safetensors")
 
 
@@ -48,7 +49,7 @@ def test_all_are_as_they_were_seen(outcomes):
             )
         else:
             assert o.outcome in ("reproduced", "fixed", "changed", "undefined")
-    assert {o.finding.peer for o in outcomes[0] if as_seen(o)} >= {"torch", "pykeen"}
+    assert {o.finding.peer for o in outcomes[0] if as_seen(o)} >= {"torch", "pykeen", "jax"}
 
 
 def test_they_are_quick_and_leave_random_numbers_alone(outcomes):

@@ -5,9 +5,10 @@ right and why, and whether somebody has reported it. `check_bugs` runs that code
 """
 
 from .finding import Finding, Raises, agrees, answer
+from .jax import JAX
 from .pykeen import PYKEEN
 from .run import OUTCOMES, Outcome, check_bugs
 from .safetensors import SAFETENSORS
 from .torch import TORCH
 
-__all__ = ["OUTCOMES", "PYKEEN", "SAFETENSORS", "TORCH", "Finding", "Outcome", "Raises", "agrees", "answer", "check_bugs"]
+__all__ = ["JAX", "OUTCOMES", "PYKEEN", "SAFETENSORS", "TORCH", "Finding", "Outcome", "Raises", "agrees", "answer", "check_bugs"]

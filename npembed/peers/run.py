@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from .. import check
 from .finding import Finding, Raises, agrees, answer
+from .jax import JAX
 from .pykeen import PYKEEN
 from .safetensors import SAFETENSORS
 from .torch import TORCH
@@ -24,10 +25,10 @@ from .torch import TORCH
 def _place(finding):
     """What findings are ordered by: T2 before T12, and T12 before T12b."""
     number, *letter = re.findall(r"\d+|[a-z]", finding.id)
-    return "TPS".index(finding.id[0]), int(number), letter
+    return "TPJS".index(finding.id[0]), int(number), letter
 
 
-FINDINGS = tuple(sorted((*TORCH, *PYKEEN, *SAFETENSORS), key=_place))
+FINDINGS = tuple(sorted((*TORCH, *PYKEEN, *JAX, *SAFETENSORS), key=_place))
 PEERS = tuple(dict.fromkeys(finding.peer for finding in FINDINGS))
 OUTCOMES = ("reproduced", "fixed", "changed", "undefined", "peer not installed")
 SECONDS = 60
@@ -50,7 +51,7 @@ def check_bugs(peers=None, ids=None, *, findings=FINDINGS):
 
     Parameters
     ----------
-    peers : names of packages, out of "torch", "pykeen", "safetensors"; None for all
+    peers : names of packages, out of "torch", "pykeen", "jax", "safetensors"; None for all
     ids : ids of findings, such as "T2"; None for all
     findings : sequence of Finding
 

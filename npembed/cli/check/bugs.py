@@ -1,4 +1,4 @@
-"""``npembed check bugs``: known bugs of torch, PyKEEN and safetensors, tried on those that are installed."""
+"""``npembed check bugs``: known bugs of torch, PyKEEN, JAX and safetensors, tried on those that are installed."""
 
 import json
 
@@ -9,13 +9,13 @@ def add_to(topics):
     """Add the topic to the parser."""
     topic = topics.add_parser(
         "bugs",
-        help="which known bugs the installed torch, PyKEEN and safetensors have",
+        help="which known bugs the installed torch, PyKEEN, JAX and safetensors have",
         description="Try each known bug on the installed package: reproduced (it gives what it gave when the bug was found), fixed (it "
         "gives what is right), changed (neither) or undefined (it reads memory that is none of its own). With ids: the lines that show "
         "it, what they give, what is right and why. The exit status is 0 whatever is found.",
     )
     topic.add_argument("ids", metavar="ID", nargs="*", help="bugs to tell everything of, such as T2")
-    topic.add_argument("--peers", metavar="PACKAGE", nargs="+", help="torch, pykeen, safetensors (default: all)")
+    topic.add_argument("--peers", metavar="PACKAGE", nargs="+", help="torch, pykeen, jax, safetensors (default: all)")
     topic.add_argument("--json", action="store_true", help="print everything as JSON")
     topic.set_defaults(run=_run)
 
