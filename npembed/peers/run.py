@@ -7,12 +7,15 @@ import json
 import logging
 import math
 import os
+import random
 import re
 import signal
 import subprocess
 import sys
 import warnings
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from .. import check
 from .finding import Finding, Raises, agrees, answer
@@ -155,9 +158,9 @@ def _finite(value):
 
 @contextlib.contextmanager
 def _quiet():
-    """Without the warnings and log lines of the peers, and with torch's global random numbers put back."""
+    """Without the warnings and log lines of the peers, and with the global random numbers put back, which imports draw from as well."""
     level, torch = logging.root.manager.disable, sys.modules.get("torch")
-    state = None if torch is None else torch.get_rng_state()
+    drawn = random.getstate(), np.random.get_state(), None if torch is None else torch.get_rng_state()  # noqa: NPY002
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
@@ -165,5 +168,7 @@ def _quiet():
             yield
     finally:
         logging.disable(level)
+        random.setstate(drawn[0])
+        np.random.set_state(drawn[1])  # noqa: NPY002
         if torch is not None:
-            torch.set_rng_state(state)
+            torch.set_rng_state(drawn[2])
