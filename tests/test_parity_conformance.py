@@ -50,12 +50,12 @@ if "jax" in sys.modules:
         ("keras", "jax", "" if NIGHTLY else "second", 48 if NIGHTLY else 1, 9),  # most of the half minute is compiling
     ],
 )
-def test_the_findings_in_a_process_of_their_own_are_those_listed(peer, backend, topic, known, second):
+def test_the_findings_in_a_process_of_their_own_are_those_listed(peer, backend, topic, known, second, tmp_path):
     """JAX and Keras leave threads and settings behind, which are no business of other tests."""
     for library in (peer, *([backend] if backend else [])):
         if importlib.util.find_spec(library) is None:
             pytest.skip(f"{library} is not installed")
-    environment = {**os.environ, **({"KERAS_BACKEND": backend} if backend else {})}
+    environment = {**os.environ, "KERAS_HOME": str(tmp_path), **({"KERAS_BACKEND": backend} if backend else {})}
     command = [sys.executable, "-c", ALONE, peer, topic]
     done = subprocess.run(
         command, cwd=pathlib.Path(__file__).parent.parent, env=environment, capture_output=True, text=True, check=False

@@ -19,7 +19,8 @@ def double_backward(layer, indices, grad_output, v):
     Parameters
     ----------
     layer : Embedding
-        In eval mode, or without dropout. (With a mask of one's own: `npembed.second_order.lookup_vjp_vjp`.)
+        In eval mode, or without dropout. (With a mask of one's own: `npembed.second_order.lookup_vjp_vjp`.) Rows that are longer than
+        `max_norm` are shortened first, as by a lookup.
     indices : integers of any shape, each in ``0..max_id-1``; None for all rows
     grad_output : ndarray (*indices.shape, *shape)
     v : ndarray like the table
