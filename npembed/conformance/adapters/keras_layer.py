@@ -1,6 +1,6 @@
 """`keras.layers.Embedding` on torch or JAX, with Keras's constraints and optimizers, and its functions around it.
 
-The backend is the one that ``KERAS_BACKEND`` names; unless it is set, the first of torch and JAX that is installed.
+The backend is the one that ``KERAS_BACKEND`` names; unless it is set, it is set to the first of torch and JAX that is installed.
 """
 
 import contextlib
