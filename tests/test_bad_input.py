@@ -26,7 +26,7 @@ from npembed.embedding import (
 from npembed.gradcheck import check_layer, check_vjp, judge, padding, scaled_by_frequency, without
 from npembed.initializers import INITIALIZERS, calculate_gain, initializer, weisfeiler_lehman_colors
 from npembed.interactions import INTERACTIONS, distmult, distmult_vjp, transe, transe_vjp
-from npembed.layer import from_state
+from npembed.layer import double_backward, from_state
 from npembed.losses import LCWA_LOSSES, LOSSES, margin_ranking, margin_ranking_vjp
 from npembed.model import lcwa_loss_and_gradients, loss_and_gradients, score, score_vjp
 from npembed.models import ERModel, complex_bilinear, rotate
@@ -85,6 +85,13 @@ MODEL = ERModel(
 LAYER = Embedding(3, 2, rng=0)
 FROZEN = Embedding.from_pretrained(TABLE)
 BAG = EmbeddingBag(3, 2, max_norm=0.5, rng=0)
+
+
+def hands_on(g, x):
+    return g
+
+
+SHORTENS = Embedding(3, 2, max_norm=0.5, normalizer=(np.asarray, hands_on), rng=0)
 ROWS_OF_3 = {"embedding_dim": 3}
 
 
@@ -1165,6 +1172,47 @@ CASES = [
         ValueError,
         "check_vjp: kinks = 'x' is not a choice; allowed: 'raise' or 'skip'",
     ),
+    # double backward
+    (
+        lambda: double_backward(TABLE, [0], ROWS[:1], TABLE),
+        TypeError,
+        "double_backward: layer is a ndarray; allowed: an Embedding",
+    ),
+    (
+        lambda: double_backward(BAG, [0], ROWS[:1], TABLE),
+        TypeError,
+        "double_backward: layer is a EmbeddingBag; allowed: an Embedding",
+    ),
+    (
+        lambda: double_backward(Embedding(3, 2, dropout=0.5), [0], SINGLE[:1], SINGLE),
+        ValueError,
+        r"double_backward: layer drops out in training mode \(dropout = 0.5\), anew each time; allowed: layer.eval\(\), or ",
+    ),
+    (
+        lambda: double_backward(FROZEN, [0], ROWS[:1], ROWS),
+        ValueError,
+        r"double_backward: v has shape \(4, 2\); allowed: \(3, 2\), the shape of the table",
+    ),
+    (
+        lambda: double_backward(SHORTENS, [0, 1], SINGLE[:1], SINGLE),
+        ValueError,
+        r"double_backward: grad_output has shape \(1, 2\); allowed: \(2, 2\), the shape of the output",
+    ),
+    (
+        lambda: double_backward(SHORTENS, [0], SINGLE[:1], TABLE),
+        TypeError,
+        "double_backward: v has dtype float64; allowed: float32",
+    ),
+    (
+        lambda: double_backward(SHORTENS, [3], SINGLE[:1], SINGLE),
+        IndexError,
+        r"double_backward: indices\[0\] = 3 is outside a table of 3 rows; valid ids are 0..2",
+    ),
+    (
+        lambda: double_backward(SHORTENS, [0], SINGLE[:1], SINGLE),
+        ValueError,
+        "double_backward: normalizer has the vjp 'hands_on', whose own is not known; allowed: one that npembed.second_order.SECOND_ORDER ",
+    ),
     # states
     (lambda: LAYER.load_state_dict({}), KeyError, "load_state_dict: state lacks '_embeddings.weight'; allowed: "),
     (lambda: LAYER.load_state_dict([TABLE]), TypeError, "load_state_dict: state is a list; allowed: a dict of arrays by name"),
@@ -1203,7 +1251,7 @@ CASES = [
 ]
 
 ARRAYS = [TABLE, ROWS, SINGLE, COMPLEX, WHOLE, IDS, READ_ONLY, STRIDED, GRADIENT.values, RELATIONS, TRIPLES, NEGATIVES]
-ARRAYS += [layer.weight for layer in (*MODEL.layers, LAYER, FROZEN, BAG)]
+ARRAYS += [layer.weight for layer in (*MODEL.layers, LAYER, FROZEN, BAG, SHORTENS)]
 
 
 @pytest.mark.parametrize(("call", "error", "message"), CASES, ids=[re.sub(r"\W+", " ", case[2])[:50] for case in CASES])
@@ -1303,7 +1351,7 @@ def test_every_public_function_is_in_the_table():
     missing = set(public_functions()) - called - UNCHECKED
     for room in (
         "bags", "conformance", "datasets", "evaluation", "interactions", "io", "losses", "optimizers", "regularizers", "renorm",
-        "representations", "runs", "samplers", "uncertainty",
+        "representations", "runs", "samplers", "second_order", "uncertainty",
     ):  # fmt: skip
         here = (pathlib.Path(__file__).parent / f"test_{room}.py").read_text(encoding="utf-8")
         assert "refused" in here, f"the table of bad input for {room} is kept in test_{room}.py"

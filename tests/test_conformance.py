@@ -349,7 +349,10 @@ def test_check_layer_says_what_it_found(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["tensorflow"], "adapter: name = 'tensorflow' is unknown; allowed: npembed, torch, pykeen, or module:Class"),
+        (
+            ["tensorflow"],
+            "adapter: name = 'tensorflow' is unknown; allowed: npembed, torch, pykeen, jax, flax, keras, or module:Class",
+        ),
         (["no_such_module:Layer"], "module 'no_such_module' is not installed"),
         (["plain_layer:Fancy"], "module plain_layer has no 'Fancy'"),
         (["plain_layer:np"], "has no method lookup"),
@@ -380,9 +383,10 @@ def test_a_declaration_that_says_nothing_is_refused(attributes, said):
         check(type("Declares", (Plain,), attributes))
 
 
-def test_what_is_not_installed_is_said(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ValueError, match="adapter: torch: module 'torch' is not installed"):
-        adapter("torch")
-    assert set(ADAPTERS) == {"npembed", "torch", "pykeen"}
+@pytest.mark.parametrize("peer", ["torch", "pykeen", "jax", "flax", "keras"])
+def test_what_is_not_installed_is_said(peer, monkeypatch):
+    monkeypatch.setitem(sys.modules, peer, None)
+    with pytest.raises(ValueError, match=f"adapter: {peer}: module '{peer}' is not installed; allowed: one that is"):
+        adapter(peer)
+    assert set(ADAPTERS) == {"npembed", "torch", "pykeen", "jax", "flax", "keras"}
     assert isinstance(cases()[0], Case)

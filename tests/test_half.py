@@ -149,7 +149,7 @@ def test_arithmetic_of_gradients():
 
 # ---- every op
 
-COMPOSED = ("lookup", "penalty", "transform", "score")
+COMPOSED = ("lookup", "penalty", "transform", "transform_vjp", "score")
 
 
 def test_what_numbers_are_reckoned_in():
@@ -169,6 +169,8 @@ def test_every_op_is_within_half_an_ulp_of_double_precision(name):
     for i, (args, options) in enumerate(RECIPES[name](np.random.default_rng(24))):
         if any(np.iscomplexobj(a) for a in args) or (name == "complex_normalize" and np.abs(args[0]).max(initial=0) < 1e-6):
             continue  # of complex float16 there is none; and zero, where the derivative 1 / eps overflows
+        if name in ("normalize_vjp", "clamp_norm_vjp") and args[1].size and np.abs(args[1]).max() < 0.01:
+            continue  # the second derivative, which is 1 / |x|^2, overflows
         short, same, mine = (
             [halved(a) for a in args],
             [halved(a).astype(float) if is_float(a) else a for a in args],

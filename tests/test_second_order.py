@@ -13,7 +13,7 @@ import pytest
 from recipes import RECIPES
 from tolerances import SECOND_ORDER_FLOAT64, SECOND_ORDER_ULP_FLOAT32
 
-from npembed import Embedding, EmbeddingBag
+from npembed import Embedding
 from npembed.accuracy import references
 from npembed.accuracy.differences import gradients, to_mpmath
 from npembed.accuracy.measure import errors_of
@@ -438,29 +438,12 @@ def test_options_that_change_the_gradient_on_purpose():
         (lambda: lookup_vjp_vjp(V, G, TABLE, [0]), ValueError, "lookup_vjp_vjp: v has shape (1, 2); allowed: (3, 2), the shape of table"),
         (lambda: lookup_vjp_vjp(TABLE, G, [1.0], [0]), TypeError, "lookup_vjp_vjp: table is a list"),
         (lambda: lookup_vjp_vjp(TABLE, G, TABLE, [3]), IndexError, "gather: ids[0] = 3 is outside a table of 3 rows"),
-        (lambda: double_backward(TABLE, [0], G, TABLE), TypeError, "double_backward: layer is a ndarray; allowed: an Embedding"),
-        (
-            lambda: double_backward(EmbeddingBag.from_pretrained(TABLE), [0], G, TABLE),
-            TypeError,
-            "double_backward: layer is a EmbeddingBag; allowed: an Embedding",
-        ),
-        (
-            lambda: double_backward(Embedding(3, 2, dropout=0.5), [0], G, TABLE),
-            ValueError,
-            "double_backward: layer drops out in training mode (dropout = 0.5), anew each time; allowed: layer.eval(), or ",
-        ),
-        (lambda: double_backward(LAYER, [0], G, V), ValueError, "double_backward: v has shape (1, 2); allowed: (3, 2), the shape of"),
-        (lambda: double_backward(LAYER, [0], G[0], TABLE), ValueError, "double_backward: grad_output has shape (2,); allowed: (1, 2)"),
-        (lambda: double_backward(LAYER, [3], G, TABLE), IndexError, "Embedding: indices[0] = 3 is outside a table of 3 rows"),
     ],
 )  # fmt: skip
 def test_bad_input_is_refused(call, error, said):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value).startswith(said)
-
-
-LAYER = Embedding.from_pretrained(TABLE)
 
 
 def stranger_vjp(g, x):

@@ -5,6 +5,7 @@ import numpy as np
 from .. import check
 from ..rows import gather
 from ..second_order import transform_vjp_vjp
+from ..second_order.lookups import second_of
 from .embedding import Embedding
 from .table import over_frequency
 
@@ -19,7 +20,8 @@ def double_backward(layer, indices, grad_output, v):
     Parameters
     ----------
     layer : Embedding
-        In eval mode, or without dropout. (With a mask of one's own: `npembed.second_order.lookup_vjp_vjp`.)
+        In eval mode, or without dropout. (With a mask of one's own: `npembed.second_order.lookup_vjp_vjp`.) Rows that are longer than
+        `max_norm` are shortened first, as by a lookup.
     indices : integers of any shape, each in ``0..max_id-1``; None for all rows
     grad_output : ndarray (*indices.shape, *shape)
     v : ndarray like the table
@@ -54,14 +56,15 @@ def double_backward(layer, indices, grad_output, v):
             f"double_backward: layer drops out in training mode (dropout = {layer.dropout:g}), anew each time; allowed: layer.eval(), or "
             f"npembed.second_order.lookup_vjp_vjp with a mask"
         )
+    ids = np.arange(layer.max_id) if indices is None else check.ids("double_backward", indices, layer.max_id, "indices")
+    check.like("double_backward", "grad_output", grad_output, (*ids.shape, *layer.shape), layer.dtype, "the output")
     check.like("double_backward", "v", v, layer.weight.shape, layer.dtype, "the table")
-    rows = layer.plain(indices)
-    check.like("double_backward", "grad_output", grad_output, rows.shape, layer.dtype, "the output")
-    ids = np.arange(layer.max_id) if indices is None else np.asarray(indices, np.int64)
+    if layer.normalizer is not None:
+        second_of("double_backward", layer.normalizer)  # before max_norm writes
     vrows = gather(v, ids)
     if layer.padding_idx is not None:
         vrows[ids == layer.padding_idx] = 0
     if layer.scale_grad_by_freq:
         vrows = over_frequency(vrows, ids)
-    dg, drows = transform_vjp_vjp(vrows, grad_output, rows, normalizer=layer.normalizer)
+    dg, drows = transform_vjp_vjp(vrows, grad_output, layer.plain(ids), normalizer=layer.normalizer)
     return dg, layer.to_table(drows, ids)

@@ -60,7 +60,7 @@ def normalize_vjp_vjp(
     _alike("normalize_vjp_vjp", v, g, x)
     s = slope(xs, length, p, dims, ties, slope_at_zero)
     dg, dx = unit_vjp_vjp(v, g, xs, length, e, s, p, dims)
-    dg, dx = np.where(small, over_eps(wide(v), small, eps), dg), np.where(small, 0.0, dx)
+    dg, dx = np.where(small, over_eps(v, small, eps), dg), np.where(small, 0.0, dx)
     if zero_row == "stop" or eps == 0:
         dg, dx = np.where(length == 0, 0.0, dg), np.where(length == 0, 0.0, dx)
     return dg.astype(x.dtype), dx.astype(x.dtype)
@@ -205,7 +205,7 @@ def clamp_norm_vjp_vjp(v, g, x, *, maxnorm, p="fro", dim=-1, eps=None, axis=...,
     dg, dx = (maxnorm * d for d in unit_vjp_vjp(v, g, xs, length, e, s, p, dims))
     if eps is not None:
         short = ldexp(length, e) < eps
-        dg, dx = np.where(short, maxnorm * over_eps(wide(v), short, eps), dg), np.where(short, 0.0, dx)
+        dg, dx = np.where(short, maxnorm * over_eps(v, short, eps), dg), np.where(short, 0.0, dx)
     inside = side <= 0 if edge == "pass" else side < 0
     return np.where(inside, v, dg).astype(x.dtype), np.where(inside, 0.0, dx).astype(x.dtype)
 

@@ -15,7 +15,9 @@ def add_to(topics):
         "bad input. Prints what passed, what is acceptable by which convention, what failed and why, and the smallest case that did.",
     )
     topic.add_argument(
-        "layer", metavar="LAYER", help="npembed, torch, pykeen, or module:Class, an adapter (see npembed.conformance)"
+        "layer",
+        metavar="LAYER",
+        help="npembed, torch, pykeen, jax, flax, keras, or module:Class, an adapter (see npembed.conformance)",
     )
     topic.add_argument("--topic", metavar="TOPIC", help="only these cases: lookup, maps, bags, steps, second or refused")
     topic.add_argument("--all", action="store_true", help="print all failures (default: the first ten)")

@@ -1,4 +1,7 @@
-"""Adapters for layers that are there already; each is imported, and its library with it, when asked for."""
+"""Adapters for layers that are there already: npembed's, torch's, PyKEEN's, JAX's `take`, flax's and Keras's.
+
+Each is imported, and its library with it, when asked for.
+"""
 
 import importlib
 

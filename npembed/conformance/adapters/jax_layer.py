@@ -13,17 +13,16 @@ FAILURES = {
         "backward/2050-repetitions-float16", "backward/4096-repetitions-float16", "backward/258-repetitions-bfloat16",
         "backward/4096-repetitions-bfloat16",
     ),
-    "the squares of the row leave the dtype, and with them its length": (
+    "the squares of the row leave the dtype, and with them its length": tuple(
         f"normalizer/normalize-{size}-rows{what}-{dtype}" for size in ("tiny", "huge") for what in ("", "-gradient") for dtype in BOTH
     ),
     "eps is zero in half precision": ("normalizer/half-precision-zero-row-float16",),
-    "the slope of a norm at zero is NaN, as intended (jax#21723)": (f"kink/normalize-zero-row-{dtype}" for dtype in BOTH),
+    "the slope of a norm at zero is NaN, as intended (jax#21723)": tuple(f"kink/normalize-zero-row-{dtype}" for dtype in BOTH),
     "zero over its modulus is NaN": ("complex/zero-complex64", "complex/zero-complex128"),
     "a negative id counts from the end (jax#5768)": ("refused/negative-id",),
     "an id that no row has gives NaN, and no error, as intended (jax#14193)": ("refused/far-negative-id", "refused/one-too-many-id"),
     "an id is cut to 32 bits, which may be those of another row (jax#18385)": ("refused/far-id",),
 }  # fmt: skip
-FAILURES = {reason: tuple(ids) for reason, ids in FAILURES.items()}
 """What JAX 0.10.2 gets wrong, or means otherwise: why, and in which cases."""
 
 

@@ -1,6 +1,6 @@
 """`keras.layers.Embedding` on torch or JAX, with Keras's constraints and optimizers, and its functions around it.
 
-The backend is the one that ``KERAS_BACKEND`` names; unless it is set, the first of torch and JAX that is installed.
+The backend is the one that ``KERAS_BACKEND`` names; unless it is set, it is set to the first of torch and JAX that is installed.
 """
 
 import contextlib
@@ -8,13 +8,15 @@ import importlib
 import importlib.util
 import os
 import sys
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from . import by_case, jax_layer, torch_layer
 
-if "keras" not in sys.modules:  # which reads it when it is imported, and otherwise wants TensorFlow
+if sys.modules.get("keras"):
+    BACKEND = sys.modules["keras"].backend.backend()
+else:  # it reads this when it is imported, and wants TensorFlow if it is not there
     os.environ.setdefault("KERAS_BACKEND", next((b for b in ("torch", "jax") if importlib.util.find_spec(b)), "torch"))
-BACKEND = os.environ.get("KERAS_BACKEND", "")
+    BACKEND = os.environ["KERAS_BACKEND"]
 BOTH = ("float32", "float64")
 FAILURES = {
     "half-precision gradients are added in half precision": (
@@ -86,10 +88,9 @@ class Layer:
         optimizer=None, optimizer_options=None,
     ):  # fmt: skip
         keras = self.keras = importlib.import_module("keras")
-        name = keras.backend.backend()
-        if name not in FAILURES_BY_BACKEND:
-            raise NotImplementedError(f"Keras on {name}; allowed: torch or jax")
-        self.backend = {"torch": _Torch, "jax": _Jax}[name](dtype or table.dtype.name)
+        if BACKEND not in _BACKENDS:
+            raise NotImplementedError(f"Keras on {BACKEND}; allowed: {' or '.join(_BACKENDS)}")
+        self.backend = _BACKENDS[BACKEND](dtype or table.dtype.name)
         self.normalizer, self.options = normalizer, normalizer_options or {}
         with self.backend.precision():
             self.layer = keras.layers.Embedding(
@@ -189,6 +190,9 @@ class _Jax:
 
     def array(self, x):
         return self.jax.numpy.array(x, self.dtype)
+
+
+_BACKENDS: dict[str, Any] = {"torch": _Torch, "jax": _Jax}
 
 
 def _constraint(constraints, name, maxnorm=None, p="fro", **others):

@@ -84,6 +84,13 @@ class Layer:
         self.output.backward(self.torch.tensor(g))
         return self._rows(self.weight.grad)
 
+    def second(self, g, v):
+        """By differentiating the backward pass."""
+        g, v = self.torch.tensor(g, requires_grad=True), self.torch.tensor(v).reshape(self.weight.shape)
+        (gradient,) = self.torch.autograd.grad(self.output, self.weight, g, create_graph=True)
+        dg, dweight = self.torch.autograd.grad((gradient * v).sum(), (g, self.weight), materialize_grads=True)
+        return dg.numpy(), self._rows(dweight)
+
     def step(self):
         """One step; a frozen table takes none."""
         if self.weight.requires_grad:
