@@ -211,7 +211,7 @@ class RowSparse:
 
     def to_dense(self):
         """The same gradient as an array ``(N, *shape)``, zero where no row was touched."""
-        dense = np.zeros(self.shape, self.dtype)
+        dense = check.zeros("RowSparse.to_dense", "shape", self.shape, self.dtype)
         dense[self.rows] = self.values
         return dense
 
@@ -251,7 +251,7 @@ class RowSparse:
 
     def _number(self, scale):
         """`scale` in the dtype of the values, or None if it is no number."""
-        if np.ndim(scale) or np.asarray(scale).dtype.kind not in "iufc":
+        if np.ndim(scale) or not (type(scale) is int or np.asarray(scale).dtype.kind in "iufc"):  # of any number of digits
             return None
         if np.iscomplexobj(scale) and not np.iscomplexobj(self.values):
             raise TypeError(f"RowSparse: {scale!r} * {self.dtype} is not defined; allowed: a real number for real values")

@@ -1,5 +1,7 @@
 """Checks of arrays: tables, ids, triples, outputs, axes."""
 
+import math
+
 import numpy as np
 
 from .values import TABLE_DTYPES, dtype, integer, names
@@ -14,8 +16,8 @@ def position(index):
 
 
 def array(function, argument, value, *, ndim=None):
-    """`value` as an array of a table's dtype, with `ndim` axes or more."""
-    if not isinstance(value, np.ndarray):
+    """`value` as an array of a table's dtype, with `ndim` axes or more; of classes with an arithmetic of their own there is none."""
+    if not isinstance(value, np.ndarray) or isinstance(value, (np.ma.MaskedArray, np.matrix)):
         raise TypeError(f"{function}: {argument} is a {type(value).__name__}; allowed: a NumPy array of {names(TABLE_DTYPES)}")
     if value.dtype not in TABLE_DTYPES:
         dtype(function, f"{argument}.dtype", value.dtype)
@@ -26,6 +28,7 @@ def array(function, argument, value, *, ndim=None):
 
 def numbers_in(function, argument, value):
     """`value` (an array, or nested lists) as an array of numbers."""
+    _unmasked(function, argument, value)
     try:
         value = np.asarray(value)
     except ValueError:
@@ -35,6 +38,23 @@ def numbers_in(function, argument, value):
     if value.dtype.kind not in "biufc":
         raise TypeError(f"{function}: {argument} has dtype {value.dtype}; allowed: an array of numbers")
     return value
+
+
+def _unmasked(function, argument, value):
+    """Raise for a masked array, whose mask NumPy would drop without a word."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{function}: {argument} is a MaskedArray; allowed: an array without a mask, such as its compressed()")
+
+
+def zeros(function, argument, shape, dtype_):
+    """Zeros of that shape, which `argument` asks for; an error in our words if there cannot be so many."""
+    asked = f"{function}: {argument} asks for an array of shape {tuple(shape)}, {math.prod(shape) * dtype_.itemsize:,} bytes"
+    try:
+        return np.zeros(shape, dtype_)
+    except ValueError:  # more than an address can tell apart
+        raise ValueError(f"{asked}; allowed: fewer than 2**63") from None
+    except MemoryError:
+        raise MemoryError(f"{asked}; allowed: what fits into memory") from None
 
 
 def table(function, value, argument="table"):
@@ -115,6 +135,7 @@ def columns(function, value, argument, **sizes):
 def _whole(function, argument, value, table):
     """`value` as an array of an integer dtype that ids may have; `table` says of what they are to be ids."""
     given = value
+    _unmasked(function, argument, value)
     try:
         value = np.asarray(value)
     except ValueError:

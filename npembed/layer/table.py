@@ -55,7 +55,7 @@ class Table(Modes):
         self.choices = {"initializer": (initializer, initializer_kwargs), "constrainer": (constrainer, constrainer_kwargs)}
         self.rng = generator(rng)
         self.grad = None
-        self._weight = np.empty((max_id, *self.shape), dtype)
+        self._weight = check.zeros(name, "shape", (max_id, *self.shape), dtype)
         self.reset_parameters()
 
     @classmethod
