@@ -74,6 +74,7 @@ def like(function, argument, value, shape, dtype_, whose):
 
 def mask(function, argument, value, shape, whose):
     """`value` as a NumPy array of bool of exactly `shape`, that of `whose`."""
+    _unmasked(function, argument, value)
     if not isinstance(value, np.ndarray) or value.dtype != bool:
         found = f"has dtype {value.dtype}" if isinstance(value, np.ndarray) else f"is a {type(value).__name__}"
         raise TypeError(f"{function}: {argument} {found}; allowed: None, or a NumPy array of bool, True where a negative counts")

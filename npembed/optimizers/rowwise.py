@@ -30,7 +30,7 @@ def check_step(function, table, gradient, untouched, allowed=UNTOUCHED):
     else:
         check.like(function, "gradient", gradient, table.shape, table.dtype, "table")
     check.choice(function, "untouched", untouched, allowed)
-    check.writable(function, "table", table, ("gradient", values(gradient)))
+    check.writable(function, "table", table, *arrays_of(gradient))
 
 
 def refuse_decay(function, weight_decay, untouched):
@@ -74,7 +74,7 @@ def check_state(function, state, table, gradient, arrays, *, more=(), counter=Tr
         raise ValueError(f"{function}: state has {found} keys; allowed: {', '.join(keys)}, those of {made_by}{same}")
     if counter:
         check.integer(function, "state['step']", state["step"], minimum=0)
-    others = [("table", table), ("gradient", values(gradient))]
+    others = [("table", table), *arrays_of(gradient)]
     for name in (*arrays, *more):
         if name not in new:
             label, array = f"state[{name!r}]", state[name]
@@ -119,6 +119,12 @@ def values(gradient):
     return gradient.values if isinstance(gradient, RowSparse) else gradient
 
 
+def arrays_of(gradient):
+    """The arrays that a gradient is made of, by name; nothing that is written may overlap them."""
+    rows = (("gradient.rows", gradient.rows),) if isinstance(gradient, RowSparse) else ()
+    return ("gradient", values(gradient)), *rows
+
+
 def touched(gradient):
     """The rows that have a gradient, as an index: all, where it is dense."""
     return gradient.rows if isinstance(gradient, RowSparse) else slice(None)
@@ -161,10 +167,11 @@ def walk_(table, gradient, rule, *, arrays=(), everywhere=False):
     [1j, (-2-3j), 1j]
     """
     targets = [_reals(array) for array in (table, *arrays)]
-    for where, g in _blocks(gradient, max(1, BLOCK // max(1, targets[0].shape[1])), everywhere):
-        found = rule(widened(_reals(np.ascontiguousarray(g))), *(widened(target[where]) for target in targets))
-        for target, new in zip(targets, found, strict=True):
-            target[where] = new
+    with np.errstate(all="ignore"):  # a block that overflows is no reason to stop behind those that are written
+        for where, g in _blocks(gradient, max(1, BLOCK // max(1, targets[0].shape[1])), everywhere):
+            found = rule(widened(_reals(np.ascontiguousarray(g))), *(widened(target[where]) for target in targets))
+            for target, new in zip(targets, found, strict=True):
+                target[where] = new
 
 
 def _reals(array):

@@ -105,7 +105,8 @@ def attempt(call, world, other):
     before = world.digests()
     told = {"changed": [], "found": "", "right": False}
     try:
-        found = call.do(world)
+        with np.errstate(all="ignore"):  # what NumPy says of NaN and infinities is its own affair
+            found = call.do(world)
     except Exception as error:
         told |= {
             "end": "refused",

@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import time
+import warnings
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def _hangs(world):
 
 
 def _warns(world):
-    np.log(np.zeros(1))
+    warnings.warn("a canary", UserWarning, stacklevel=1)
     return 1
 
 
@@ -51,7 +52,7 @@ CANARIES = {
     answered("canary", "canary: a wrong dtype", lambda w: np.ones(1, np.float32), lambda w: np.ones(1)): "the answer is wrong",
     answered("canary", "canary: a wrong shape", lambda w: np.ones((1, 1)), lambda w: np.ones(1)): "the answer is wrong",
     answered("canary", "canary: writes what it may not", _writes_elsewhere, lambda w: 1, writes=("single",)): "table was changed",
-    answered("canary", "canary: warns", _warns, lambda w: 1): "it was refused: RuntimeWarning",
+    answered("canary", "canary: warns", _warns, lambda w: 1): "it was refused: UserWarning",
     refused("canary", "canary: writes, then refuses", _writes_then_refuses, ValueError, "canary: table"): "table was changed",
     refused("canary", "canary: takes it", lambda w: 7, ValueError, "canary"): "it was not refused, and gave 7",
     refused(

@@ -473,7 +473,7 @@ CALLS = [
         "RowSparse.to_dense: of 2**62 rows",
         lambda w: RowSparse(np.array([0]), w.g[:1], 2**62).to_dense(),
         ValueError,
-        r"RowSparse.to_dense: shape asks for an array of shape \(4611686018427387904, 4\), 147,573,952,589,676,412,928 bytes; allowed: fewer",
+        r"RowSparse.to_dense: shape asks for an array of shape \(4611686018427387904, 4\), [\d,]+ bytes; allowed: fewer than",
     ),
     refused(
         "RowSparse",
