@@ -50,10 +50,14 @@ class World:
         self.short = Embedding(6, 4, max_norm=0.5, rng=0)
         self.bag = EmbeddingBag(6, 4, mode="sum", rng=0)
         rows = {"embedding_dim": 4}
-        self.model = ERModel(
-            triples_factory=Nations().training, interaction="transe", entity_representations_kwargs=rows,
-            relation_representations_kwargs=rows, random_seed=0,
+        self.model, self.nan_model = (
+            ERModel(
+                triples_factory=Nations().training, interaction="transe", entity_representations_kwargs=rows,
+                relation_representations_kwargs=rows, random_seed=0,
+            )
+            for _ in range(2)
         )  # fmt: skip
+        self.nan_model.layers[0].weight[3, 0] = np.nan
         self.positives = np.array([[0, 1, 2], [3, 4, 5]])
         self.negatives = np.array([[[0, 1, 7]], [[9, 4, 5]]])
 

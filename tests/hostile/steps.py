@@ -6,10 +6,7 @@ from npembed import RowSparse
 from npembed.embedding import post_step_
 from npembed.optimizers import (
     OPTIMIZERS,
-    adagrad_,
     adagrad_state,
-    adam_,
-    adam_state,
     clip_grad_norm,
     clip_grad_value,
     project_state_,
