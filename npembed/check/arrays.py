@@ -91,12 +91,17 @@ def op(function, argument, value):
 
 
 def ids(function, value, num_rows, argument="ids"):
-    """`value` as int64 ids of a table of `num_rows` rows: an array of integers of any shape, or nested lists of them."""
+    """`value` as int64 ids of a table of `num_rows` rows: an array of integers of any shape, or nested lists of them.
+
+    Always a copy, and it is the copy that is checked: whatever another thread, or a write to memory that the ids share, does to the
+    caller's array in the meantime, no kernel sees an id that was not.
+    """
     valid = f"valid ids are 0..{num_rows - 1}" if num_rows else "it has no valid id"
     table = f"a table of {num_rows} rows; {valid}"
-    value = _whole(function, argument, value, table)
-    _inside(function, argument, value, num_rows, lambda _: table)
-    return np.ascontiguousarray(value, dtype=np.int64).reshape(value.shape)
+    value = np.array(_whole(function, argument, value, table), np.int64, order="C")
+    if value.size and value.view(np.uint64).max() >= num_rows:  # in one pass: a negative id is among the largest there
+        _inside(function, argument, value, num_rows, lambda _: table)
+    return value
 
 
 def triples(function, value, num_entities, num_relations=None, argument="triples"):

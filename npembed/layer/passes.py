@@ -70,10 +70,10 @@ class Passes(Modes):
         self._charged = False
 
     def _ids(self, indices):
-        """`indices` as ids of its own, that nobody else changes."""
+        """`indices` as ids of its own, that nobody else changes; None for all."""
         if indices is None:
             return np.arange(self.max_id)
-        return check.ids(type(self).__name__, indices, self.max_id, "indices").copy()
+        return check.ids(type(self).__name__, indices, self.max_id, "indices")
 
     def look_up(self, indices=None):
         """Look rows up for those who put them to further use: other representations, and models.

@@ -30,7 +30,7 @@ def check_step(function, table, gradient, untouched, allowed=UNTOUCHED):
     else:
         check.like(function, "gradient", gradient, table.shape, table.dtype, "table")
     check.choice(function, "untouched", untouched, allowed)
-    check.writable(function, "table", table, *arrays_of(gradient))
+    check.writable(function, "table", table, ("gradient", values(gradient)))
 
 
 def refuse_decay(function, weight_decay, untouched):
@@ -74,7 +74,7 @@ def check_state(function, state, table, gradient, arrays, *, more=(), counter=Tr
         raise ValueError(f"{function}: state has {found} keys; allowed: {', '.join(keys)}, those of {made_by}{same}")
     if counter:
         check.integer(function, "state['step']", state["step"], minimum=0)
-    others = [("table", table), *arrays_of(gradient)]
+    others = [("table", table), ("gradient", values(gradient))]
     for name in (*arrays, *more):
         if name not in new:
             label, array = f"state[{name!r}]", state[name]
@@ -117,12 +117,6 @@ def number(function, argument, value, table, minimum=None, **bounds):
 def values(gradient):
     """The numbers of a gradient."""
     return gradient.values if isinstance(gradient, RowSparse) else gradient
-
-
-def arrays_of(gradient):
-    """The arrays that a gradient is made of, by name; nothing that is written may overlap them."""
-    rows = (("gradient.rows", gradient.rows),) if isinstance(gradient, RowSparse) else ()
-    return ("gradient", values(gradient)), *rows
 
 
 def touched(gradient):

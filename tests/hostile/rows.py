@@ -286,12 +286,12 @@ CALLS = [
         ValueError,
         "segment_add_: out shares memory with values",
     ),
-    refused(
+    answered(
         "overlap",
         "segment_add_: ids within the table",
         lambda w: written(w.shared, w.ids_within, w.g),
-        ValueError,
-        "segment_add_: out shares memory with ids",
+        lambda w: one_by_one(w.shared, w.ids_within, w.g),
+        writes=("shared", "ids_within"),
     ),
     answered(
         "overlap",

@@ -178,12 +178,12 @@ CALLS = [
         ValueError,
         "sgd_: table shares memory with gradient",
     ),
-    refused(
+    answered(
         "overlap",
         "sgd_: rows in the memory of the table",
         lambda w: stepped(w.shared, rows(w), lr=1),
-        ValueError,
-        "sgd_: table shares memory with gradient.rows",
+        lambda w: downhill(w.shared, rows(w), 1),
+        writes=("shared", "ids_within"),
     ),
     refused(
         "overlap",
@@ -191,13 +191,6 @@ CALLS = [
         lambda w: with_state("adam", w.table, w.gradient, lambda s: s.update(exp_avg=w.table)),
         ValueError,
         r"adam_: state\['exp_avg'\] shares memory with table",
-    ),
-    refused(
-        "overlap",
-        "adam_: a moment that holds the gradient's rows",
-        lambda w: with_state("adam", w.table, rows(w), lambda s: s.update(exp_avg=w.shared)),
-        ValueError,
-        r"adam_: state\['exp_avg'\] shares memory with gradient.rows",
     ),
     refused(
         "dtype",
@@ -411,12 +404,12 @@ CALLS = [
         IndexError,
         r"renorm_: ids\[1\] = -1",
     ),
-    refused(
+    answered(
         "overlap",
         "renorm_: ids in the memory of the table",
-        lambda w: renorm_(w.shared, w.ids_within, max_norm=0.1),
-        ValueError,
-        "renorm_: table shares memory with ids",
+        lambda w: (renorm_(w.shared, w.ids_within, max_norm=0.0), w.shared)[1],
+        lambda w: w.shared * 0,
+        writes=("shared", "ids_within"),
     ),
     refused(
         "options", "renorm_: max_norm NaN", lambda w: renorm_(w.table, [0], max_norm=NAN), ValueError, "renorm_: max_norm = nan"
