@@ -52,9 +52,7 @@ def take(table, ids, backend="cpu"):
     if backend != "cpu" and not (flags.c_contiguous and flags.aligned and flags.writeable):
         table = np.require(table, requirements=["C", "A", "W"])
     elif not (flags.c_contiguous and flags.aligned and flags.writeable):
-        return np.asarray(
-            np.take(table, ids, axis=0)
-        )  # a copy too, equal to the bit; a kernel would need all of the table laid out anew
+        return kernels.copied(table, ids)
     flat = table.reshape(len(table), -1) if table.size else table.reshape(len(table), 0)
     out = np.empty((ids.size, flat.shape[1]), table.dtype)
     same = np.uint16 if table.dtype == np.float16 else table.dtype  # Numba has no float16, and a copy needs none

@@ -21,7 +21,7 @@ def outcomes():
     """What came of each call."""
     here = Path(__file__).parent
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)]), "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-m", "hostile"], capture_output=True, text=True, env=env, check=False)
+    done = subprocess.run([sys.executable, "-W", "error", "-m", "hostile"], capture_output=True, text=True, env=env, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -1,7 +1,8 @@
-"""``python -m hostile`` makes all calls, each in a child forked from this process; ``python -m hostile NAME`` makes one, in this process.
+"""``python -m hostile`` makes all calls, each in a child that is forked from a process which has npembed imported and its serial kernels
+compiled, but no threads started: so a call costs some milliseconds.
 
-It prints one line of JSON: what came of each call, by name. The child has npembed imported and its serial kernels compiled, and costs
-some milliseconds; the calls that are `alone`, about threads, forks and the like, get an interpreter of their own.
+It prints one line of JSON: what came of each call, by name. For calls with variables of their own there is a process with these, from
+which they are forked, ``python -m hostile NAME ...``; and one that wants to be alone gets an interpreter, ``python -m hostile --here NAME``.
 """
 
 import json
@@ -43,16 +44,26 @@ def forked(call, world, other):
     return end(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), told)
 
 
+def interpreter(*arguments, env=(), patience=PATIENCE):
+    """Another ``python -m hostile``: its exit status (None if it hangs), and its last lines on stdout and stderr."""
+    command = [sys.executable, "-W", "error", "-m", "hostile", *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=patience, env={**os.environ, **dict(env)}, check=False)
+    except subprocess.TimeoutExpired:
+        return None, b"", ""
+    return done.returncode, (done.stdout.strip().splitlines() or [b""])[-1], done.stderr.decode(errors="replace")[-1000:]
+
+
 def alone(call):
     """Make the call in an interpreter of its own."""
-    command = [sys.executable, "-W", "error", "-m", "hostile", call.name]
-    env = {**os.environ, **dict(call.env)}
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=PATIENCE, env=env, check=False)
-    except subprocess.TimeoutExpired:
-        return {"end": "hung"}
-    told = end(done.returncode, done.stdout.strip().splitlines()[-1] if done.stdout.strip() else b"")
-    return {**told, "error": done.stderr.decode(errors="replace")[-500:]}
+    code, told, error = interpreter("--here", call.name, env=call.env)
+    return {"end": "hung"} if code is None else {**end(code, told), "error": error}
+
+
+def apart(env, names):
+    """Make the calls in children of a process that has these variables."""
+    code, told, error = interpreter(*names, env=env, patience=PATIENCE * len(names))
+    return json.loads(told) if code == 0 else {name: {"end": f"exit {code}", "error": error} for name in names}
 
 
 def end(code, told):
@@ -61,7 +72,7 @@ def end(code, told):
         return {"end": "hung"}
     if code < 0:
         return {"end": f"signal {signal.Signals(-code).name}"}
-    return json.loads(told) if told else {"end": f"exit {code}"}
+    return {"end": f"exit {code}"} if code or not told else json.loads(told)
 
 
 def prepare():
@@ -72,23 +83,28 @@ def prepare():
         segment_add_(table, [0, 1], np.ones((2, 2), dtype))
 
 
-def main():
-    """Make the calls that are asked for."""
+def main(arguments):
+    """Make the calls that are asked for, or all."""
     calls = {call.name: call for call in catalogue.every()}
-    if len(sys.argv) > 1:
-        print(json.dumps(attempt(calls[sys.argv[1]], World(), World())))
+    if arguments[:1] == ["--here"]:
+        print(json.dumps(attempt(calls[arguments[1]], World(), World())))
         return
-    warnings.simplefilter("ignore", DeprecationWarning)  # NumPy's BLAS may have a thread, of which a forked child has no use
+    jit = os.environ.get("NUMBA_DISABLE_JIT") != "1"
+    asked = [calls[name] for name in arguments] or [call for call in calls.values() if call.plain or jit]
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # by a thread of NumPy's BLAS
     prepare()
     world, other = World(), World()
-    warnings.simplefilter("error")
-    jit = os.environ.get("NUMBA_DISABLE_JIT") != "1"
-    here = {name: call for name, call in calls.items() if call.plain or jit}
-    print(
-        json.dumps(
-            {name: alone(c) if c.alone or not hasattr(os, "fork") else forked(c, world, other) for name, c in here.items()}
-        )
-    )
+    told, others = {}, {}
+    for call in asked:
+        if call.alone or not hasattr(os, "fork"):
+            told[call.name] = alone(call)
+        elif call.env and not arguments:
+            others.setdefault(call.env, []).append(call.name)
+        else:
+            told[call.name] = forked(call, world, other)
+    for env, names in others.items():
+        told |= apart(env, names)
+    print(json.dumps(told))
 
 
-main()
+main(sys.argv[1:])
