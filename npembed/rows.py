@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import check, kernels, sums
+from . import check, interrupts, kernels, sums
 from .op import Op, arithmetic, widened
 
 
@@ -155,7 +155,8 @@ def segment_add_(out, ids, values, *, summation="batch_order", backend="cpu"):
     check.like("segment_add_", "values", values, ids.shape + out.shape[1:], out.dtype, "the rows of out")
     check.writable("segment_add_", "out", out, ("values", values))
     rows, starts, order = kernels.segments(ids.reshape(-1))
-    sums.add_(out, rows, starts, order, values.reshape(ids.size, *out.shape[1:]), summation, backend)
+    with interrupts.deferred():
+        sums.add_(out, rows, starts, order, values.reshape(ids.size, *out.shape[1:]), summation, backend)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

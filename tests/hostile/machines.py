@@ -117,14 +117,22 @@ BIG = [
     ("gather, strided", lambda t: gather(t[:, ::-1], FAR), lambda t: t[PLACES][:, ::-1]),
     ("gather, uint32 ids", lambda t: gather(t, np.array(FAR, np.uint32)), lambda t: t[PLACES]),
     ("gather_vjp", lambda t: parts(gather_vjp(VALUES, t, FAR)), lambda t: [np.array(FAR[:4]), summed(t)]),
-    ("gather_vjp, exact", lambda t: parts(gather_vjp(VALUES, t, FAR, summation="exact")), lambda t: [np.array(FAR[:4]), summed(t)]),
+    (
+        "gather_vjp, exact",
+        lambda t: parts(gather_vjp(VALUES, t, FAR, summation="exact")),
+        lambda t: [np.array(FAR[:4]), summed(t)],
+    ),
     ("segment_add_", lambda t: after(t, segment_add_, FAR, VALUES), lambda t: t + summed(t)),
     ("segment_add_, exact", lambda t: after(t, segment_add_, FAR, VALUES, summation="exact"), lambda t: t + summed(t)),
     ("sgd_", lambda t: after(t, sgd_, gradient(), lr=0.5), lambda t: t - np.float32(0.5) * VALUES[:4]),
     ("sgd_, momentum", momentum, lambda t: t - np.float32(0.5) * VALUES[:4]),
     ("adam_, lazy", adam, lambda t: t - np.float32(0.5)),
     ("renorm_", lambda t: after(t, renorm_, FAR, max_norm=0.0), lambda t: t * 0),
-    ("post_step_rows_", lambda t: after(t, post_step_rows_, FAR, lambda x: np.minimum(x, 2), others_at_rest=True), lambda t: np.minimum(t, 2)),
+    (
+        "post_step_rows_",
+        lambda t: after(t, post_step_rows_, FAR, lambda x: np.minimum(x, 2), others_at_rest=True),
+        lambda t: np.minimum(t, 2),
+    ),
     ("embedding_bag", lambda t: embedding_bag(t, FAR, [0, 3], mode="sum"), lambda t: np.array([t[0] + t[1] + t[2], t[3] + t[2]])),
     (
         "embedding_bag_vjp",
@@ -137,7 +145,7 @@ BIG = [
         lambda t: lookup_vjp(lookup(t, FAR), t, FAR, normalizer=NORMALIZERS["normalize"]).values.round(5) + 0,
         lambda t: np.zeros((4, 2), np.float32),
     ),
-]  # fmt: skip
+]
 
 
 def _locked(table):
@@ -315,15 +323,24 @@ CALLS = [
         [
             *(answered("memmap", f"2**31 rows: {n}", with_sparse(use), few(oracle)) for n, use, oracle in BIG),
             refused(
-                "memmap", "2**31 rows: gather, one too far", with_sparse(lambda t: gather(t, [ROWS])), IndexError,
+                "memmap",
+                "2**31 rows: gather, one too far",
+                with_sparse(lambda t: gather(t, [ROWS])),
+                IndexError,
                 r"gather: ids\[0\] = 2147483656 is outside a table of 2147483656 rows; valid ids are 0..2147483655",
             ),
             refused(
-                "memmap", "2**31 rows: an id that is -1 in 32 bits", with_sparse(lambda t: gather(t, np.array([2**32 - 1], np.uint32))), IndexError,
+                "memmap",
+                "2**31 rows: an id that is -1 in 32 bits",
+                with_sparse(lambda t: gather(t, np.array([2**32 - 1], np.uint32))),
+                IndexError,
                 r"gather: ids\[0\] = 4294967295 is outside",
             ),
             refused(
-                "memmap", "2**31 rows: a gradient made dense", with_sparse(lambda t: gradient().to_dense()), MemoryError,
+                "memmap",
+                "2**31 rows: a gradient made dense",
+                with_sparse(lambda t: gradient().to_dense()),
+                MemoryError,
                 r"RowSparse.to_dense: shape asks for an array of shape \(2147483656, 2\), 17,179,869,248 bytes; allowed: what fits",
             ),
         ]
@@ -331,21 +348,39 @@ CALLS = [
         else []
     ),
     *threaded("threads", "threads: six at once in parallel kernels", lambda w: together(used), lambda w: [right(w)] * 6),
-    *threaded("threads", "threads: six at once, each with steps of its own", lambda w: together(own_tables), lambda w: [own_tables_by_numpy()] * 6),
-    *threaded("threads", "threads: four at once in the fused engine", lambda w: [len({a[0].tobytes() for a in together(fused, 4)})], lambda w: [1]),
+    *threaded(
+        "threads",
+        "threads: six at once, each with steps of its own",
+        lambda w: together(own_tables),
+        lambda w: [own_tables_by_numpy()] * 6,
+    ),
+    *threaded(
+        "threads",
+        "threads: four at once in the fused engine",
+        lambda w: [len({a[0].tobytes() for a in together(fused, 4)})],
+        lambda w: [1],
+    ),
     *threaded("threads", "threads: daemons in kernels when the interpreter ends", left_running, right, alone=True),
     answered("threads", "threads: ids that change under way", under_way, lambda w: "right or refused"),
-    answered("threads", "threads: layers, each with its own", lambda w: len({a.tobytes() for a in together(layers)}), lambda w: 1),
+    answered(
+        "threads", "threads: layers, each with its own", lambda w: len({a.tobytes() for a in together(layers)}), lambda w: 1
+    ),
     *(
         [
             *threaded("fork", "fork: after the threads have started", lambda w: in_child(used), lambda w: 0),
             *threaded("fork", "fork: after the fused engine", lambda w: in_child(fused), lambda w: 0),
             *threaded("fork", "fork: amid kernels of other threads", forked_amid, lambda w: 0),
             *threaded("fork", "fork: a pool of processes", in_a_pool, right),
-            answered("fork", "fork: and a training in the child", lambda w: in_child(lambda: used() + training()), lambda w: 0, plain=False),
+            answered(
+                "fork",
+                "fork: and a training in the child",
+                lambda w: in_child(lambda: used() + training()),
+                lambda w: 0,
+                plain=False,
+            ),
             answered("fork", "fork: before any kernel", lambda w: in_child(training), lambda w: 0, alone=True),
         ]
         if hasattr(os, "fork")
         else []
     ),
-]  # fmt: skip
+]
