@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "accuracy", "bags", "bits", "check", "conformance", "datasets", "double_double", "embedding", "evaluation", "exact", "gradcheck",
-    "initializers", "interactions", "io", "kernels", "layer", "losses", "model", "models", "op", "optimizers", "peers",
+    "initializers", "interactions", "interrupts", "io", "kernels", "layer", "losses", "model", "models", "op", "optimizers", "peers",
     "random", "regularizers", "renorm", "representations", "row_maps", "rows", "runs", "samplers", "second_order", "show", "sums",
     "touched", "trace", "training", "uncertainty",
 )  # fmt: skip

@@ -52,7 +52,7 @@ def renorm_(table, ids, *, max_norm, norm_type=2.0, compat=None):
     max_norm = check.real("renorm_", "max_norm", max_norm, minimum=0)
     norm_type = check.real("renorm_", "norm_type", norm_type, minimum=1, finite=False)
     check.choice("renorm_", "compat", compat, (None, "torch"))
-    check.writable("renorm_", "table", table, ("ids", ids))
+    check.writable("renorm_", "table", table)
     touched = np.unique(ids)
     rows = table[touched].reshape(len(touched), math.prod(table.shape[1:]))
     with np.errstate(invalid="ignore"):  # infinity over infinity, infinity times zero

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import check, kernels, sums
+from . import check, interrupts, kernels, sums
 from .op import Op, arithmetic, widened
 
 
@@ -52,9 +52,7 @@ def take(table, ids, backend="cpu"):
     if backend != "cpu" and not (flags.c_contiguous and flags.aligned and flags.writeable):
         table = np.require(table, requirements=["C", "A", "W"])
     elif not (flags.c_contiguous and flags.aligned and flags.writeable):
-        return np.asarray(
-            np.take(table, ids, axis=0)
-        )  # a copy too, equal to the bit; a kernel would need all of the table laid out anew
+        return kernels.copied(table, ids)
     flat = table.reshape(len(table), -1) if table.size else table.reshape(len(table), 0)
     out = np.empty((ids.size, flat.shape[1]), table.dtype)
     same = np.uint16 if table.dtype == np.float16 else table.dtype  # Numba has no float16, and a copy needs none
@@ -155,9 +153,10 @@ def segment_add_(out, ids, values, *, summation="batch_order", backend="cpu"):
     check.choice("segment_add_", "backend", backend, kernels.BACKENDS)
     ids = check.ids("segment_add_", ids, len(out))
     check.like("segment_add_", "values", values, ids.shape + out.shape[1:], out.dtype, "the rows of out")
-    check.writable("segment_add_", "out", out, ("values", values), ("ids", ids))
+    check.writable("segment_add_", "out", out, ("values", values))
     rows, starts, order = kernels.segments(ids.reshape(-1))
-    sums.add_(out, rows, starts, order, values.reshape(ids.size, *out.shape[1:]), summation, backend)
+    with interrupts.deferred():
+        sums.add_(out, rows, starts, order, values.reshape(ids.size, *out.shape[1:]), summation, backend)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -211,7 +210,7 @@ class RowSparse:
 
     def to_dense(self):
         """The same gradient as an array ``(N, *shape)``, zero where no row was touched."""
-        dense = np.zeros(self.shape, self.dtype)
+        dense = check.zeros("RowSparse.to_dense", "shape", self.shape, self.dtype)
         dense[self.rows] = self.values
         return dense
 
@@ -251,7 +250,7 @@ class RowSparse:
 
     def _number(self, scale):
         """`scale` in the dtype of the values, or None if it is no number."""
-        if np.ndim(scale) or np.asarray(scale).dtype.kind not in "iufc":
+        if np.ndim(scale) or not (type(scale) is int or np.asarray(scale).dtype.kind in "iufc"):  # of any number of digits
             return None
         if np.iscomplexobj(scale) and not np.iscomplexobj(self.values):
             raise TypeError(f"RowSparse: {scale!r} * {self.dtype} is not defined; allowed: a real number for real values")

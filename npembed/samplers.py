@@ -48,7 +48,7 @@ def basic(rng, positives, *, num_entities, num_relations=None, num_negatives=1, 
         check.choice("basic", "corrupt", side, tuple(COLUMNS))
         check.integer("basic", "num_relations" if side == "relation" else "num_entities", sizes[side], minimum=2)
     positives = check.triples("basic", positives, num_entities, num_relations, "positives")
-    negatives = np.repeat(positives, num_negatives, axis=0)
+    negatives = _copies("basic", positives, num_negatives)
     part = -(-len(negatives) // len(corrupt))
     for i, side in enumerate(corrupt):
         _replace(rng, negatives, slice(i * part, (i + 1) * part), side, sizes[side])
@@ -138,11 +138,17 @@ def bernoulli(rng, positives, *, num_entities, head_probability, num_negatives=1
         first = int(np.argmax(outside))
         raise ValueError(f"bernoulli: head_probability[{first}] = {head_probability[first]} is no probability; allowed: 0 to 1")
     positives = check.triples("bernoulli", positives, num_entities, len(head_probability), "positives")
-    negatives = np.repeat(positives, num_negatives, axis=0)
+    negatives = _copies("bernoulli", positives, num_negatives)
     head = rng.rand((len(positives), num_negatives)) < head_probability[positives[:, 1], None]
     _replace(rng, negatives, head.ravel(), "head", num_entities)
     _replace(rng, negatives, ~head.ravel(), "tail", num_entities)
     return negatives.reshape(len(positives), num_negatives, 3)
+
+
+def _copies(function, positives, num_negatives):
+    """Each triple `num_negatives` times, if there can be so many."""
+    check.shape(function, "num_negatives", (len(positives), num_negatives, 3))
+    return np.repeat(positives, num_negatives, axis=0)
 
 
 def _replace(rng, triples, where, side, size):

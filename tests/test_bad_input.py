@@ -1290,7 +1290,6 @@ UNCHECKED = {
     "Predictions",
     "step_",  # these work on what `fit` has checked
     "update_",
-    "interrupts_deferred",
     "radial_and_tangential",
     "angles",
     "summary",

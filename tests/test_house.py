@@ -16,7 +16,7 @@ PACKAGE = Path(npembed.__file__).parent
 ROOT = PACKAGE.parent
 FLOORS = [
     {"kernels"},
-    {"check", "op", "exact", "double_double", "random", "gradcheck"},
+    {"check", "op", "exact", "double_double", "random", "gradcheck", "interrupts"},
     {"sums"},
     {"rows", "row_maps"},
     {"initializers", "regularizers", "interactions", "losses", "samplers", "datasets", "renorm"},

@@ -25,6 +25,7 @@ from .arrays import (
     table,
     triples,
     writable,
+    zeros,
 )
 from .values import (
     UnknownNameError,
@@ -46,4 +47,5 @@ __all__ = [
     "ID_DTYPES", "TABLE_DTYPES", "UnknownNameError", "array", "axes", "batch", "choice", "columns", "cotangent", "dims",
     "dtype", "fits", "ids", "integer", "keywords", "like", "mask", "names", "numbers_in", "op", "options", "order", "position",
     "real", "rows", "shape", "table", "triples", "unknown", "writable",
+    "zeros",
 ]  # fmt: skip

@@ -1,5 +1,7 @@
 """Checks of arrays: tables, ids, triples, outputs, axes."""
 
+import math
+
 import numpy as np
 
 from .values import TABLE_DTYPES, dtype, integer, names
@@ -14,8 +16,8 @@ def position(index):
 
 
 def array(function, argument, value, *, ndim=None):
-    """`value` as an array of a table's dtype, with `ndim` axes or more."""
-    if not isinstance(value, np.ndarray):
+    """`value` as an array of a table's dtype, with `ndim` axes or more; of classes with an arithmetic of their own there is none."""
+    if not isinstance(value, np.ndarray) or isinstance(value, (np.ma.MaskedArray, np.matrix)):
         raise TypeError(f"{function}: {argument} is a {type(value).__name__}; allowed: a NumPy array of {names(TABLE_DTYPES)}")
     if value.dtype not in TABLE_DTYPES:
         dtype(function, f"{argument}.dtype", value.dtype)
@@ -26,6 +28,7 @@ def array(function, argument, value, *, ndim=None):
 
 def numbers_in(function, argument, value):
     """`value` (an array, or nested lists) as an array of numbers."""
+    _unmasked(function, argument, value)
     try:
         value = np.asarray(value)
     except ValueError:
@@ -35,6 +38,23 @@ def numbers_in(function, argument, value):
     if value.dtype.kind not in "biufc":
         raise TypeError(f"{function}: {argument} has dtype {value.dtype}; allowed: an array of numbers")
     return value
+
+
+def _unmasked(function, argument, value):
+    """Raise for a masked array, whose mask NumPy would drop without a word."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{function}: {argument} is a MaskedArray; allowed: an array without a mask, such as its compressed()")
+
+
+def zeros(function, argument, shape, dtype_):
+    """Zeros of that shape, which `argument` asks for; an error in our words if there cannot be so many."""
+    asked = f"{function}: {argument} asks for an array of shape {tuple(shape)}, {math.prod(shape) * dtype_.itemsize:,} bytes"
+    try:
+        return np.zeros(shape, dtype_)
+    except ValueError:  # more than an address can tell apart
+        raise ValueError(f"{asked}; allowed: fewer than 2**63") from None
+    except MemoryError:
+        raise MemoryError(f"{asked}; allowed: what fits into memory") from None
 
 
 def table(function, value, argument="table"):
@@ -54,6 +74,7 @@ def like(function, argument, value, shape, dtype_, whose):
 
 def mask(function, argument, value, shape, whose):
     """`value` as a NumPy array of bool of exactly `shape`, that of `whose`."""
+    _unmasked(function, argument, value)
     if not isinstance(value, np.ndarray) or value.dtype != bool:
         found = f"has dtype {value.dtype}" if isinstance(value, np.ndarray) else f"is a {type(value).__name__}"
         raise TypeError(f"{function}: {argument} {found}; allowed: None, or a NumPy array of bool, True where a negative counts")
@@ -70,12 +91,17 @@ def op(function, argument, value):
 
 
 def ids(function, value, num_rows, argument="ids"):
-    """`value` as int64 ids of a table of `num_rows` rows: an array of integers of any shape, or nested lists of them."""
+    """`value` as int64 ids of a table of `num_rows` rows: an array of integers of any shape, or nested lists of them.
+
+    Always a copy, and it is the copy that is checked: whatever another thread, or a write to memory that the ids share, does to the
+    caller's array in the meantime, no kernel sees an id that was not.
+    """
     valid = f"valid ids are 0..{num_rows - 1}" if num_rows else "it has no valid id"
     table = f"a table of {num_rows} rows; {valid}"
-    value = _whole(function, argument, value, table)
-    _inside(function, argument, value, num_rows, lambda _: table)
-    return np.ascontiguousarray(value, dtype=np.int64).reshape(value.shape)
+    value = np.array(_whole(function, argument, value, table), np.int64, order="C")
+    if value.size and value.view(np.uint64).max() >= num_rows:  # in one pass: a negative id is among the largest there
+        _inside(function, argument, value, num_rows, lambda _: table)
+    return value
 
 
 def triples(function, value, num_entities, num_relations=None, argument="triples"):
@@ -115,6 +141,7 @@ def columns(function, value, argument, **sizes):
 def _whole(function, argument, value, table):
     """`value` as an array of an integer dtype that ids may have; `table` says of what they are to be ids."""
     given = value
+    _unmasked(function, argument, value)
     try:
         value = np.asarray(value)
     except ValueError:

@@ -104,11 +104,16 @@ def fits(function, argument, value, dtype_):
 
 
 def shape(function, argument, value):
-    """`value` (a whole number or a sequence of them) as a tuple, the shape of one row."""
+    """`value` (a whole number or a sequence of them) as a tuple, the shape of an array that an address space can hold."""
     if isinstance(value, (str, bytes)) or not (isinstance(value, numbers.Integral) or np.iterable(value)):
         raise TypeError(f"{function}: {argument} = {value!r} is of type {type(value).__name__}; allowed: whole numbers >= 0")
     sizes = (value,) if isinstance(value, numbers.Integral) else tuple(value)
-    return tuple(integer(function, argument, size, minimum=0) for size in sizes)
+    sizes = tuple(integer(function, argument, size, minimum=0) for size in sizes)
+    if len(sizes) > 63:  # NumPy's most, but one for the rows
+        raise ValueError(f"{function}: {argument} has {len(sizes)} axes; allowed: at most 63")
+    if math.prod(sizes) >= 2**59:  # sixteen bytes each
+        raise ValueError(f"{function}: {argument} = {value} asks for {math.prod(sizes):,} numbers; allowed: fewer than 2**59")
+    return sizes
 
 
 def order(function, value):

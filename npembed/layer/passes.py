@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import check
+from .. import check, interrupts
 from ..embedding import dropout_mask, transform, transform_vjp
 from ..op import arithmetic, widened
 from ..rows import gather, gather_vjp
@@ -70,10 +70,10 @@ class Passes(Modes):
         self._charged = False
 
     def _ids(self, indices):
-        """`indices` as ids of its own, that nobody else changes."""
+        """`indices` as ids of its own, that nobody else changes; None for all."""
         if indices is None:
             return np.arange(self.max_id)
-        return check.ids(type(self).__name__, indices, self.max_id, "indices").copy()
+        return check.ids(type(self).__name__, indices, self.max_id, "indices")
 
     def look_up(self, indices=None):
         """Look rows up for those who put them to further use: other representations, and models.
@@ -189,8 +189,9 @@ class Passes(Modes):
             Without a forward, or after two of them: which one is meant? `vjp` gives each its own pullback.
         """
         gradients = self._pull_back("indices", grad_output, 1.0)
-        for layer, gradient in zip(self.layers, gradients if isinstance(gradients, tuple) else (gradients,), strict=True):
-            layer._accumulate(gradient)
+        with interrupts.deferred():
+            for layer, gradient in zip(self.layers, gradients if isinstance(gradients, tuple) else (gradients,), strict=True):
+                layer._accumulate(gradient)
         return gradients
 
     def zero_grad(self):

@@ -65,7 +65,7 @@ def from_state(function, layer, state):
         raise KeyError(f"{function}: {found}; allowed: what state_dict() of such a layer gave, here, in PyKEEN or in torch")
     name = WEIGHT if WEIGHT in state else TORCH_WEIGHT
     try:
-        given = np.asarray(state[name])
+        given = np.asanyarray(state[name])  # a masked one is to be refused, not stripped
     except (RuntimeError, TypeError) as error:  # torch's, of a tensor that wants a gradient or lies on a GPU
         said = " ".join(str(error).split())
         raise TypeError(f"{function}: state[{name!r}] is no array for NumPy ({said}); allowed: an array") from None

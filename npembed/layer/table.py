@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .. import check
+from .. import check, interrupts
 from ..bags.arguments import padding_row
 from ..embedding import post_step_
 from ..initializers import initializer as choose_initializer
@@ -56,7 +56,7 @@ class Table(Modes):
         self.choices = {"initializer": (initializer, initializer_kwargs), "constrainer": (constrainer, constrainer_kwargs)}
         self.rng = generator(rng)
         self.grad = None
-        self._weight = np.empty((max_id, *self.shape), dtype)
+        self._weight = check.zeros(name, "shape", (max_id, *self.shape), dtype)
         self.reset_parameters()
 
     @classmethod
@@ -139,9 +139,10 @@ class Table(Modes):
     def trainable(self, value):
         if bool(check.choice(type(self).__name__, "trainable", value, (True, False))) == self._trainable:
             return
-        self._trainable = not self._trainable
-        self._weight = self._weight.copy()  # so that no view from before can write to a frozen table
-        self._weight.flags.writeable = self._trainable
+        with interrupts.deferred():
+            self._trainable = not self._trainable
+            self._weight = self._weight.copy()  # so that no view from before can write to a frozen table
+            self._weight.flags.writeable = self._trainable
 
     def reset_parameters(self):
         """Draw the table anew, with zeros for the padding unless the rows are an array's, and constrain it; also a frozen one."""
@@ -153,9 +154,10 @@ class Table(Modes):
 
     def restore(self, weight):
         """Put the numbers of `weight`, like the table, into the table, be it frozen or not."""
-        self._weight.flags.writeable = True
-        self._weight[...] = weight
-        self._weight.flags.writeable = self._trainable
+        with interrupts.deferred():
+            self._weight.flags.writeable = True
+            self._weight[...] = weight
+            self._weight.flags.writeable = self._trainable
 
     def post_parameter_update(self):
         """Apply the constrainer to the table; to be called after each update. A frozen table stays as it is."""

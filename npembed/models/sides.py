@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import check
+from .. import check, interrupts
 from ..layer import Embedding, Passes, table_shape
 from ..op import arithmetic, plain
 from ..representations import EmbeddingBagRepresentation, each_once, make
@@ -46,7 +46,8 @@ class Sides:
 
     def reset_parameters_(self: Any):
         """Draw all tables anew, and constrain them."""
-        reset_(self._sides, self.rng)
+        with interrupts.deferred():
+            reset_(self._sides, self.rng)
 
     def state_dict(self):
         """All tables as PyKEEN keeps them, copies, under PyKEEN's names.
@@ -73,14 +74,16 @@ class Sides:
                 raise check.unknown("load_state_dict", "state", key, list(self.state_dict()))
             parts[name][key.removeprefix(f"{name}.")] = state[key]
         found = [side.tables_of(f"load_state_dict: {name}", parts[name]) for name, side in zip(SIDES, self._sides, strict=True)]
-        for layer, table in (pair for pairs in found for pair in pairs):
-            layer.restore(table)
+        with interrupts.deferred():
+            for layer, table in (pair for pairs in found for pair in pairs):
+                layer.restore(table)
 
     def post_parameter_update(self):
         """Constrain all tables; to be called after each update."""
-        self._pop_regularization_terms()
-        for layer in self.layers:
-            layer.post_parameter_update()
+        with interrupts.deferred():
+            self._pop_regularization_terms()
+            for layer in self.layers:
+                layer.post_parameter_update()
 
     def _pop_regularization_terms(self):
         """Forget what was charged before; the next lookup is the first of its batch."""

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from .. import check
+from .. import check, interrupts
 from ..op import arithmetic
 from .rowwise import check_state, check_step, downhill, fused, new_state, number, refuse_decay, walk_
 
@@ -79,9 +79,10 @@ def adagrad_(
     refuse_decay("adagrad_", weight_decay, untouched)
     check_state("adagrad_", state, table, gradient, ("sum",))
     c = lr / (1 + state["step"] * lr_decay)
-    state["step"] += 1
     rule = partial(_adagrad, c=c, eps=eps, weight_decay=weight_decay, maximize=maximize)
-    walk_(table, gradient, rule, arrays=(state["sum"],), everywhere=untouched == "dense" and weight_decay > 0)
+    with interrupts.deferred():
+        state["step"] += 1
+        walk_(table, gradient, rule, arrays=(state["sum"],), everywhere=untouched == "dense" and weight_decay > 0)
 
 
 def _adagrad(g, x, s, *, c, eps, weight_decay, maximize):

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from .. import check
+from .. import check, interrupts
 from ..op import arithmetic
 from .rowwise import check_state, check_step, downhill, faded, fused, new_state, number, refuse_decay, walk_
 
@@ -179,15 +179,17 @@ def _more(function, amsgrad, maximize, untouched):
 
 def _step_(table, gradient, state, *, more, everywhere, lr, b1, b2, shrink, **options):
     """Count the step, let rows fade that missed some, and walk."""
-    step = state["step"] = state["step"] + 1
+    step = state["step"] + 1
     means = (state["exp_avg"], state["exp_avg_sq"])
-    if "last_step" in more:
-        fading = partial(fade, step=step, b1=b1, b2=b2, shrink=shrink)
-        walk_(table, gradient, fading, arrays=(*means, state["last_step"]))
     largest = [state[name] for name in more if name == "max_exp_avg_sq"]
     length, root = lr / (1 - b1**step), math.sqrt(1 - b2**step)
     rule = partial(_adam, length=length, root=root, b1=b1, b2=b2, shrink=shrink, **options)
-    walk_(table, gradient, rule, arrays=(*means, *largest), everywhere=everywhere)
+    with interrupts.deferred():
+        state["step"] = step
+        if "last_step" in more:
+            fading = partial(fade, step=step, b1=b1, b2=b2, shrink=shrink)
+            walk_(table, gradient, fading, arrays=(*means, state["last_step"]))
+        walk_(table, gradient, rule, arrays=(*means, *largest), everywhere=everywhere)
 
 
 def fade(g, x, m, v, last, *, step, b1, b2, shrink):

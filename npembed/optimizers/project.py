@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import check
+from .. import check, interrupts
 from ..op import wide
 from .rowwise import check_like_table
 
@@ -68,6 +68,7 @@ def project_state_(table, state, *, constrainer="normalize", dim=-1, rows=None):
     dims = () if constrainer == "complex_normalize" else dims
     length = np.sqrt((np.abs(x) ** 2).sum(axis=dims, keepdims=True))
     u = x / np.where(length > 0, length, 1.0)
-    for _, m in momenta:
-        old = m[where]
-        m[where] = old - u * (np.conj(u) * old).real.sum(axis=dims, keepdims=True)
+    with interrupts.deferred():
+        for _, m in momenta:
+            old = m[where]
+            m[where] = old - u * (np.conj(u) * old).real.sum(axis=dims, keepdims=True)

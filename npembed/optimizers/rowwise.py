@@ -161,10 +161,11 @@ def walk_(table, gradient, rule, *, arrays=(), everywhere=False):
     [1j, (-2-3j), 1j]
     """
     targets = [_reals(array) for array in (table, *arrays)]
-    for where, g in _blocks(gradient, max(1, BLOCK // max(1, targets[0].shape[1])), everywhere):
-        found = rule(widened(_reals(np.ascontiguousarray(g))), *(widened(target[where]) for target in targets))
-        for target, new in zip(targets, found, strict=True):
-            target[where] = new
+    with np.errstate(all="ignore"):  # a block that overflows is no reason to stop behind those that are written
+        for where, g in _blocks(gradient, max(1, BLOCK // max(1, targets[0].shape[1])), everywhere):
+            found = rule(widened(_reals(np.ascontiguousarray(g))), *(widened(target[where]) for target in targets))
+            for target, new in zip(targets, found, strict=True):
+                target[where] = new
 
 
 def _reals(array):

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from .. import check
+from .. import check, interrupts
 from ..op import arithmetic, wide
 from .rowwise import check_state, check_step, downhill, fused, new_state, number, refuse_decay, walk_
 
@@ -70,7 +70,8 @@ def rowwise_adagrad_(table, gradient, *, state, lr=1e-2, eps=1e-8, weight_decay=
     refuse_decay("rowwise_adagrad_", weight_decay, untouched)
     check_state("rowwise_adagrad_", state, table, gradient, ("row_sum",), counter=False)
     rule = partial(_rowwise_adagrad, lr=lr, eps=eps, weight_decay=weight_decay, maximize=maximize)
-    walk_(table, gradient, rule, arrays=(state["row_sum"],), everywhere=untouched == "dense" and weight_decay > 0)
+    with interrupts.deferred():
+        walk_(table, gradient, rule, arrays=(state["row_sum"],), everywhere=untouched == "dense" and weight_decay > 0)
 
 
 def _rowwise_adagrad(g, x, s, *, lr, eps, weight_decay, maximize):

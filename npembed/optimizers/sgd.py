@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from .. import check
+from .. import check, interrupts
 from .rowwise import check_state, check_step, downhill, fused, new_state, number, walk_
 
 
@@ -109,16 +109,17 @@ def sgd_(
         check_state("sgd_", state, table, gradient, ("momentum_buffer",), more=("last_step",) if late else ())
 
     buffers: tuple = (state["momentum_buffer"],) if momentum else ()
-    rule, step = _plain, 1
-    if remembers:
-        step = state["step"] = state["step"] + 1
-    if late:
-        first, later = (zero_step(lr, momentum, d, nesterov, weight_decay) for d in (0.0, dampening))
-        walk_(table, gradient, partial(_make_up, step=step, first=first, later=later), arrays=(state["last_step"], *buffers))
+    rule, step = _plain, state["step"] + 1 if remembers else 1
     if momentum:
         rule = partial(_heavy, momentum=momentum, dampening=dampening if step > 1 else 0.0, nesterov=nesterov)
     rule = partial(rule, lr=lr, weight_decay=weight_decay, maximize=maximize)
-    walk_(table, gradient, rule, arrays=buffers, everywhere=moves and untouched == "dense")
+    with interrupts.deferred():
+        if remembers:
+            state["step"] = step
+        if late:
+            first, later = (zero_step(lr, momentum, d, nesterov, weight_decay) for d in (0.0, dampening))
+            walk_(table, gradient, partial(_make_up, step=step, first=first, later=later), arrays=(state["last_step"], *buffers))
+        walk_(table, gradient, rule, arrays=buffers, everywhere=moves and untouched == "dense")
 
 
 def _plain(g, x, *, lr, weight_decay, maximize):

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from .. import check
+from .. import check, interrupts
 from .adam import fade, numbers
 from .rowwise import check_state, check_step, new_state, walk_
 
@@ -91,14 +91,15 @@ def sparse_adam_(
         )
     more = ("row_steps",) * by_row + ("last_step",) * late
     check_state("sparse_adam_", state, table, gradient, ("exp_avg", "exp_avg_sq"), more=more)
-    step = state["step"] = state["step"] + 1
+    step = state["step"] + 1
     means = (state["exp_avg"], state["exp_avg_sq"])
-    if late:
-        walk_(
-            table, gradient, partial(fade, step=step, b1=b1, b2=b2, shrink=1.0), arrays=(*means, state["last_step"])
-        )  # fmt: skip
+    fading = partial(fade, step=step, b1=b1, b2=b2, shrink=1.0)
     rule = partial(_sparse_adam, step=step, lr=lr, b1=b1, b2=b2, eps=eps, maximize=maximize)
-    walk_(table, gradient, rule, arrays=(*means, state["row_steps"]) if by_row else means)
+    with interrupts.deferred():
+        state["step"] = step
+        if late:
+            walk_(table, gradient, fading, arrays=(*means, state["last_step"]))
+        walk_(table, gradient, rule, arrays=(*means, state["row_steps"]) if by_row else means)
 
 
 def _sparse_adam(g, x, m, v, *row_steps, step, lr, b1, b2, eps, maximize):

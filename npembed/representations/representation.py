@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 
-from .. import check
+from .. import check, interrupts
 from ..layer import Passes, choose, choose_regularizer
 from ..layer.arguments import described
 from ..layer.state import REGULARIZER
@@ -85,14 +85,16 @@ class Representation(Passes):
 
     def reset_parameters(self):
         """Draw all tables anew, and constrain them."""
-        for layer in self.layers:
-            layer.reset_parameters()
+        with interrupts.deferred():
+            for layer in self.layers:
+                layer.reset_parameters()
 
     def post_parameter_update(self):
         """Constrain all tables; to be called after each update."""
-        self.pop_regularization_term()
-        for layer in self.layers:
-            layer.post_parameter_update()
+        with interrupts.deferred():
+            self.pop_regularization_term()
+            for layer in self.layers:
+                layer.post_parameter_update()
 
     def state_dict(self):
         """All tables as PyKEEN keeps them, copies, under PyKEEN's names: those of a child with the name of the child before them.
@@ -109,8 +111,10 @@ class Representation(Passes):
 
     def load_state_dict(self, state):
         """Take over all tables of a state, ours or PyKEEN's; all of it is checked before anything changes."""
-        for layer, table in self.tables_of("load_state_dict", state):
-            layer.restore(table)
+        found = self.tables_of("load_state_dict", state)
+        with interrupts.deferred():
+            for layer, table in found:
+                layer.restore(table)
 
     def tables_of(self, function, state):
         """The tables that a state holds, as pairs of a table and its rows, checked and not put in yet; errors name the `function`."""

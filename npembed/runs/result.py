@@ -5,10 +5,10 @@ import time
 
 import numpy as np
 
-from .. import check
+from .. import check, interrupts
 from ..evaluation import evaluate, metric
 from ..op import wide
-from ..training import Epoch, OptimizerUpdate, fit, interrupts_deferred, plain_rows
+from ..training import Epoch, OptimizerUpdate, fit, plain_rows
 
 PARTS = ("training", "validation", "testing")
 
@@ -91,7 +91,7 @@ class PipelineResult:
                 self.metrics = self.evaluate_seconds = None
                 whole = self._moment()
         except BaseException:
-            with interrupts_deferred():
+            with interrupts.deferred():
                 self._return_to(whole)
             raise
         return self
@@ -104,12 +104,13 @@ class PipelineResult:
     def _return_to(self, moment):
         """Put everything back to what it was at that moment."""
         weights, states, generator, done, *ranked = moment
-        for layer, weight in zip(self.model.layers, weights, strict=True):
-            layer.restore(weight)
-        self.update.states = states
-        del self.epochs[done:]
-        self.metrics, self.evaluate_seconds = ranked
-        self.model.rng.set_state(generator)
+        with interrupts.deferred():
+            for layer, weight in zip(self.model.layers, weights, strict=True):
+                layer.restore(weight)
+            self.update.states = states
+            del self.epochs[done:]
+            self.metrics, self.evaluate_seconds = ranked
+            self.model.rng.set_state(generator)
 
     def evaluate(self):
         """Rank the test triples among all entities, on both sides; returns the result itself."""

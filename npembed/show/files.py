@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 
-from ..training import interrupts_deferred
+from .. import interrupts
 
 
 def writable(folder, stem):
@@ -44,7 +44,7 @@ def write(folder, stem, result, written):
     try:
         for name, make in files.items():
             make(temporary[name])
-        with interrupts_deferred():
+        with interrupts.deferred():
             for name in files:
                 os.replace(temporary[name], folder / name)
             if picture not in files:

@@ -4,8 +4,7 @@ Start with `fit.py`; `loops` says what a batch holds, `updates` what is done to 
 """
 
 from .fit import Epoch, fit, plain_rows
-from .interrupts import interrupts_deferred
 from .loops import LCWA, LOOPS, SLCWA
 from .updates import OptimizerUpdate, step_, update_
 
-__all__ = ["LCWA", "LOOPS", "SLCWA", "Epoch", "OptimizerUpdate", "fit", "interrupts_deferred", "plain_rows", "step_", "update_"]
+__all__ = ["LCWA", "LOOPS", "SLCWA", "Epoch", "OptimizerUpdate", "fit", "plain_rows", "step_", "update_"]

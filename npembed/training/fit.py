@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import check
+from .. import check, interrupts
 from ..evaluation import evaluation_mode
 from ..op import arithmetic, resolve, wide
 from ..random import TorchGenerator, generator
-from .interrupts import interrupts_deferred
 from .loops import LOOPS
 from .replay import ORDERS, probe_
 from .updates import OptimizerUpdate
@@ -133,7 +132,7 @@ def _epochs(model, loop, epochs, lr, batch_size, rng, update, replay, done):
         places = ORDERS[replay](rng, len(loop))
         for start in range(0, len(places), batch_size):
             with (
-                interrupts_deferred(),
+                interrupts.deferred(),
                 np.errstate(over="ignore", invalid="ignore"),
             ):  # a loss that is not finite is refused below
                 batch = loop.batch(rng, places[start : start + batch_size])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import check
+from .. import check, interrupts
 from ..op import resolve
 from ..optimizers import OPTIMIZERS, others_at_rest, sgd_
 from ..touched import is_constrained, post_step_rows_
@@ -17,15 +17,17 @@ def step_(model, gradients, lr):
     gradients : RowSparse for each of ``model.layers``
     lr : float >= 0
     """
-    for layer, gradient in zip(model.layers, gradients, strict=True):
-        if layer.trainable:
-            sgd_(layer.weight, gradient, lr=lr)
+    with interrupts.deferred():
+        for layer, gradient in zip(model.layers, gradients, strict=True):
+            if layer.trainable:
+                sgd_(layer.weight, gradient, lr=lr)
 
 
 def update_(model, gradients, lr):
     """`step_`, then the constrainers: what `fit` does to the tables after each batch."""
-    step_(model, gradients, lr)
-    model.post_parameter_update()
+    with interrupts.deferred():
+        step_(model, gradients, lr)
+        model.post_parameter_update()
 
 
 class OptimizerUpdate:
@@ -95,14 +97,15 @@ class OptimizerUpdate:
                         "fit: constrain = 'touched' finds a table with rows that are not constrained; allowed: 'all'"
                     )
             self._fresh = False
-        for layer, gradient, state in zip(model.layers, gradients, self.states, strict=True):
-            if layer.trainable:
-                self.optimizer.step_(layer.weight, gradient, lr=lr, state=state, **self.options)
-        if self.constrain == "all":
-            model.post_parameter_update()
-            return
-        for part in model.parts:
-            part.pop_regularization_term()
-        for layer, gradient in zip(model.layers, gradients, strict=True):
-            if layer.trainable:
-                post_step_rows_(layer.weight, gradient.rows, layer.constrainer, others_at_rest=True)
+        with interrupts.deferred():
+            for layer, gradient, state in zip(model.layers, gradients, self.states, strict=True):
+                if layer.trainable:
+                    self.optimizer.step_(layer.weight, gradient, lr=lr, state=state, **self.options)
+            if self.constrain == "all":
+                model.post_parameter_update()
+                return
+            for part in model.parts:
+                part.pop_regularization_term()
+            for layer, gradient in zip(model.layers, gradients, strict=True):
+                if layer.trainable:
+                    post_step_rows_(layer.weight, gradient.rows, layer.constrainer, others_at_rest=True)
