@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,23 @@ def interrupted(module, *arguments):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
     return process.returncode, out, err
+
+
+def amid(name, *arguments):
+    """A process that does the work of that name in `long_work`: interrupted each time that it says "go", what it then says, in words.
+
+    Of what is told how long it takes, the first time at a quarter of that, and then a little later each time.
+    """
+    here = Path(__file__).parent
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])}
+    command = [sys.executable, "-m", "long_work", name, *map(str, arguments)]
+    said = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
+        while line := process.stdout.readline().split():
+            assert line[0] == "go"
+            time.sleep(float(line[1]) * (0.25 + 0.1 * len(said)) if len(line) > 1 else 1.0)
+            sent = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            said.append((sent, process.stdout.readline().split()))
+        assert process.wait() == 0, process.stderr.read()
+    return said

@@ -7,7 +7,7 @@ import numpy as np
 from .. import check
 from ..op import arithmetic, wide, widened
 from ..rows import RowSparse
-from .rowwise import values
+from .rowwise import BLOCK, values
 
 
 def clip_grad_norm(gradients, max_norm, norm_type=2.0, *, eps=1e-6, error_if_nonfinite=False):
@@ -112,13 +112,20 @@ def total_norm(gradients, norm_type):
     >>> total_norm([np.array([3.0]), np.array([[-4.0]], np.float32)], 2.0)
     5.0
     """
-    rows = [np.abs(wide(np.ascontiguousarray(values(g)))).reshape(len(values(g)), math.prod(g.shape[1:])) for g in gradients]
-    largest = float(np.max([r.max(initial=0.0) for r in rows], initial=0.0))
+    largest = float(np.max([r.max(initial=0.0) for g in gradients for r in _sizes(g)], initial=0.0))
     if math.isinf(norm_type) or not 0 < largest < math.inf:
         return largest
-    sums = [((r / largest) ** norm_type).sum(axis=1) for r in rows]  # at most one each: nothing overflows
+    sums = [((r / largest) ** norm_type).sum(axis=1) for g in gradients for r in _sizes(g)]  # at most one each: nothing overflows
     with np.errstate(over="ignore"):
         return largest * float(np.cumsum(np.concatenate(sums))[-1] ** (1 / norm_type))
+
+
+def _sizes(gradient):
+    """The sizes of its numbers in float64, a row for each row, some rows at a time; between two of these Ctrl-C is seen."""
+    x = values(gradient).reshape(len(values(gradient)), math.prod(gradient.shape[1:]))
+    step = max(1, BLOCK // max(1, x.shape[1]))
+    for lo in range(0, len(x), step):
+        yield np.abs(wide(np.ascontiguousarray(x[lo : lo + step])))
 
 
 def _like(gradient, new):

@@ -11,6 +11,10 @@ STATE = ("seed", "words_drawn", "key", "position")
 """What a state holds."""
 
 
+PIECE = 2**20
+"""How many fractions are made at once: few enough to stay near the processor, and for Ctrl-C to be seen in between."""
+
+
 class WordStream:
     """The words that follow from a seed.
 
@@ -55,9 +59,14 @@ class WordStream:
 
     def fractions(self, n, dtype):
         """`n` multiples of 2**-24 (float32, from the low bits of a word) or 2**-53 (float64, from a long word) in [0, 1)."""
-        if dtype == np.float32:
-            return (self.words(n) & np.uint32(2**24 - 1)).astype(np.float32) * np.float32(2.0**-24)
-        return (self.long_words(n) & np.uint64(2**53 - 1)) * 2.0**-53
+        out = np.empty(n, dtype)
+        for lo in range(0, n, PIECE):
+            piece = out[lo : lo + PIECE]
+            if dtype == np.float32:
+                piece[:] = (self.words(len(piece)) & np.uint32(2**24 - 1)).astype(np.float32) * np.float32(2.0**-24)
+            else:
+                piece[:] = (self.long_words(len(piece)) & np.uint64(2**53 - 1)) * 2.0**-53
+        return out
 
     def get_state(self):
         """A dict of the names in `STATE`; the key is an ndarray of 624 uint32, its position 0 to 624."""

@@ -1,9 +1,8 @@
 """``python -m hostile`` makes all calls, each in a child that is forked from a process which has npembed imported and its serial kernels
 compiled, but no threads started: so a call costs some milliseconds.
 
-It prints one line of JSON: what came of each call, by name. For calls with variables of their own there is a process
-with these, from
-which they are forked, ``python -m hostile NAME ...``; and one that wants to be alone gets an interpreter, ``python -m hostile --here NAME``.
+It prints one line of JSON: what came of each call, by name. For calls with variables of their own there is a process with these, from
+which they are forked, ``python -m hostile NAME ...``; one that wants to be alone gets an interpreter, ``python -m hostile --here NAME``.
 """
 
 import json
