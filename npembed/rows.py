@@ -185,7 +185,7 @@ class RowSparse:
     __array_ufunc__ = None  # so that np.float32(2) * gradient reaches __rmul__
 
     def __post_init__(self):
-        check.integer("RowSparse", "num_rows", self.num_rows, minimum=0)
+        check.integer("RowSparse", "num_rows", self.num_rows, minimum=0, maximum=check.MOST)
         rows = check.ids("RowSparse", self.rows, self.num_rows, "rows")
         check.table("RowSparse", self.values, "values")
         if rows.ndim != 1 or len(rows) != len(self.values):
@@ -196,6 +196,7 @@ class RowSparse:
         if falls.size:
             i = int(falls[0]) + 1
             raise ValueError(f"RowSparse: rows[{i}] = {rows[i]} follows {rows[i - 1]}; allowed: strictly increasing rows")
+        rows.flags.writeable = False
         object.__setattr__(self, "rows", rows)
 
     @property

@@ -52,10 +52,10 @@ def post_step_rows_(table, rows, constrainer, *, others_at_rest):
     [[1.0], [9.0]]
     """
     check.table("post_step_rows_", table)
-    check.writable("post_step_rows_", "table", table)
     if not check.choice("post_step_rows_", "others_at_rest", others_at_rest, (True, False)):
         raise ValueError("post_step_rows_: others_at_rest = False; allowed: True, else post_step_ on the whole table")
     rows = check.ids("post_step_rows_", rows, len(table), "rows").reshape(-1)
+    check.writable("post_step_rows_", "table", table, ("rows", rows))
     found = table[rows]
     once = found.copy()
     post_step_(once, constrainer)

@@ -28,6 +28,7 @@ from .arrays import (
     zeros,
 )
 from .values import (
+    MOST,
     UnknownNameError,
     choice,
     cotangent,
@@ -39,13 +40,13 @@ from .values import (
     options,
     order,
     real,
+    said,
     shape,
     unknown,
 )
 
 __all__ = [
-    "ID_DTYPES", "TABLE_DTYPES", "UnknownNameError", "array", "axes", "batch", "choice", "columns", "cotangent", "dims",
+    "ID_DTYPES", "MOST", "TABLE_DTYPES", "UnknownNameError", "array", "axes", "batch", "choice", "columns", "cotangent", "dims",
     "dtype", "fits", "ids", "integer", "keywords", "like", "mask", "names", "numbers_in", "op", "options", "order", "position",
-    "real", "rows", "shape", "table", "triples", "unknown", "writable",
-    "zeros",
+    "real", "rows", "said", "shape", "table", "triples", "unknown", "writable", "zeros",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .values import TABLE_DTYPES, dtype, integer, names
+from .values import MOST_AXES, TABLE_DTYPES, dtype, integer, names, said
 
 ID_DTYPES = tuple(np.dtype(name) for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"))
 """What ids may be stored as; they are handed on as int64."""
@@ -21,9 +21,15 @@ def array(function, argument, value, *, ndim=None):
         raise TypeError(f"{function}: {argument} is a {type(value).__name__}; allowed: a NumPy array of {names(TABLE_DTYPES)}")
     if value.dtype not in TABLE_DTYPES:
         dtype(function, f"{argument}.dtype", value.dtype)
+    _few_axes(function, argument, value)
     if ndim is not None and value.ndim < ndim:
         raise ValueError(f"{function}: {argument} has shape {value.shape}; allowed: {ndim} or more axes")
     return value
+
+
+def _few_axes(function, argument, value):
+    if value.ndim > MOST_AXES + 1:
+        raise ValueError(f"{function}: {argument} has {value.ndim} axes; allowed: up to {MOST_AXES + 1}")
 
 
 def numbers_in(function, argument, value):
@@ -146,8 +152,9 @@ def _whole(function, argument, value, table):
         value = np.asarray(value)
     except ValueError:
         raise ValueError(
-            f"{function}: {argument} = {given!r} is ragged; allowed: an array of integers, or nested lists of one shape"
+            f"{function}: {argument} = {said(given)} is ragged; allowed: an array of integers, or nested lists of one shape"
         ) from None
+    _few_axes(function, argument, value)
     is_list = not isinstance(given, np.ndarray)
     if value.size == 0 and is_list:
         return value.astype(np.int64)
@@ -157,7 +164,7 @@ def _whole(function, argument, value, table):
     if wrong:
         entries = value.ravel().tolist()
         first = next((i for i, entry in enumerate(entries) if isinstance(entry, bool) or not isinstance(entry, int)), 0)
-        place = f"{argument}{position(np.unravel_index(first, value.shape))} = {entries[first]!r}" if entries else argument
+        place = f"{argument}{position(np.unravel_index(first, value.shape))} = {said(entries[first])}" if entries else argument
         kind = "bool" if entries and isinstance(entries[first], bool) else value.dtype
         raise TypeError(f"{function}: {place} has dtype {kind}; allowed: int8 to int64 and uint8 to uint32, as ids of {table}")
     return value

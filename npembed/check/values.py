@@ -11,11 +11,31 @@ TABLE_DTYPES = tuple(np.dtype(name) for name in ("float32", "float64", "complex6
 """What a table may hold."""
 
 
+MOST = 2**59
+"""Numbers in an array: of sixteen bytes each, as many as NumPy can tell apart."""
+
+MOST_AXES = 31
+"""Axes of ids, and of a table's rows: NumPy has 64, and a lookup has those of both."""
+
+
 class UnknownNameError(KeyError):
     """A name that no registry holds (a KeyError, as in PyKEEN, that prints its message without quotes)."""
 
     def __str__(self):
         return self.args[0]
+
+
+def said(value):
+    """`value` as a message shows it: on one line, and not too long of it.
+
+    >>> said(np.zeros((2, 2))), said("a" * 200)[:8], said(10**5000)
+    ('array([[0., 0.], [0., 0.]])', "'aaaaaaa", 'a number of 16610 bits')
+    """
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # more digits than Python writes
+        return f"a number of {value.bit_length()} bits"
+    return text if len(text) <= 120 else f"{text[:100]} ..."
 
 
 def names(allowed):
@@ -28,13 +48,13 @@ def unknown(function, argument, value, allowed):
     """The error for a name that is not among `allowed`, with the nearest one that is."""
     near = difflib.get_close_matches(str(value).lower(), allowed, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return UnknownNameError(f"{function}: {argument} = {value!r} is unknown{hint}; known are {', '.join(allowed)}")
+    return UnknownNameError(f"{function}: {argument} = {said(value)} is unknown{hint}; known are {', '.join(allowed)}")
 
 
 def choice(function, argument, value, allowed):
     """`value`, one of the few words (or of True, False, None) in `allowed`."""
     if not any(value is word or (isinstance(value, (str, np.bool_)) and value == word) for word in allowed):
-        raise ValueError(f"{function}: {argument} = {value!r} is not a choice; allowed: {names(map(repr, allowed))}")
+        raise ValueError(f"{function}: {argument} = {said(value)} is not a choice; allowed: {names(map(repr, allowed))}")
     return value
 
 
@@ -46,9 +66,9 @@ def integer(function, argument, value, minimum=None, maximum=None):
     if maximum is not None:
         allowed += f"{' and' if minimum is not None else ''} <= {maximum}"
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{function}: {argument} = {value!r} is of type {type(value).__name__}; allowed: {allowed}")
+        raise TypeError(f"{function}: {argument} = {said(value)} is of type {type(value).__name__}; allowed: {allowed}")
     if (minimum is not None and value < minimum) or (maximum is not None and value > maximum):
-        raise ValueError(f"{function}: {argument} = {value} is out of range; allowed: {allowed}")
+        raise ValueError(f"{function}: {argument} = {said(value)} is out of range; allowed: {allowed}")
     return int(value)
 
 
@@ -58,7 +78,7 @@ def real(function, argument, value, minimum=None, maximum=None, *, above=None, b
     bounds = [f"{sign} {bound:g}" for sign, bound in signs if bound is not None]
     allowed = " ".join([f"a {'finite ' if finite else ''}number", " and ".join(bounds)]).strip()
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{function}: {argument} = {value!r} is of type {type(value).__name__}; allowed: {allowed}")
+        raise TypeError(f"{function}: {argument} = {said(value)} is of type {type(value).__name__}; allowed: {allowed}")
     try:
         number = float(value)
     except OverflowError:  # a whole number with more digits than any float holds
@@ -66,7 +86,7 @@ def real(function, argument, value, minimum=None, maximum=None, *, above=None, b
     bad = math.isnan(number) or (finite and math.isinf(number))
     bad = bad or (minimum is not None and number < minimum) or (maximum is not None and number > maximum)
     if bad or (above is not None and number <= above) or (below is not None and number >= below):
-        raise ValueError(f"{function}: {argument} = {value!r} is out of range; allowed: {allowed}")
+        raise ValueError(f"{function}: {argument} = {said(value)} is out of range; allowed: {allowed}")
     return number
 
 
@@ -79,11 +99,11 @@ def dtype(function, argument, value):
     """`value` as the dtype of a table: float32, float64, complex64, complex128 or float16."""
     allowed = names(TABLE_DTYPES)
     if "bfloat16" in str(value):  # a name, torch's, or the one that the package ml_dtypes adds
-        raise TypeError(f"{function}: {argument} = {value!r} is no dtype of NumPy's own; allowed: {allowed}")
+        raise TypeError(f"{function}: {argument} = {said(value)} is no dtype of NumPy's own; allowed: {allowed}")
     try:
         found = np.dtype(value)
     except TypeError:
-        raise TypeError(f"{function}: {argument} = {value!r} is no dtype; allowed: {allowed}") from None
+        raise TypeError(f"{function}: {argument} = {said(value)} is no dtype; allowed: {allowed}") from None
     if found not in TABLE_DTYPES:
         raise TypeError(f"{function}: {argument} = {found} is not supported; allowed: {allowed}")
     return found
@@ -98,7 +118,7 @@ def fits(function, argument, value, dtype_):
         overflows = True
     if overflows:
         raise ValueError(
-            f"{function}: {argument} = {value!r} is out of range; allowed: up to {largest:g}, all that {dtype_} holds"
+            f"{function}: {argument} = {said(value)} is out of range; allowed: up to {largest:g}, all that {dtype_} holds"
         )
     return dtype_.type(value)
 
@@ -106,13 +126,13 @@ def fits(function, argument, value, dtype_):
 def shape(function, argument, value):
     """`value` (a whole number or a sequence of them) as a tuple, the shape of an array that an address space can hold."""
     if isinstance(value, (str, bytes)) or not (isinstance(value, numbers.Integral) or np.iterable(value)):
-        raise TypeError(f"{function}: {argument} = {value!r} is of type {type(value).__name__}; allowed: whole numbers >= 0")
+        raise TypeError(f"{function}: {argument} = {said(value)} is of type {type(value).__name__}; allowed: whole numbers >= 0")
     sizes = (value,) if isinstance(value, numbers.Integral) else tuple(value)
     sizes = tuple(integer(function, argument, size, minimum=0) for size in sizes)
-    if len(sizes) > 63:  # NumPy's most, but one for the rows
-        raise ValueError(f"{function}: {argument} has {len(sizes)} axes; allowed: at most 63")
-    if math.prod(sizes) >= 2**59:  # sixteen bytes each
-        raise ValueError(f"{function}: {argument} = {value} asks for {math.prod(sizes):,} numbers; allowed: fewer than 2**59")
+    if len(sizes) > MOST_AXES:
+        raise ValueError(f"{function}: {argument} has {len(sizes)} axes; allowed: at most {MOST_AXES}")
+    if math.prod(max(1, size) for size in sizes) >= MOST:  # NumPy counts zeros as ones
+        raise ValueError(f"{function}: {argument} = {said(sizes)} asks for too many numbers; allowed: fewer than 2**59")
     return sizes
 
 
@@ -126,7 +146,7 @@ def keywords(function, argument, value):
     """`value` as a dict of options by name; None is an empty one."""
     if value is not None and not (isinstance(value, dict) and all(isinstance(name, str) for name in value)):
         raise TypeError(
-            f"{function}: {argument} = {value!r} is a {type(value).__name__}; allowed: a dict of options by name, or None"
+            f"{function}: {argument} = {said(value)} is a {type(value).__name__}; allowed: a dict of options by name, or None"
         )
     return dict(value or {})
 

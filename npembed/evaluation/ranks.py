@@ -191,7 +191,11 @@ def _compared(scores, s):
 def _scores(model, side, batch, num_entities, options):
     """The model's scores of all entities for each triple of the batch, (B, N)."""
     name, columns = SCORERS[side]
-    scores = np.asarray(getattr(model, name)(batch[:, columns], **options))
+    scores = getattr(model, name)(batch[:, columns], **options)
+    try:
+        scores = np.asarray(scores)
+    except ValueError:
+        raise ValueError(f"ranks: {name} returned scores that are ragged; allowed: ({len(batch)}, N)") from None
     if scores.dtype.kind not in "fiu":
         raise TypeError(f"ranks: {name} returned scores of dtype {scores.dtype}; allowed: real numbers, which have an order")
     if scores.ndim != 2 or len(scores) != len(batch) or num_entities not in (None, scores.shape[1]):

@@ -63,7 +63,7 @@ def project_state_(table, state, *, constrainer="normalize", dim=-1, rows=None):
     momenta = [(f"state[{name!r}]", state[name]) for name in MOMENTA if name in state]
     for label, m in momenta:
         check_like_table("project_state_", label, m, table)
-        check.writable("project_state_", label, m, ("table", table))
+        check.writable("project_state_", label, m, ("table", table), *([] if rows is None else [("rows", where)]))
     x = wide(table[where])
     dims = () if constrainer == "complex_normalize" else dims
     length = np.sqrt((np.abs(x) ** 2).sum(axis=dims, keepdims=True))

@@ -73,7 +73,7 @@ def check_state(function, state, table, gradient, arrays, *, more=(), counter=Tr
         same = " after steps with the same options" if more else ""
         raise ValueError(f"{function}: state has {found} keys; allowed: {', '.join(keys)}, those of {made_by}{same}")
     if counter:
-        check.integer(function, "state['step']", state["step"], minimum=0)
+        check.integer(function, "state['step']", state["step"], minimum=0, maximum=2**53)
     others = [("table", table), ("gradient", values(gradient))]
     for name in (*arrays, *more):
         if name not in new:
