@@ -38,16 +38,6 @@ def with_state(name, table, gradient, spoil=lambda state: None, **options):
     return table
 
 
-def kept(name, table, gradient, error, **options):
-    """That a step that fails leaves the state as it was: what it says."""
-    state = OPTIMIZERS[name].state(table)
-    before = repr(state)
-    try:
-        OPTIMIZERS[name].step_(table, gradient, state=state, **options)
-    except error as caught:
-        return repr(state) == before, str(caught)
-
-
 def rows(w):
     """A gradient whose rows lie in the memory of the table that it is of."""
     return RowSparse(w.ids_within, w.g, 6)
