@@ -185,7 +185,7 @@ class RowSparse:
     __array_ufunc__ = None  # so that np.float32(2) * gradient reaches __rmul__
 
     def __post_init__(self):
-        check.integer("RowSparse", "num_rows", self.num_rows, minimum=0, maximum=check.MOST)
+        check.integer("RowSparse", "num_rows", self.num_rows, minimum=0, maximum=check.LARGEST)
         rows = check.ids("RowSparse", self.rows, self.num_rows, "rows")
         check.table("RowSparse", self.values, "values")
         if rows.ndim != 1 or len(rows) != len(self.values):

@@ -41,7 +41,7 @@ def basic(rng, positives, *, num_entities, num_relations=None, num_negatives=1, 
     """
     rng = generator(rng)
     sizes = {"head": num_entities, "tail": num_entities, "relation": num_relations}
-    check.integer("basic", "num_negatives", num_negatives, minimum=1, maximum=check.MOST)
+    check.integer("basic", "num_negatives", num_negatives, minimum=1, maximum=check.LARGEST)
     if not isinstance(corrupt, (tuple, list)) or not corrupt:
         raise ValueError(
             f"basic: corrupt = {check.said(corrupt)} names no sides; allowed: a sequence of 'head', 'relation', 'tail'"
@@ -49,7 +49,7 @@ def basic(rng, positives, *, num_entities, num_relations=None, num_negatives=1, 
     for side in corrupt:
         check.choice("basic", "corrupt", side, tuple(COLUMNS))
         check.integer(
-            "basic", "num_relations" if side == "relation" else "num_entities", sizes[side], minimum=2, maximum=check.MOST
+            "basic", "num_relations" if side == "relation" else "num_entities", sizes[side], minimum=2, maximum=check.LARGEST
         )
     positives = check.triples("basic", positives, num_entities, num_relations, "positives")
     negatives = _copies("basic", positives, num_negatives)
@@ -86,7 +86,7 @@ def bernoulli_probabilities(triples, num_relations):
     >>> bernoulli_probabilities(np.array([[0, 0, 1], [0, 0, 2], [0, 0, 3]]), 2)  # one head, three tails
     array([0.75, 0.5 ], dtype=float32)
     """
-    num_relations = check.integer("bernoulli_probabilities", "num_relations", num_relations, minimum=0, maximum=check.MOST)
+    num_relations = check.integer("bernoulli_probabilities", "num_relations", num_relations, minimum=0, maximum=check.LARGEST)
     triples = check.triples("bernoulli_probabilities", triples, np.iinfo(np.int64).max, num_relations)
     columns = triples[:, 1], np.unique(triples[:, :2], axis=0)[:, 1], np.unique(triples[:, 1:], axis=0)[:, 0]
     counts = np.array([np.bincount(relations, minlength=num_relations) for relations in columns])
@@ -131,8 +131,8 @@ def bernoulli(rng, positives, *, num_entities, head_probability, num_negatives=1
     [[[4, 0, 2]], [[3, 1, 0]]]
     """
     rng = generator(rng)
-    check.integer("bernoulli", "num_negatives", num_negatives, minimum=1, maximum=check.MOST)
-    check.integer("bernoulli", "num_entities", num_entities, minimum=2, maximum=check.MOST)
+    check.integer("bernoulli", "num_negatives", num_negatives, minimum=1, maximum=check.LARGEST)
+    check.integer("bernoulli", "num_entities", num_entities, minimum=2, maximum=check.LARGEST)
     check.array("bernoulli", "head_probability", head_probability, ndim=1)
     if head_probability.ndim != 1 or head_probability.dtype.kind == "c":
         found = f"dtype {head_probability.dtype} and shape {head_probability.shape}"

@@ -395,6 +395,15 @@ def test_gradients_of_different_tables_do_not_add():
                 times()
 
 
+def test_rows_of_row_sparse_stay_those_that_were_checked():
+    mine = np.array([0, 2])
+    gradient = RowSparse(mine, np.ones((2, 1)), 3)
+    mine[1] = 99
+    assert gradient.rows.tolist() == [0, 2]
+    with pytest.raises(ValueError, match="read-only"):
+        gradient.rows[1] = 99
+
+
 def test_row_sparse_cannot_be_reassigned():
     a = RowSparse(np.array([0]), np.zeros((1, 2)), 3)
     with pytest.raises(AttributeError):

@@ -28,7 +28,7 @@ from .arrays import (
     zeros,
 )
 from .values import (
-    MOST,
+    LARGEST,
     UnknownNameError,
     choice,
     cotangent,
@@ -46,7 +46,7 @@ from .values import (
 )
 
 __all__ = [
-    "ID_DTYPES", "MOST", "TABLE_DTYPES", "UnknownNameError", "array", "axes", "batch", "choice", "columns", "cotangent", "dims",
+    "ID_DTYPES", "LARGEST", "TABLE_DTYPES", "UnknownNameError", "array", "axes", "batch", "choice", "columns", "cotangent", "dims",
     "dtype", "fits", "ids", "integer", "keywords", "like", "mask", "names", "numbers_in", "op", "options", "order", "position",
     "real", "rows", "said", "shape", "table", "triples", "unknown", "writable", "zeros",
 ]  # fmt: skip

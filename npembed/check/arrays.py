@@ -54,13 +54,16 @@ def _unmasked(function, argument, value):
 
 def zeros(function, argument, shape, dtype_):
     """Zeros of that shape, which `argument` asks for; an error in our words if there cannot be so many."""
-    asked = f"{function}: {argument} asks for an array of shape {tuple(shape)}, {math.prod(shape) * dtype_.itemsize:,} bytes"
     try:
         return np.zeros(shape, dtype_)
-    except ValueError:  # more than an address can tell apart
-        raise ValueError(f"{asked}; allowed: fewer than 2**63") from None
+    except (ValueError, OverflowError):  # more than an address can tell apart
+        error: type[Exception] = ValueError
+        allowed = "fewer than 2**63"
     except MemoryError:
-        raise MemoryError(f"{asked}; allowed: what fits into memory") from None
+        error, allowed = MemoryError, "what fits into memory"
+    size = math.prod(max(1, n) for n in shape) * dtype_.itemsize  # NumPy counts zeros as ones
+    many = f"{size:,}" if size < 10**100 else said(size)
+    raise error(f"{function}: {argument} asks for an array of shape {said(tuple(shape))}, {many} bytes; allowed: {allowed}")
 
 
 def table(function, value, argument="table"):

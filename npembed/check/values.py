@@ -11,8 +11,11 @@ TABLE_DTYPES = tuple(np.dtype(name) for name in ("float32", "float64", "complex6
 """What a table may hold."""
 
 
+LARGEST = 2**63 - 1
+"""Number of rows, negatives and so on: ids are int64."""
+
 MOST = 2**59
-"""Numbers in an array: of sixteen bytes each, as many as NumPy can tell apart."""
+"""Numbers in an array: of sixteen bytes each, as many as an address tells apart."""
 
 MOST_AXES = 31
 """Axes of ids, and of a table's rows: NumPy has 64, and a lookup has those of both."""
@@ -34,7 +37,11 @@ def said(value):
     try:
         text = " ".join(repr(value).split())
     except ValueError:  # more digits than Python writes
-        return f"a number of {value.bit_length()} bits"
+        return (
+            f"a number of {value.bit_length()} bits"
+            if isinstance(value, int)
+            else f"a {type(value).__name__} that holds too long a number"
+        )
     return text if len(text) <= 120 else f"{text[:100]} ..."
 
 
@@ -131,8 +138,10 @@ def shape(function, argument, value):
     sizes = tuple(integer(function, argument, size, minimum=0) for size in sizes)
     if len(sizes) > MOST_AXES:
         raise ValueError(f"{function}: {argument} has {len(sizes)} axes; allowed: at most {MOST_AXES}")
-    if math.prod(max(1, size) for size in sizes) >= MOST:  # NumPy counts zeros as ones
-        raise ValueError(f"{function}: {argument} = {said(sizes)} asks for too many numbers; allowed: fewer than 2**59")
+    count = math.prod(max(1, size) for size in sizes)  # NumPy counts zeros as ones
+    if count >= MOST:
+        many = f"{count:,}" if count < 10**100 else said(count)
+        raise ValueError(f"{function}: {argument} = {said(value)} asks for {many} numbers; allowed: fewer than 2**59")
     return sizes
 
 

@@ -183,6 +183,13 @@ CALLS = [
         writes=("model",),
     ),
     refused(
+        "shape",
+        "ranks: scores that are ragged",
+        lambda w: ranks(SimpleNamespace(score_t=lambda hr: [[1.0], [1.0, 2.0]]), [[0, 0, 1]], sides="tail"),
+        ValueError,
+        "ranks: score_t returned scores that are ragged",
+    ),
+    refused(
         "NaN",
         "ranks: a score of NaN",
         lambda w: ranks(scorer([NAN, 1.0]), [[0, 0, 1]], sides="tail"),
@@ -316,6 +323,7 @@ CALLS = [
             ("one entity", [[0, 0, 0]], {"num_entities": 1}, ValueError, "num_entities = 1"),
             ("negatives below zero", [[0, 0, 1]], {"num_negatives": -1}, ValueError, "num_negatives = -1"),
             ("2**62 negatives", [[0, 0, 1]], {"num_negatives": 2**62}, ValueError, r"num_negatives = .* asks for [\d,]+ numbers"),
+            ("nothing to corrupt", [[0, 0, 1]], {"corrupt": None}, ValueError, "corrupt = None names no sides"),
             ("a side misspelt", [[0, 0, 1]], {"corrupt": ("hed",)}, ValueError, "corrupt = 'hed' is not a choice"),
             ("positives of float", [[0.0, 0, 1]], {}, TypeError, r"positives\[0, 0\] = 0.0"),
         )

@@ -102,6 +102,18 @@ STATES = [
     ("of one moment twice", lambda s: s.update(exp_avg=s["exp_avg_sq"]), ValueError, r"state\['exp_avg_sq'\] shares memory with"),
     ("with a step of -1", lambda s: s.update(step=-1), ValueError, r"state\['step'\] = -1 is out of range"),
     ("with a step of 1.0", lambda s: s.update(step=1.0), TypeError, r"state\['step'\] = 1.0 is of type float"),
+    (
+        "with a step of 2**63",
+        lambda s: s.update(step=2**63),
+        ValueError,
+        r"state\['step'\] = 9223372036854775808 is out of range",
+    ),
+    (
+        "with a step of 5000 digits",
+        lambda s: s.update(step=10**5000),
+        ValueError,
+        r"state\['step'\] = a number of 16610 bits is out",
+    ),
     ("without a moment", lambda s: s.pop("exp_avg"), ValueError, "state has step, exp_avg_sq keys"),
     ("with a key of another kind", lambda s: s.update({3: 1}), ValueError, "state has step, exp_avg, exp_avg_sq, 3 keys"),
     ("that is read-only", lambda s: s["exp_avg"].setflags(write=False), ValueError, r"state\['exp_avg'\] is read-only"),
