@@ -1,0 +1,193 @@
+"""Mutants that compute the same."""
+
+WIDE = "the other factor is wide already"
+COPY = "copies more often, and says the same"
+EQUIVALENT = {
+    "op.widened": [("x.astype(arithmetic", "without copy", COPY)],
+    "op.wide": [
+        ("x.astype(np.result_type", "without copy", COPY),
+        ("np.result_type(x.dtype, np.float64)", "arguments 0 and 1 swapped", "the wider of two"),
+    ],
+    "row_maps.norms.norm_vjp": [("wide(np.expand_dims(g, dims)) -> np.expand_dims(g, dims)", "return", WIDE)],
+    "row_maps.norms.slope": [
+        ("if p == 2: return unit(xs, norm) -> if False:", "if p == 2", "the general formula gives the same, only slower"),
+        ("0 -> -1", "if ties == 'first'", "there is one axis, so the last is the first"),
+    ],
+    "row_maps.normalize.normalize_vjp": [
+        ("wide(g) -> g", "exact_unit_vjp", "a float32 is scaled and split as well"),
+        ("wide(g) -> g", "d = unit_vjp(wide(g)", WIDE),
+        ("wide(g) -> g", "over_eps", "the divisor is wide already"),
+    ],
+    "row_maps.normalize.over_eps": [
+        ("0.0 -> 1.0", "np.where", "what stands where it is not small is read by nobody"),
+        ("0.0 -> -1", "np.where", "what stands where it is not small is read by nobody"),
+    ],
+    "row_maps.bounds.clamp_norm_vjp": [
+        ("wide(g) -> g", "unit_vjp(wide(g)", WIDE),
+        ("wide(g) -> g", "return np.where(side", "np.where takes the wider dtype of its branches"),
+        ("wide(g) -> g", "if eps is not None", "the divisor is wide already"),
+    ],
+    "row_maps.softmax.softmax_vjp": [
+        ("0.0 -> -1", "top = s ==", "weights are positive"),
+        ("wide(g) -> g", "#1", "the mean is wide already"),
+        ("wide(g) -> g", "#2", "any number near the mean will do"),
+        ("wide(g) -> g", "#3", "there is nothing in it"),
+    ],
+    "interactions.transe.transe_vjp": [
+        ("_rest('transe_vjp', h, r, t,", "arguments 1 and 2 swapped", "h + r = r + h"),
+        ("1.0 -> 2.0", "direction = x / np.where", "0 / 2 = 0 / 1"),
+        ("if p == 1: direction", "[always]", "for p > 1 it is multiplied by 0**(p - 1)"),
+    ],
+    "interactions.distmult.distmult_vjp": [("wide(g) -> g", "g = wide(g)", WIDE)],
+    "bags.arguments.bags": [
+        ("1 -> 2", "flat = ids.reshape(-1)", "NumPy reads any negative size as the one to be found"),
+        ("if padding is not None", "[always]", "no id is None"),
+    ],
+    "renorm._as_torch": [("rows.real -> rows", "return", "a scale without imaginary part, whatever its dtype")],
+    "bags.pool.embedding_bag": [
+        ("if per_sample_weights is None and out", "[never]", "the same sum, from a copy of the rows"),
+        (
+            "per_sample_weights is None and out",
+            "[per_sample_weights is None alone]",
+            "the same, but for Numba, which has no float16",
+        ),
+        ("out.dtype == table.dtype", "[flipped to NotEq]", "the same sum, from a copy of the rows, but for Numba"),
+    ],
+    "rows.gather_vjp": [("1 -> 2", "ids.reshape(-1)", "NumPy reads any negative size as the one to be found")],
+    "model.gradients.loss_and_gradients": [
+        ("0 -> -1", "first, second = ", "there is one column"),
+        ("1 -> 2", "flat, counts = (negatives.reshape(-1, 3)", "NumPy reads any negative size as the one to be found"),
+        ("(first, second)", "elements 0 and 1 swapped", "a + b = b + a"),
+        ("(a, b)", "elements 0 and 1 swapped", "a + b = b + a"),
+        ("zip(first, second, strict=True)", "arguments 0 and 1 swapped", "a + b = b + a"),
+        ("zip(first, second, strict=True)", "without strict", "there are two of each"),
+        ("zip(lookups, (dtrue[:, 0], dfalse[counts]), strict=True)", "without strict", "there are two of each"),
+    ],
+    "model.gradients.lcwa_loss_and_gradients": [
+        ("relations if target == 'relation' else entities", "always the first", "the rows of both tables are of one length"),
+        ("relations if target == 'relation' else entities", "always the second", "the rows of both tables are of one length"),
+        ("target == 'relation'", "flipped to NotEq", "the rows of both tables are of one length"),
+        ("1 -> 2", "size = max(1, BLOCK // max(1, len(pairs) * width))  #2", "no loss takes a batch of no pairs"),
+        ("1 -> 0", "size = max(1, BLOCK // max(1, len(pairs) * width))  #2", "no loss takes a batch of no pairs"),
+        ("(a, b)", "elements 0 and 1 swapped", "a + b = b + a"),
+        ("zip(gradients, part, strict=True)", "arguments 0 and 1 swapped", "a + b = b + a"),
+        ("zip(gradients, part, strict=True)", "without strict", "there are two of each"),
+    ],
+    "model.gradients._charged": [
+        ("((0, h), (1, r), (0, t))", "elements 0 and 1 swapped", "charged for in another order"),
+        ("((0, h), (1, r), (0, t))", "elements 1 and 2 swapped", "charged for in another order"),
+    ],
+    "regularizers.lp.lp_vjp": [("1 -> 2", "share = np.full", "it divides nothing, where there are no rows")],
+    "losses.margin_ranking.margin_ranking_vjp": [("1 -> 2", "d = check.cotangent", "0 / 2 = 0 / 1")],
+    "interactions.complex.complex_bilinear_vjp": [("wide(g) -> g", "g = wide(g)", WIDE)],
+    "optimizers.sgd.sgd_": [
+        ("check_state('sgd_', state, table, gradient", "arguments 2 and 3 swapped", "they are alike in shape and dtype"),
+        ("1 -> 2", "rule, step = (_plain, 1)", "without momentum nobody asks"),
+        ("1 -> 0", "rule, step = (_plain, 1)", "without momentum nobody asks"),
+    ],
+    "optimizers.rowwise_adagrad._rowwise_adagrad": [("fused(x, -lr", "arguments 1 and 2 swapped", "a product, rounded with the sum")],
+    "optimizers.clip.total_norm": [
+        ("0.0 -> -1", "#1", "the outer maximum starts at 0"),
+        ("1 -> 0", "sums = ", "columns are added up first, then all, with the same zeros"),
+        ("math.isinf(norm_type) or", "[not 0 < largest < math.inf alone]", "the general formula gives the same, only slower"),
+    ],
+    "optimizers.project.project_state_": [
+        ("1 -> 2", "where = slice(None)", "NumPy reads any negative size as the one to be found"),
+        ("x / np.where", "[minus]", "u comes twice: -u times -u"),
+        ("1.0 -> 2.0", "u = x / np.where", "0 / 2 = 0 / 1"),
+    ],
+    "optimizers.others_at_rest": [("('adam', 'adamw') -> ('adamw', 'adam')", "swapped", "they are only looked for")],
+    "touched.post_step_rows_": [("1 -> 2", "rows = check.ids", "NumPy reads any negative size as the one to be found")],
+    "optimizers.adagrad.adagrad_": [
+        ("check_state('adagrad_', state, table, gradient", "arguments 2 and 3 swapped", "they are alike in shape and dtype"),
+    ],
+    "optimizers.adam.adam_": [
+        ("check_state('adam_', state, table, gradient", "arguments 2 and 3 swapped", "they are alike in shape and dtype"),
+    ],
+    "optimizers.adam.mix": [
+        ("weight < 0.5 -> weight <= 0.5", "flipped to LtE", "in the middle both ends are as near"),
+        ("fused(b, a.dtype.type(weight) - 1, b - a)", "arguments 1 and 2 swapped", "a product, rounded with the sum"),
+    ],
+    "optimizers.adam._adam": [("fused(b2 * v, (1 - b2) * g, g)", "arguments 1 and 2 swapped", "a product, rounded with the sum")],
+    "representations.mixing.low_rank_vjp": [
+        ("wide(_flat(weights))", "no wide", WIDE),
+        ("wide(g.reshape", "no wide", WIDE),
+        ("wide(bases", "no wide", WIDE),
+    ],
+    "representations.mixing.multiply_vjp": [
+        ("wide(g) -> g", "return", WIDE),
+        ("(np.ones_like(g), *xs[:i]", "elements 0 and 1 swapped", "the same factors in another order"),
+        ("(np.ones_like(g), *xs[:i]", "elements 1 and 2 swapped", "the same factors in another order"),
+    ],
+    "row_maps.blocks.complex_normalize_vjp": [
+        ("_pairs('complex_normalize_vjp', 'x'", "arguments 0 and 1 swapped", "names, for an error"),
+        ("_pairs('complex_normalize_vjp', 'g'", "arguments 0 and 1 swapped", "names, for an error"),
+    ],
+    "row_maps.blocks.quaternion_normalize_vjp": [
+        ("_fours('quaternion_normalize_vjp', 'x'", "arguments 0 and 1 swapped", "names, for an error"),
+        ("_fours('quaternion_normalize_vjp', 'g'", "arguments 0 and 1 swapped", "names, for an error"),
+    ],
+    "sums._column": [
+        ("0 -> 1", "in: with np.errstate", "a finite number added to infinities or NaN"),
+        ("0 -> -1", "in: with np.errstate", "a finite number added to infinities or NaN"),
+        ("np.add.reduceat(terms != 0, firsts) > 2", "GtE", "the same sum, only slower"),
+        ("2 -> 1", "many = ", "the same sum, only slower"),
+    ],
+    "sums._rounded": [("2 ** (51", "[minus]", "it counts modulo twice as much")],
+    "sums.add_": [
+        ("np.result_type(out.dtype, np.float64)", "arguments 0 and 1 swapped", "the wider of two"),
+        ("if dtype == out.dtype", "[never]", "the same sum, from a copy of the rows"),
+        ("if not out.flags.aligned", "[always]", "what is written onto itself stays"),
+    ],
+    "sums.nearest": [
+        ("return math.inf if total > 0", "times", "infinity"),
+        ("total > 0 -> total >= 0", "GtE", "what overflows is not zero"),
+        ("0 -> 1", "plus 1", "what overflows is beyond one"),
+        ("0 -> -1", "minus 1", "what overflows is beyond one"),
+    ],
+    "exact._fractions": [
+        ("[Fraction(v.real)", "always the first", "computed, but not looked at"),
+        ("1 -> 0", "squared =", "computed, but not looked at"),
+        ("length - Fraction(bound)", "times", "the sign alone counts"),
+        ("(difference > 0) - (difference < 0)", "times 1.0", "it becomes a whole number"),
+    ],
+    "exact._digits": [
+        ("Context(prec=60, traps=[]) -> Context(prec=60)", "without traps", "nothing here overflows"),
+        ("60 -> 61", "plus 1", "more digits than are compared"),
+        ("60 -> 59", "minus 1", "more digits than are compared"),
+        ("sum(", "times", "the sign alone counts"),
+        ("abs(difference) < Decimal('1e-50')", "LtE", "no difference is 1e-50"),
+        ("difference > 0", "GtE", "zero has gone before"),
+    ],
+    "exact.squares": [
+        ("np.errstate(invalid='ignore') -> np.errstate()", "without invalid", "the caller has it off"),
+        ("134217729.0 * x -> -(134217729.0 * x)", "minus", "splits in two as well"),
+        ("134217729.0 * x -> 134217729.0 * x * ", ("times 2", "times 1.0"), "splits in two as well"),
+        ("134217729.0 -> 134217730.0", "plus 1", "splits in two as well"),
+        ("134217729.0 -> 134217728.0", "minus 1", "splits in two as well"),
+    ],
+    "double_double.product": [
+        ("((a1, a2), (b1, b2), p)", "elements 0 and 1 swapped", "a b = b a"),
+        ("(_halves(a), _halves(b), a * b)", "elements 0 and 1 swapped", "a b = b a"),
+    ],
+    "double_double.exact_unit": [
+        ("np.errstate(all='ignore')", "without all", "what it hides is thrown away"),
+        ("sound & _is_tiny(xs)", "left operand alone", "to doubt more is only slower"),
+    ],
+    "double_double.exact_unit_vjp": [("sound & _in_doubt(", "left operand alone", "to doubt more is only slower")],
+    "double_double._vjp_in_fractions": [
+        ("(a, b)", "elements 0 and 1 swapped", "a b = b a"),
+        ("zip(x, g, strict=True)", "arguments 0 and 1 swapped", "a b = b a"),
+        ("zip(x, g, strict=True)", "without strict", "they are of one length"),
+    ],
+    "double_double._float": [
+        ("numerator < 0", "flipped to LtE", "-0 is 0"),
+        ("320 + q.denominator.bit_length()", "times 2", "more digits than are read"),
+        ("320 + q.denominator.bit_length()", "right operand alone", "more digits than are read"),
+        ("320 -> 321", "plus 1", "more digits than are read"),
+        ("320 -> 319", "minus 1", "more digits than are read"),
+    ],
+    "regularizers.power_sum.power_sum_vjp": [("1 -> 2", "share = check.cotangent", "of no sums there is no entry")],
+    "op.unbroadcast": [("n == 1 and d.shape[i] != 1 -> n == 1", "[n == 1 alone]", "the sum over an axis of size 1 changes nothing")],
+}
+"""Mutants that compute the same, by function: how the name begins, something else in it, and why. Each means exactly one mutant."""
