@@ -36,8 +36,8 @@ ONE, ZERO = ast.Constant(1), ast.Constant(0)
 KINDS = ("sign", "drop", "factor", "index", "branch", "range", "comparison", "call", "other")
 """What a mutation is of. "call": a call, a ``.real`` or a ``.T`` taken away; "other": constants, arguments, keywords, other operators."""
 
-SECONDS = 20.0
-"""Of processor time, in which all killers run on a function as it stands (the slowest take two); a mutant that takes longer has no end."""
+SECONDS = 5.0
+"""Of processor time that a mutant gets by default; who takes longer has no end."""
 
 
 class Mutant(NamedTuple):
@@ -304,7 +304,7 @@ def at_most(seconds):
         raise Endless(f"it ran for more than {seconds:g} s")
 
     before = signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, 1.0)  # again and again, should somebody catch the first
     try:
         yield
     finally:

@@ -2,7 +2,38 @@
 
 WIDE = "the other factor is wide already"
 COPY = "copies more often, and says the same"
+IN_PYTHON = "in Python any layout will do; tests of the compiled kernels want this one"
 EQUIVALENT = {
+    "interactions.rotate._turned": [
+        ("np.broadcast_shapes(x.shape, r.shape)", "arguments 0 and 1 swapped", "broadcast alike"),
+        ("0 -> 1", "real = np.empty", "its dtype alone counts"),
+        ("wide(h) -> h", "if turn ==", WIDE),
+        ("wide(r) -> r", "if turn ==", WIDE),
+        ("wide(t) -> t", "return (wide(h), wide(t) *", WIDE),
+        ("wide(r) -> r", "return (wide(h), wide(t) *", WIDE),
+    ],
+    "interactions.rotate._still": [
+        ("return np.zeros(x.shape[-1:], x.dtype)", ("minus", "times"), "zero is zero"),
+        ("1 ->", "in: return np.zeros", "zeros are broadcast"),
+    ],
+    "kernels.gather": [
+        ("if out.size:", "[always]", "the loop is empty then"),
+        ("np.errstate(all='ignore')", "without all", "to copy raises no flag"),
+    ],
+    "kernels.segments": [
+        ("0 ->", "in: largest", "of no ids there is no digit"),
+        ("16 -> 15", "#1", "digits that overlap sort the same"),
+        ("16 -> 15", "#2", "digits that overlap sort the same"),
+        ("starts.astype(np.int64, copy=False)", "without copy", COPY),
+        ("order.astype(np.int64, copy=False)", "without copy", COPY),
+    ],
+    "kernels.segment_add": [
+        ("if out.size and", "[always]", "the loops are empty then"),
+        ("out.size and order.size", ("and for or", "alone"), "the loops are empty then"),
+    ],
+    "sums.rounded": [("sums.astype(dtype, copy=False)", "without copy", COPY)],
+    "bags.pool._weighted": [("1 -> 2", "rows * weigh", "NumPy reads any negative size as the one to be found")],
+    "bags.pool._flat": [("np.require(array", "without requirements", IN_PYTHON)],
     "op.widened": [("x.astype(arithmetic", "without copy", COPY)],
     "op.wide": [
         ("x.astype(np.result_type", "without copy", COPY),
@@ -128,8 +159,6 @@ EQUIVALENT = {
         ("_fours('quaternion_normalize_vjp', 'g'", "arguments 0 and 1 swapped", "names, for an error"),
     ],
     "sums._column": [
-        ("0 -> 1", "in: with np.errstate", "a finite number added to infinities or NaN"),
-        ("0 -> -1", "in: with np.errstate", "a finite number added to infinities or NaN"),
         ("np.add.reduceat(terms != 0, firsts) > 2", "GtE", "the same sum, only slower"),
         ("2 -> 1", "many = ", "the same sum, only slower"),
     ],
@@ -152,6 +181,7 @@ EQUIVALENT = {
         ("(difference > 0) - (difference < 0)", "times 1.0", "it becomes a whole number"),
     ],
     "exact._digits": [
+        ("return 0 if abs(difference)", "times 1.0", "it becomes a whole number"),
         ("Context(prec=60, traps=[]) -> Context(prec=60)", "without traps", "nothing here overflows"),
         ("60 -> 61", "plus 1", "more digits than are compared"),
         ("60 -> 59", "minus 1", "more digits than are compared"),

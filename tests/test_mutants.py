@@ -40,10 +40,10 @@ def test_the_gate_sees_a_survivor_and_a_false_equivalent(monkeypatch):
     assert not good
     assert any(line.startswith("tests/mutate.py:") and "sign" in line for line in lines)
     assert mutate.report({"canary": mutate.judge(mutate.canary_vjp, [mutate.check_canary])})[1]
-    said = ("2 * x", "minus", "it is not")
-    wrong = mutate.judge(mutate.canary_vjp, [mutate.check_canary], [said])
-    assert wrong.wrong == ["'2 * x' ... 'minus' means survivors in 0 places"]
-    assert not mutate.report({"canary": wrong})[1]
+    for start, places in (("2 * x * g", 1), ("3 * x", 0), ("2 ", 3)):
+        wrong = mutate.judge(mutate.canary_vjp, [mutate.check_canary], [(start, "", "it is not")]).wrong
+        assert wrong == ([] if places == 1 else [f"{start!r} ... '' means mutants in {places} places"])
+    assert not mutate.report({"canary": mutate.Outcome(outcome.counts - outcome.counts, [], ["wrong"])})[1]
 
 
 def test_a_change_is_seen(monkeypatch, tmp_path):
