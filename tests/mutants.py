@@ -53,7 +53,7 @@ class Mutant(NamedTuple):
     code: functools.partial
 
 
-class Endless(Exception):
+class EndlessError(Exception):
     """A mutant ran for longer than `SECONDS`."""
 
 
@@ -295,13 +295,13 @@ def in_place(function, code):
 
 @contextlib.contextmanager
 def at_most(seconds):
-    """Raise `Endless` after so much processor time, where the system can tell; elsewhere (Windows) wait."""
+    """Raise `EndlessError` after so much processor time, where the system can tell; elsewhere (Windows) wait."""
     if not hasattr(signal, "setitimer"):
         yield
         return
 
     def stop(number, frame):
-        raise Endless(f"it ran for more than {seconds:g} s")
+        raise EndlessError(f"it ran for more than {seconds:g} s")
 
     before = signal.signal(signal.SIGVTALRM, stop)
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds, 1.0)  # again and again, should somebody catch the first
@@ -313,13 +313,12 @@ def at_most(seconds):
 
 
 def killed_by(function, code, killers, seconds=SECONDS):
-    """The first of the `killers` that fails on the mutant, as ``(number, error)``, or None for a survivor."""
-    i = 0
+    """What the first of the `killers` that fails on the mutant says, or None for a survivor."""
     with in_place(function, code):
         try:
             with at_most(seconds):
-                for i, killer in enumerate(killers):
+                for killer in killers:
                     killer()
         except (Exception, pytest.fail.Exception) as error:  # whatever goes wrong is noticed
-            return i, f"{type(error).__name__}: {error}"
+            return f"{type(error).__name__}: {error}"
     return None

@@ -4,6 +4,17 @@ WIDE = "the other factor is wide already"
 COPY = "copies more often, and says the same"
 IN_PYTHON = "in Python any layout will do; tests of the compiled kernels want this one"
 EQUIVALENT = {
+    "losses.bce_with_logits._slope": [
+        ("np.abs(x) > 1", "GtE", "at 1 either form is right"),
+        ("1 ->", "[plus 1]  in: return np.where(np.abs(x) > 1, ", "between 1 and 2 either form is right"),
+    ],
+    "losses.crossentropy._distribution": [("1.0 -> 2.0", "np.where(total == 0", "0 / 2 = 0 / 1")],
+    "interactions.transe._rest": [
+        ("wide(h) -> h", "return", WIDE),
+        ("wide(r) -> r", "return", WIDE),
+        ("wide(t) -> t", "return", WIDE),
+        ("0 -> 1", "np.empty(0, dtype", "its dtype alone counts"),
+    ],
     "interactions.rotate._turned": [
         ("np.broadcast_shapes(x.shape, r.shape)", "arguments 0 and 1 swapped", "broadcast alike"),
         ("0 -> 1", "real = np.empty", "its dtype alone counts"),
@@ -116,7 +127,9 @@ EQUIVALENT = {
         ("1 -> 2", "rule, step = (_plain, 1)", "without momentum nobody asks"),
         ("1 -> 0", "rule, step = (_plain, 1)", "without momentum nobody asks"),
     ],
-    "optimizers.rowwise_adagrad._rowwise_adagrad": [("fused(x, -lr", "arguments 1 and 2 swapped", "a product, rounded with the sum")],
+    "optimizers.rowwise_adagrad._rowwise_adagrad": [
+        ("fused(x, -lr", "arguments 1 and 2 swapped", "a product, rounded with the sum")
+    ],
     "optimizers.clip.total_norm": [
         ("0.0 -> -1", "#1", "the outer maximum starts at 0"),
         ("1 -> 0", "sums = ", "columns are added up first, then all, with the same zeros"),
@@ -218,6 +231,8 @@ EQUIVALENT = {
         ("320 -> 319", "minus 1", "more digits than are read"),
     ],
     "regularizers.power_sum.power_sum_vjp": [("1 -> 2", "share = check.cotangent", "of no sums there is no entry")],
-    "op.unbroadcast": [("n == 1 and d.shape[i] != 1 -> n == 1", "[n == 1 alone]", "the sum over an axis of size 1 changes nothing")],
+    "op.unbroadcast": [
+        ("n == 1 and d.shape[i] != 1 -> n == 1", "[n == 1 alone]", "the sum over an axis of size 1 changes nothing")
+    ],
 }
 """Mutants that compute the same, by function: how the name begins, something else in it, and why. Each means exactly one mutant."""

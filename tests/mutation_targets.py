@@ -22,8 +22,8 @@ import test_gradients
 import test_half
 import test_interactions
 import test_kernels
-import test_losses
 import test_loops
+import test_losses
 import test_optimizers
 import test_projections
 import test_registries
@@ -517,7 +517,13 @@ def scored(workers):
 def jobs():
     """How the scores are cut into rectangles: all of them once, and no finer than the workers need."""
     inner = test_fused.test_jobs_cover_every_score_once.hypothesis.inner_test
-    for queries, candidates, width, workers in ((1, 1, 1, 1), (3, 300, 8, 1), (7, 300, 8, 3), (300, 10**5, 300, 2), (5, 129, 2, 9)):
+    for queries, candidates, width, workers in (
+        (1, 1, 1, 1),
+        (3, 300, 8, 1),
+        (7, 300, 8, 3),
+        (300, 10**5, 300, 2),
+        (5, 129, 2, 9),
+    ):
         inner(queries, candidates, width, workers)
     tile = fused_kernels.TILE
     assert fused_kernels.jobs(3, 300, 8, 1) == [(0, 3, 0, 300)]
@@ -579,7 +585,22 @@ def of(*names):
     return vjps + [functools.partial(kind, name) for kind in kinds for name in names]
 
 
-CPU = ("gather_serial", "segment_add_serial", "gather_parallel", "segment_add_parallel", "slices", "block_cuts", "launch", "gather", "segment_add")
+BY_MPMATH = [
+    functools.partial(test_losses.test_against_mpmath, (name, test_losses.OPTIONS[name][0]), scale, dtype)
+    for name, scale, dtype in (("mse", 1.0, np.float32), ("bce_with_logits", 30.0, np.float64), ("bce_with_logits", 1.0, np.float64))
+]
+"""Losses to half an ulp of float32, and to all digits of small slopes."""
+CPU = (
+    "gather_serial",
+    "segment_add_serial",
+    "gather_parallel",
+    "segment_add_parallel",
+    "slices",
+    "block_cuts",
+    "launch",
+    "gather",
+    "segment_add",
+)
 FUSED = ("load", "store", "turned", "add", "add_turned", "loop")
 
 
@@ -704,16 +725,31 @@ KILLERS = {
     fused_kernels.jobs: [jobs],
     fused_kernels.score: [functools.partial(scored, 1), functools.partial(scored, 3)],
     one_page_module.normalize_vjp: [one_page],
-    **dict.fromkeys(
-        (rowwise.walk_, rowwise._blocks, rowwise._reals, rowwise.values, rowwise.touched),
-        [in_blocks_of_rows, test_optimizers.test_plain_sgd_rounds_once_in_single_precision, *descents("sgd", "adam", "adagrad")],
-    ),
+    plain_function(sys.modules["npembed.losses.bce_with_logits"]._slope): [*of("bce_with_logits", "bce_with_logits_lcwa"), *BY_MPMATH],
+    plain_function(sys.modules["npembed.losses.arguments"].in_order): [*of("mse", "mse_lcwa"), *BY_MPMATH],
+    **{
+        f: [
+            in_blocks_of_rows,
+            test_optimizers.test_plain_sgd_rounds_once_in_single_precision,
+            *descents("sgd", "adam", "adagrad"),
+        ]
+        for f in (rowwise.walk_, rowwise._blocks, rowwise._reals, rowwise.values, rowwise.touched)
+    },
     rowwise.fused: [test_optimizers.test_plain_sgd_rounds_once_in_single_precision, *descents("sgd", "adam")],
-    **dict.fromkeys(
-        (rowwise.new_state, rowwise.entry, rowwise.number, adagrad.adagrad_state, adam.adam_state, adam.adamw_state,
-         rowwise_adagrad.rowwise_adagrad_state, sgd.sgd_state, sparse_adam.sparse_adam_state),
-        [starts, *descents("sgd", "adam", "rowwise_adagrad", "sparse_adam")],
-    ),
+    **{
+        f: [starts, *descents("sgd", "adam", "rowwise_adagrad", "sparse_adam")]
+        for f in (
+            rowwise.new_state,
+            rowwise.entry,
+            rowwise.number,
+            adagrad.adagrad_state,
+            adam.adam_state,
+            adam.adamw_state,
+            rowwise_adagrad.rowwise_adagrad_state,
+            sgd.sgd_state,
+            sparse_adam.sparse_adam_state,
+        )
+    },
     adam.numbers: [*descents("adam", "sparse_adam"), starts],
     adam._more: descents("adam"),
     clip._cut: [clipping, test_half.test_around_a_step],
@@ -729,6 +765,7 @@ MORE = {
     "losses": [
         *(functools.partial(test_losses.test_golden_values, name) for name in test_losses.GOLDEN),
         test_losses.test_small_losses_keep_their_digits,
+        functools.partial(test_losses.test_against_mpmath, ("crossentropy", {}), 30.0, np.float32),
         test_losses.test_no_negative_is_left,
         test_losses.test_nothing_to_compare_with_labels,
         test_losses.test_the_empty_row_of_nssa,
@@ -768,30 +805,73 @@ EXEMPT = {
 NOT_YET = {
     **dict.fromkeys(
         (
-            "bags.arguments.check_weights", "bags.arguments.padding_row", "bags.pool._checked", "embedding._checked",
-            "interactions.complex._checked", "interactions.distmult._checked", "regularizers.combined._checked",
-            "regularizers.lp._checked", "regularizers.norm_limit._checked", "regularizers.orthogonality._checked",
-            "regularizers.power_sum._checked", "row_maps.normalize._checked", "row_maps.norms._checked", "row_maps.norms.conventions",
-            "double_double.check_precision", "losses.arguments.columns", "losses.arguments.labelled", "losses.arguments.same_dtype",
-            "losses.margin_ranking._options", "losses.nssa._options", "representations.mixing._alike",
-            "representations.mixing._check_bases", "op.resolve", "op.plain",
+            "bags.arguments.check_weights",
+            "bags.arguments.padding_row",
+            "bags.pool._checked",
+            "embedding._checked",
+            "interactions.complex._checked",
+            "interactions.distmult._checked",
+            "regularizers.combined._checked",
+            "regularizers.lp._checked",
+            "regularizers.norm_limit._checked",
+            "regularizers.orthogonality._checked",
+            "regularizers.power_sum._checked",
+            "row_maps.normalize._checked",
+            "row_maps.norms._checked",
+            "row_maps.norms.conventions",
+            "double_double.check_precision",
+            "losses.arguments.columns",
+            "losses.arguments.labelled",
+            "losses.arguments.same_dtype",
+            "losses.margin_ranking._options",
+            "losses.nssa._options",
+            "representations.mixing._alike",
+            "representations.mixing._check_bases",
+            "op.resolve",
+            "op.plain",
         ),
         "what a vjp does with its arguments first; what it refuses is tested where it is called",
     ),
     **dict.fromkeys(
         (
-            "embedding._read_only", "embedding.lookup", "embedding.transform", "model.scores.narrowed", "regularizers.combined._part",
-            "regularizers.expected.expected_norm", "regularizers.power_sum.power", "regularizers.power_sum.sum_powers",
-            "representations.mixing.multiply", "row_maps.normalize.normalize", "row_maps.norms.norm", "rows.gather", "rows.take",
+            "embedding._read_only",
+            "embedding.lookup",
+            "embedding.transform",
+            "model.scores.narrowed",
+            "regularizers.combined._part",
+            "regularizers.expected.expected_norm",
+            "regularizers.power_sum.power",
+            "regularizers.power_sum.sum_powers",
+            "representations.mixing.multiply",
+            "row_maps.normalize.normalize",
+            "row_maps.norms.norm",
+            "rows.gather",
+            "rows.take",
         ),
         "of a forward pass, which a vjp calls; its values are tested against mpmath and loops",
     ),
     **dict.fromkeys(
         (
-            "double_double._halves", "double_double._in_doubt", "double_double._is_tiny", "double_double._length",
-            "double_double._near_one", "double_double._nearest", "double_double._rows", "double_double._sound",
-            "double_double._sums", "exact._sides", "exact.compare", "exact.joined", "exact.parts", "exact.rows", "exact.sharp",
-            "exact.sum_of_powers", "exact.total", "row_maps.bounds._ball", "row_maps.norms.scaled", "row_maps.norms.unit",
+            "double_double._halves",
+            "double_double._in_doubt",
+            "double_double._is_tiny",
+            "double_double._length",
+            "double_double._near_one",
+            "double_double._nearest",
+            "double_double._rows",
+            "double_double._sound",
+            "double_double._sums",
+            "exact._sides",
+            "exact.compare",
+            "exact.joined",
+            "exact.parts",
+            "exact.rows",
+            "exact.sharp",
+            "exact.sum_of_powers",
+            "exact.total",
+            "row_maps.bounds._ball",
+            "row_maps.norms.scaled",
+            "row_maps.norms.unit",
         ),
         "decides which of two right ways is taken: many mutants are only slower, and each is to be judged by hand",
     ),
@@ -833,19 +913,20 @@ def found():
 
     These are all functions named ``*_vjp``, all kernels and all optimizers, and what they call.
     """
-    ops, functions = {}, {}
+    ops: dict = {}
+    functions: dict = {}
 
-    def walk(function, op):
+    def walk(function, key):
         name = name_of(function)
         functions[name] = function
-        if op in ops.setdefault(name, set()):
+        if key in ops.setdefault(name, set()):
             return
-        ops[name].add(op)
+        ops[name].add(key)
         for other in called_from(function):
-            walk(other, op)
+            walk(other, key)
 
-    for op, pair in test_registries.OPS.items():
-        walk(plain_function(pair.vjp), op)
+    for key, pair in test_registries.OPS.items():
+        walk(plain_function(pair.vjp), key)
     for module in modules():
         for value in list(vars(module).values()):
             function = plain_function(value)
