@@ -3,10 +3,38 @@
 WIDE = "the other factor is wide already"
 COPY = "copies more often, and says the same"
 IN_PYTHON = "in Python any layout will do; tests of the compiled kernels want this one"
+SAME_SUM = "a sum of two squares"
 EQUIVALENT = {
+    "kernels.cpu.block_cuts": [
+        ("np.arange(BLOCKS + 1, dtype=np.int64)", "without dtype", "it is int64, but for old NumPy on Windows")
+    ],
+    "kernels.cpu.gather_serial": [("0 -> -1", "copy_row", "the last number is copied twice")],
+    "kernels.plain.gather": [("0 -> -1", "copy_row", "the last number is copied twice")],
+    "kernels.cpu.launch": [("cost < SERIAL_BELOW", "LtE", "either way is right")],
+    "kernels.cpu.segment_add": [
+        ("np.searchsorted(starts, hi, side='left')", "without side", "left is the default"),
+        ("np.clip(starts", "arguments 0 and 1 swapped", "the larger of two, then cut"),
+        ("end + 1", "times 2", "what is beyond is cut to nothing"),
+        ("1 -> 2", "#3", "what is beyond is cut to nothing"),
+        ("np.searchsorted(clipped, block_cuts(lo, hi)).astype", "without copy", COPY),
+    ],
+    "kernels.fused.add": [
+        ("x[n] + p - q -> -(x[n] + p - q)", "#1", "its size alone counts"),
+        ("x[n] + p - q -> -(x[n] + p - q)", "#2", "its square alone counts"),
+    ],
+    "kernels.fused.add_turned": [
+        ("(u, v) -> (v, u)", "#3", SAME_SUM),
+        ("(u, v) -> (v, u)", "#5", SAME_SUM),
+        *(("(u - s, v - t)", f"#{i}", SAME_SUM) for i in (1, 2)),
+        *((f"{old} -> -({old})", f"#{i}", SAME_SUM) for old in ("u - s", "v - t") for i in (1, 2)),
+    ],
+    "kernels.fused.loop": [("range(0, a.shape[1], 2)", "one shorter at the end", "the rows are even")],
+    "losses.logistic.sigmoid": [("x >= 0", "Gt", "at 0 both are one half")],
+    "losses.margin_ranking.margin_ranking_lcwa_vjp": [("1 -> 2", "check.cotangent", "of no pairs there is no slope")],
     "losses.bce_with_logits._slope": [
         ("np.abs(x) > 1", "GtE", "at 1 either form is right"),
-        ("1 ->", "[plus 1]  in: return np.where(np.abs(x) > 1, ", "between 1 and 2 either form is right"),
+        ("np.where(np.abs(x) > 1", "always the first", "the second is sharper by few units in the last place"),
+        ("1 ->", "in: return np.where(np.abs(x) > 1, down * sigmoid(x) - up * s...  #1", "from 0 to 2 either form will do"),
     ],
     "losses.crossentropy._distribution": [("1.0 -> 2.0", "np.where(total == 0", "0 / 2 = 0 / 1")],
     "interactions.transe._rest": [
