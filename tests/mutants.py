@@ -36,7 +36,7 @@ ONE, ZERO = ast.Constant(1), ast.Constant(0)
 KINDS = ("sign", "drop", "factor", "index", "branch", "range", "comparison", "call", "other")
 """What a mutation is of. "call": a call, a ``.real`` or a ``.T`` taken away; "other": constants, arguments, keywords, other operators."""
 
-SECONDS = 5.0
+SECONDS = 2.0
 """Of processor time that a mutant gets by default; who takes longer has no end."""
 
 
@@ -219,7 +219,10 @@ def statements(node):
 
 def is_number(node):
     """Whether a returned value may be one, and is not mutated as an expression already."""
-    return not isinstance(node, (ast.Tuple, ast.BinOp, ast.Constant, ast.Compare, ast.BoolOp, ast.Starred, type(None)))
+    return not isinstance(
+        node,
+        (ast.Tuple, ast.List, ast.ListComp, ast.Dict, ast.BinOp, ast.Constant, ast.Compare, ast.BoolOp, ast.Starred, type(None)),
+    )
 
 
 def places(node, above=()):

@@ -8,7 +8,7 @@ import pathlib
 import sys
 
 import mutants
-import mutation_targets as targets
+import mutation_targets
 from mutation_equivalents import EQUIVALENT
 
 TESTS = pathlib.Path(__file__).parent
@@ -16,14 +16,20 @@ TESTS = pathlib.Path(__file__).parent
 
 def digest(name):
     """Of the sources of a target, of what its killers reach in the tests, of its equivalents and of the mutator."""
-    function, killers = targets.TARGETS[name]
+    function, killers = mutation_targets.TARGETS[name]
     parts = [inspect.getsource(function), inspect.getsource(mutants), repr(EQUIVALENT.get(name, ()))]
-    reached: set = set()
     for killer in killers:
         parts.append(repr(called(killer)[1:]))
-        reach(called(killer)[0].__module__, called(killer)[0].__name__, reached)
-    parts += [statements(module)[name] for module, name in sorted(reached)]
+        parts += made_of(called(killer)[0].__module__, called(killer)[0].__name__)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+@functools.cache
+def made_of(module, name):
+    """The sources of a name and of all that it is made of in the tests."""
+    reached: set = set()
+    reach(module, name, reached)
+    return [statements(m)[n] for m, n in sorted(reached)]
 
 
 def called(killer):
@@ -52,17 +58,16 @@ def statements(module):
     found: dict = {}
     for node in ast.parse(source).body:
         for name in bound(node):
-            found[name] = found.get(name, "") + (ast.get_source_segment(source, node) or "")
+            found[name] = found.get(name, "") + (ast.get_source_segment(source, node) or "") + "\n"
     return found
 
 
 def bound(node):
-    """The names that a statement binds, imports apart."""
+    """The names that a definition or an assignment binds."""
     if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
         return [node.name]
-    if isinstance(node, (ast.Import, ast.ImportFrom)):
-        return []
-    return [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)]
 
 
 @functools.cache

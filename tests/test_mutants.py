@@ -40,9 +40,9 @@ def test_the_gate_sees_a_survivor_and_a_false_equivalent(monkeypatch):
     assert not good
     assert any(line.startswith("tests/mutate.py:") and "sign" in line for line in lines)
     assert mutate.report({"canary": mutate.judge(mutate.canary_vjp, [mutate.check_canary])})[1]
-    for start, places in (("2 * x * g", 1), ("3 * x", 0), ("2 ", 3)):
+    for start, good in (("2 * x * g", True), ("3 * x", False), ("", False)):
         wrong = mutate.judge(mutate.canary_vjp, [mutate.check_canary], [(start, "", "it is not")]).wrong
-        assert wrong == ([] if places == 1 else [f"{start!r} ... '' means mutants in {places} places"])
+        assert not wrong if good else wrong[0].startswith(f"{start!r} ... '' means mutants in ")
     assert not mutate.report({"canary": mutate.Outcome(outcome.counts - outcome.counts, [], ["wrong"])})[1]
 
 
@@ -50,15 +50,20 @@ def test_a_change_is_seen(monkeypatch, tmp_path):
     """Of the function, and of what a killer is made of, far down."""
     monkeypatch.setattr(mutate, "RECORD", tmp_path / "record.json")
     name = "losses.mse.mse_vjp"
-    assert name in mutate.changed()
+    assert mutate.changed([name]) == [name]
     mutate.record()
     assert mutate.changed() == []
     recorded = json.loads(mutate.RECORD.read_text())
     mutate.RECORD.write_text(json.dumps({**recorded, name: "other"}))
     assert mutate.changed() == [name]
-    before = mutation_sources.statements("test_registries")
-    monkeypatch.setattr(mutation_sources, "statements", lambda m: {**before, "single": "1"} if m == "test_registries" else {})
-    assert name in mutate.changed()
+    mutate.RECORD.write_text(json.dumps(recorded))
+    plain = mutation_sources.statements
+    monkeypatch.setattr(mutation_sources, "statements", lambda m: {**plain(m), "single": "1"} if "registries" in m else plain(m))
+    mutation_sources.made_of.cache_clear()
+    try:
+        assert mutate.changed([name]) == [name]
+    finally:
+        mutation_sources.made_of.cache_clear()
 
 
 def test_bad_names_are_refused():
