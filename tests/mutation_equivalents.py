@@ -5,6 +5,17 @@ COPY = "copies more often, and says the same"
 IN_PYTHON = "in Python any layout will do; tests of the compiled kernels want this one"
 SAME_SUM = "a sum of two squares"
 EQUIVALENT = {
+    "one_page.normalize_vjp": [("x / length", "[minus]", "u comes twice: -u times -u")],
+    "losses.nssa._weights": [("0.0 ->", "in: w = np.exp(z - np.where(mask.any", "the weight is exp(-inf) = 0")],
+    "optimizers.rowwise.entry": [
+        ("('last_step', 'row_steps')", "swapped", "they are only looked for"),
+        ("0 ->", "dtype.type(0)", "its dtype alone counts"),
+    ],
+    "optimizers.rowwise.fused": [
+        ("wide(x) -> x", "", WIDE),
+        ("wide(np.asarray(a, x.dtype))", "no wide", WIDE),
+        ("wide(b) -> b", "", WIDE),
+    ],
     "losses.nssa.nssa_lcwa_vjp": [("1 -> 2", "true.sum() or 1", "0 / 2 = 0 / 1")],
     "kernels.cpu.block_cuts": [
         ("np.arange(BLOCKS + 1, dtype=np.int64)", "without dtype", "it is int64, but for old NumPy on Windows")
@@ -75,10 +86,6 @@ EQUIVALENT = {
     "bags.pool._weighted": [("1 -> 2", "rows * weigh", "NumPy reads any negative size as the one to be found")],
     "bags.pool._flat": [("np.require(array", "without requirements", IN_PYTHON)],
     "op.widened": [("x.astype(arithmetic", "without copy", COPY)],
-    "op.wide": [
-        ("x.astype(np.result_type", "without copy", COPY),
-        ("np.result_type(x.dtype, np.float64)", "arguments 0 and 1 swapped", "the wider of two"),
-    ],
     "row_maps.norms.norm_vjp": [("wide(np.expand_dims(g, dims)) -> np.expand_dims(g, dims)", "return", WIDE)],
     "row_maps.norms.slope": [
         ("if p == 2: return unit(xs, norm) -> if False:", "if p == 2", "the general formula gives the same, only slower"),
@@ -144,10 +151,6 @@ EQUIVALENT = {
         ("zip(gradients, part, strict=True)", "arguments 0 and 1 swapped", "a + b = b + a"),
         ("zip(gradients, part, strict=True)", "without strict", "there are two of each"),
     ],
-    "model.gradients._charged": [
-        ("((0, h), (1, r), (0, t))", "elements 0 and 1 swapped", "charged for in another order"),
-        ("((0, h), (1, r), (0, t))", "elements 1 and 2 swapped", "charged for in another order"),
-    ],
     "regularizers.lp.lp_vjp": [("1 -> 2", "share = np.full", "it divides nothing, where there are no rows")],
     "losses.margin_ranking.margin_ranking_vjp": [("1 -> 2", "d = check.cotangent", "0 / 2 = 0 / 1")],
     "interactions.complex.complex_bilinear_vjp": [("wide(g) -> g", "g = wide(g)", WIDE)],
@@ -191,14 +194,6 @@ EQUIVALENT = {
         ("wide(g) -> g", "return", WIDE),
         ("(np.ones_like(g), *xs[:i]", "elements 0 and 1 swapped", "the same factors in another order"),
         ("(np.ones_like(g), *xs[:i]", "elements 1 and 2 swapped", "the same factors in another order"),
-    ],
-    "row_maps.blocks.complex_normalize_vjp": [
-        ("_pairs('complex_normalize_vjp', 'x'", "arguments 0 and 1 swapped", "names, for an error"),
-        ("_pairs('complex_normalize_vjp', 'g'", "arguments 0 and 1 swapped", "names, for an error"),
-    ],
-    "row_maps.blocks.quaternion_normalize_vjp": [
-        ("_fours('quaternion_normalize_vjp', 'x'", "arguments 0 and 1 swapped", "names, for an error"),
-        ("_fours('quaternion_normalize_vjp', 'g'", "arguments 0 and 1 swapped", "names, for an error"),
     ],
     "sums._column": [
         ("np.add.reduceat(terms != 0, firsts) > 2", "GtE", "the same sum, only slower"),

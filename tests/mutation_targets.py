@@ -314,6 +314,15 @@ def clipping():
         inner(seed=seed, dtype=np.float64, p=3, max_norm=0.5, eps=0.0)
     test_clip_and_project.test_norms_that_overflow_underflow_or_are_not_finite()
     test_clip_and_project.test_clip_grad_value()
+    gradient = np.array([3.0, 4.0])  # of length 5, just within the bound
+    assert optimizers.clip_grad_norm([gradient], max_norm=5 + 2e-6, eps=0.0)[0][0].tolist() == [3.0, 4.0]
+
+
+def many_steps():
+    """The number of a step stays a whole number, however large."""
+    same = {"first": np.eye(2), "later": np.eye(2)}
+    _, last = sgd._make_up(np.ones((1, 2)), np.ones((1, 2)), np.array([[1_999_999]]), step=2_000_000, **same)
+    assert (last.dtype, last.item()) == (np.int64, 2_000_000)
 
 
 def projecting():
@@ -660,7 +669,7 @@ KILLERS = {
     optimizers.sgd_: [descent, *descents("sgd")],
     sgd._plain: [descent, *descents("sgd")],
     sgd._heavy: descents("sgd"),
-    sgd._make_up: descents("sgd"),
+    sgd._make_up: [many_steps, *descents("sgd")],
     sgd.zero_step: descents("sgd"),
     sgd.powers: descents("sgd"),
     optimizers.adagrad_: descents("adagrad"),
@@ -803,6 +812,21 @@ EXEMPT = {
 """Rooms and functions that are not mutated, and why."""
 
 NOT_YET = {
+    **dict.fromkeys(
+        (
+            "model.gradients._charged",
+            "op.wide",
+            "optimizers.rowwise.values",
+            "row_maps.norms.ldexp",
+            "row_maps.norms.nonzero",
+            "representations.mixing._first",
+            "representations.mixing._product",
+            "row_maps.blocks._blocks",
+            "row_maps.blocks._joined",
+            "row_maps.bounds._bounds",
+        ),
+        "some mutants survive the tests that are its killers here: they want tests of their own",
+    ),
     **dict.fromkeys(
         ("kernels.fused.jobs", "kernels.fused.score"),
         "shares out the work, which no result shows: many mutants are only slower, and each is to be judged by hand",

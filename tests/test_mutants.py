@@ -40,7 +40,7 @@ def test_the_gate_sees_a_survivor_and_a_false_equivalent(monkeypatch):
     assert not good
     assert any(line.startswith("tests/mutate.py:") and "sign" in line for line in lines)
     assert mutate.report({"canary": mutate.judge(mutate.canary_vjp, [mutate.check_canary])})[1]
-    for start, good in (("2 * x * g", True), ("3 * x", False), ("", False)):
+    for start, good in (("2 * x * g", True), ("3 * x", False)):
         wrong = mutate.judge(mutate.canary_vjp, [mutate.check_canary], [(start, "", "it is not")]).wrong
         assert not wrong if good else wrong[0].startswith(f"{start!r} ... '' means mutants in ")
     assert not mutate.report({"canary": mutate.Outcome(outcome.counts - outcome.counts, [], ["wrong"])})[1]
