@@ -323,6 +323,9 @@ def many_steps():
     same = {"first": np.eye(2), "later": np.eye(2)}
     _, last = sgd._make_up(np.ones((1, 2)), np.ones((1, 2)), np.array([[1_999_999]]), step=2_000_000, **same)
     assert (last.dtype, last.item()) == (np.int64, 2_000_000)
+    rows, last = np.ones((3, 1, 2)), np.array([[1_999_999]])
+    *_, last = adam.fade(rows[0], rows[0], rows[1], rows[2], last, step=2_000_000, b1=0.5, b2=0.5, shrink=1.0)
+    assert (last.dtype, last.item()) == (np.int64, 2_000_000)
 
 
 def projecting():
@@ -677,7 +680,7 @@ KILLERS = {
     optimizers.adam_: descents("adam"),
     optimizers.adamw_: descents("adamw"),
     adam._step_: descents("adam", "adamw"),
-    adam.fade: descents("adam", "adamw"),
+    adam.fade: [many_steps, *descents("adam", "adamw")],
     adam._adam: descents("adam", "adamw"),
     adam.mix: descents("adam"),
     optimizers.sparse_adam_: descents("sparse_adam"),
