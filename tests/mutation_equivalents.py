@@ -5,6 +5,8 @@ COPY = "copies more often, and says the same"
 IN_PYTHON = "in Python any layout will do; tests of the compiled kernels want this one"
 SAME_SUM = "a sum of two squares"
 EQUIVALENT = {
+    "optimizers.rowwise.walk_": [("0 -> -1", "BLOCK //", "blocks of another size change nothing")],
+    "regularizers.no.no_vjp": [("return np.zeros_like(x)", ("minus", "times"), "zero is zero")],
     "optimizers.adam._more": [("(*largest", "swapped", "in another order")],
     "one_page.normalize_vjp": [("x / length", "[minus]", "u comes twice: -u times -u")],
     "losses.nssa._weights": [("0.0 ->", "in: w = np.exp(z - np.where(mask.any", "the weight is exp(-inf) = 0")],
