@@ -1,4 +1,4 @@
-"""A small mutator: every way to break one place of a function's source that a derivative is usually broken in.
+"""A small mutator: every way to break one place of a function's source that a derivative or a kernel is usually broken in.
 
 A mutant is compiled to a code object that is put in the place of the function's own, so that whoever holds the function, a registry
 or an import, runs the mutant; afterwards the original is put back.
@@ -6,13 +6,17 @@ or an import, runs the mutant; afterwards the original is put back.
 
 import ast
 import contextlib
-import copy
+import functools
 import inspect
+import signal
 import textwrap
+from typing import NamedTuple
 
 import pytest
 
+FACTORS = (2, 0.5, 1.01, 1.0005, 1 + 1e-6)
 ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
+PRODUCT = (ast.Mult, ast.Div)
 FLIPPED = {
     ast.Lt: (ast.LtE, ast.GtE),
     ast.LtE: (ast.Lt, ast.Gt),
@@ -27,6 +31,30 @@ SWAPPED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.M
 TRANSPARENT = ("conj", "abs", "maximum", "sqrt", "wide", "nonzero", "unbroadcast", "ldexp")
 """Calls that are replaced by their first argument."""
 COMMUTATIVE = ("maximum", "minimum", "max", "min", "two_sum", "product", "times")
+RANGES = ("range", "prange")
+ONE, ZERO = ast.Constant(1), ast.Constant(0)
+KINDS = ("sign", "drop", "factor", "index", "branch", "range", "comparison", "call", "other")
+"""What a mutation is of. "call": a call, a ``.real`` or a ``.T`` taken away; "other": constants, arguments, keywords, other operators."""
+
+SECONDS = 2.0
+"""Of processor time that a mutant gets by default; who takes longer has no end."""
+
+
+class Mutant(NamedTuple):
+    """What became what, of which kind, in which line of the file, and what compiles it.
+
+    The name says where: ``g * r -> g  [left operand alone]  in: return g * r  #1``.
+    """
+
+    name: str
+    kind: str
+    line: int
+    place: tuple
+    code: functools.partial
+
+
+class EndlessError(Exception):
+    """A mutant ran for longer than `SECONDS`."""
 
 
 def call_name(node):
@@ -43,130 +71,217 @@ def is_check(node):
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") == "check"
 
 
-def replacements(node):
-    """``(what, new node)`` for every mutation of one expression."""
+def is_word(node):
+    """Whether an argument is a name for an error: it matters to those who read it alone."""
+    return (isinstance(node, ast.Constant) and isinstance(node.value, str)) or getattr(node, "id", "") in ("function", "argument")
+
+
+def minus(node):
+    return ast.UnaryOp(ast.USub(), node)
+
+
+def scaled(node):
+    """A number with the wrong sign, and off by each of the `FACTORS`."""
+    yield "sign", "minus", minus(node)
+    for factor in FACTORS:
+        yield "factor", f"times {factor:.7g}", ast.BinOp(node, ast.Mult(), ast.Constant(factor))
+
+
+def expressions(node, above):
+    """``(kind, what, new node)`` for every mutation of one expression; `above` are the nodes that it stands in, the nearest last."""
+    inside = any(isinstance(a, ast.Subscript) and node is not a.value for a, node in zip(above, [*above[1:], node], strict=True))
     if isinstance(node, ast.BinOp) and isinstance(node.op, ARITHMETIC + (ast.BitOr, ast.BitAnd)):
-        yield "left operand alone", node.left
-        yield "right operand alone", ast.UnaryOp(ast.USub(), node.right) if isinstance(node.op, ast.Sub) else node.right
-        if type(node.op) in SWAPPED:
-            yield "other operator", ast.BinOp(node.left, SWAPPED[type(node.op)](), node.right)
-        if isinstance(node.op, ARITHMETIC):
-            yield "minus", ast.UnaryOp(ast.USub(), node)
-            yield "times 2", ast.BinOp(node, ast.Mult(), ast.Constant(2))
-            yield "times 1.001", ast.BinOp(node, ast.Mult(), ast.Constant(1.001))
+        yield from operations(node, above[-1])
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        yield "no minus", node.operand
+        yield "sign", "no minus", node.operand
     elif isinstance(node, ast.Compare) and len(node.ops) == 1:
         for op in FLIPPED.get(type(node.ops[0]), ()):
-            yield f"flipped to {op.__name__}", ast.Compare(node.left, [op()], node.comparators)
+            yield "comparison", f"flipped to {op.__name__}", ast.Compare(node.left, [op()], node.comparators)
     elif isinstance(node, ast.BoolOp):
-        yield "and for or, or for and", ast.BoolOp(ast.And() if isinstance(node.op, ast.Or) else ast.Or(), node.values)
+        yield "branch", "and for or, or for and", ast.BoolOp(ast.And() if isinstance(node.op, ast.Or) else ast.Or(), node.values)
         for value in node.values:
-            yield f"{ast.unparse(value)} alone", value
+            yield "branch", f"{ast.unparse(value)} alone", value
     elif isinstance(node, ast.IfExp):
-        yield "always the first", node.body
-        yield "always the second", node.orelse
+        yield "branch", "always the first", node.body
+        yield "branch", "always the second", node.orelse
     elif isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
-        yield "plus 1", ast.Constant(node.value + 1)
-        yield "minus 1", ast.UnaryOp(ast.USub(), ast.Constant(1)) if node.value == 0 else ast.Constant(node.value - 1)
+        kind = "index" if inside else "other"
+        yield kind, "plus 1", ast.Constant(node.value + 1)
+        yield kind, "minus 1", minus(ONE) if node.value == 0 else ast.Constant(node.value - 1)
     elif isinstance(node, ast.Attribute) and node.attr in ("real", "T"):
-        yield f"no .{node.attr}", node.value
+        yield "call", f"no .{node.attr}", node.value
     elif isinstance(node, ast.Tuple):
-        for i in range(len(node.elts) - 1):
-            elements = list(node.elts)
-            elements[i : i + 2] = elements[i + 1], elements[i]
-            yield f"elements {i} and {i + 1} swapped", ast.Tuple(elements, node.ctx)
+        for i, swapped in enumerate(swaps(node.elts)):
+            kind = "index" if inside else "other"
+            yield kind, f"elements {i} and {i + 1} swapped", ast.Tuple(swapped, node.ctx)
+    elif isinstance(node, ast.Subscript):
+        for i, zeroed in zeros(node.slice):
+            yield "index", f"index {i} zeroed", ast.Subscript(node.value, zeroed, node.ctx)
+    elif isinstance(node, ast.Slice):
+        yield from slices(node)
     elif isinstance(node, ast.Call):
         yield from calls(node)
 
 
+def operations(node, above):
+    """Mutations of ``a + b`` and its like. A factor of an operand of a product is one of the product: that is left to the outermost."""
+    minus_right = isinstance(node.op, ast.Sub)
+    yield "drop", "left operand alone", node.left
+    yield "drop", "right operand alone", minus(node.right) if minus_right else node.right
+    if type(node.op) in SWAPPED:
+        kind = "sign" if isinstance(node.op, (ast.Add, ast.Sub)) else "other"
+        yield kind, "other operator", ast.BinOp(node.left, SWAPPED[type(node.op)](), node.right)
+    in_product = isinstance(above, ast.BinOp) and isinstance(above.op, PRODUCT)
+    if isinstance(node.op, ARITHMETIC) and not in_product:
+        yield from scaled(node)
+
+
+def swaps(nodes):
+    """Lists in which two neighbours have changed places."""
+    for i in range(len(nodes) - 1):
+        swapped = list(nodes)
+        swapped[i : i + 2] = swapped[i + 1], swapped[i]
+        yield swapped
+
+
+def zeros(index):
+    """An index with one of its parts set to 0 (an array of them to zeros), for every part that is no constant and no slice."""
+    parts = index.elts if isinstance(index, ast.Tuple) else [index]
+    for i, part in enumerate(parts):
+        if not isinstance(part, (ast.Slice, ast.Constant, ast.UnaryOp, ast.Starred, ast.Tuple)):
+            zero = ast.BinOp(ZERO, ast.Mult(), part)
+            yield i, ast.Tuple([*parts[:i], zero, *parts[i + 1 :]], ast.Load()) if isinstance(index, ast.Tuple) else zero
+
+
+def shorter(node):
+    return ast.BinOp(node, ast.Sub(), ONE)
+
+
+def later(node):
+    return ast.BinOp(node, ast.Add(), ONE)
+
+
+def slices(node):
+    """A slice that ends one early, or begins one late; where its bounds are numbers, these are mutated as such."""
+    if node.upper is not None and not isinstance(node.upper, (ast.Constant, ast.UnaryOp)):
+        yield "range", "one shorter at the end", ast.Slice(node.lower, shorter(node.upper), node.step)
+    if node.lower is not None and not isinstance(node.lower, (ast.Constant, ast.UnaryOp)):
+        yield "range", "one shorter at the beginning", ast.Slice(later(node.lower), node.upper, node.step)
+
+
 def calls(node):
-    """Mutations of a call: dropped, arguments swapped, keywords forgotten, the other branch of `where`."""
-    name = call_name(node)
-    if name in TRANSPARENT and node.args:
-        yield f"no {name}", node.args[0]
-    if name == "where" and len(node.args) == 3:
-        yield "always the first branch", node.args[1]
-        yield "always the second branch", node.args[2]
+    """Mutations of a call: dropped, shortened, arguments swapped, keywords forgotten, the other branch of `where`."""
+    name, args = call_name(node), node.args
+    if name in TRANSPARENT and args:
+        yield "call", f"no {name}", args[0]
+    if name == "where" and len(args) == 3:
+        yield "branch", "always the first branch", args[1]
+        yield "branch", "always the second branch", args[2]
     if name == "sum":
-        yield "minus", ast.UnaryOp(ast.USub(), node)
-    for i in range(len(node.args) - 1 if name not in COMMUTATIVE else 0):
-        arguments = list(node.args)
-        arguments[i : i + 2] = arguments[i + 1], arguments[i]
-        yield f"arguments {i} and {i + 1} swapped", ast.Call(node.func, arguments, node.keywords)
+        yield "sign", "minus", minus(node)
+    if name in RANGES and len(args) == 1:
+        yield "range", "one shorter at the end", ast.Call(node.func, [shorter(args[0])], [])
+        yield "range", "one shorter at the beginning", ast.Call(node.func, [ONE, args[0]], [])
+    elif name in RANGES:
+        yield "range", "one shorter at the end", ast.Call(node.func, [args[0], shorter(args[1]), *args[2:]], [])
+        yield "range", "one shorter at the beginning", ast.Call(node.func, [later(args[0]), *args[1:]], [])
+    for i, swapped in enumerate(swaps(args) if name not in COMMUTATIVE else ()):
+        if not (is_word(args[i]) or is_word(args[i + 1])):
+            yield "other", f"arguments {i} and {i + 1} swapped", ast.Call(node.func, swapped, node.keywords)
     for i, keyword in enumerate(node.keywords):
-        yield f"without {keyword.arg or '**'}", ast.Call(node.func, node.args, node.keywords[:i] + node.keywords[i + 1 :])
+        without = ast.Call(node.func, args, node.keywords[:i] + node.keywords[i + 1 :])
+        yield "other", f"without {keyword.arg or '**'}", without
 
 
 def statements(node):
-    """``(what, new node)`` for every mutation of one statement."""
+    """``(kind, what, new node)`` for every mutation of one statement."""
     if isinstance(node, ast.AugAssign):
-        yield "assigned", ast.Assign([node.target], node.value)
+        yield "drop", "assigned", ast.Assign([node.target], node.value)
+        yield "drop", "left out", ast.Pass()
         if type(node.op) in SWAPPED:
-            yield "other operator", ast.AugAssign(node.target, SWAPPED[type(node.op)](), node.value)
+            kind = "sign" if isinstance(node.op, (ast.Add, ast.Sub)) else "other"
+            yield kind, "other operator", ast.AugAssign(node.target, SWAPPED[type(node.op)](), node.value)
+        if not isinstance(node.value, ast.BinOp) and isinstance(node.op, ARITHMETIC):
+            for kind, what, new in scaled(node.value):
+                yield kind, what, ast.AugAssign(node.target, node.op, new)
     if isinstance(node, ast.If):
-        yield "always", ast.If(ast.Constant(True), node.body, node.orelse)
-        yield "never", ast.If(ast.Constant(False), node.body, node.orelse)
-    if isinstance(node, ast.Return) and not isinstance(node.value, (ast.Tuple, ast.BinOp)):
-        yield "minus", ast.Return(ast.UnaryOp(ast.USub(), node.value))
-        yield "times 2", ast.Return(ast.BinOp(node.value, ast.Mult(), ast.Constant(2)))
+        yield "branch", "always", ast.If(ast.Constant(True), node.body, node.orelse)
+        yield "branch", "never", ast.If(ast.Constant(False), node.body, node.orelse)
+    if isinstance(node, ast.Return) and is_number(node.value):
+        for kind, what, new in scaled(node.value):
+            yield kind, what, ast.Return(new)
+    if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
+        for i, part in enumerate(node.value.elts):
+            for kind, what, new in scaled(part) if is_number(part) else ():
+                elements = [*node.value.elts[:i], new, *node.value.elts[i + 1 :]]
+                yield kind, what, ast.Return(ast.Tuple(elements, ast.Load()))
 
 
-def places(node, path=()):
-    """Every node below `node` that may be mutated, with the path that leads to it."""
+def is_number(node):
+    """Whether a returned value may be one, and is not mutated as an expression already."""
+    return not isinstance(
+        node,
+        (ast.Tuple, ast.List, ast.ListComp, ast.Dict, ast.BinOp, ast.Constant, ast.Compare, ast.BoolOp, ast.Starred, type(None)),
+    )
+
+
+def places(node, above=()):
+    """Every node below `node` that may be mutated, with those that it stands in and where exactly: (node, field, number)."""
+    above = (*above, node)
     for field, value in ast.iter_fields(node):
         for i, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
-            if not isinstance(child, ast.AST) or is_check(child):
+            if not isinstance(child, ast.AST) or is_check(child) or isinstance(child, (ast.JoinedStr, ast.Raise, ast.arguments)):
                 continue
-            yield (*path, (field, i)), child
-            yield from places(child, (*path, (field, i)))
+            yield child, above, (field, i)
+            yield from places(child, above)
 
 
-def replaced(tree, path, new):
-    """A copy of `tree` with the node at `path` replaced."""
-    tree = copy.deepcopy(tree)
-    node = tree
-    for field, i in path[:-1]:
-        node = getattr(node, field) if i is None else getattr(node, field)[i]
-    field, i = path[-1]
-    if i is None:
-        setattr(node, field, copy.deepcopy(new))
-    else:
-        getattr(node, field)[i] = copy.deepcopy(new)
-    return ast.fix_missing_locations(tree)
+@contextlib.contextmanager
+def replaced(parent, where, new):
+    """Put `new` in the place of a node for a while."""
+    field, i = where
+    old = getattr(parent, field)
+    setattr(parent, field, new if i is None else [*old[:i], new, *old[i + 1 :]])
+    try:
+        yield
+    finally:
+        setattr(parent, field, old)
 
 
 def mutants(function):
-    """``(name, code)`` for every mutant of a plain function.
-
-    The name says what became what, and in which statement: ``g * r -> g  [left operand alone]  in: return g * r  #1``.
-    """
-    definition = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    """Every `Mutant` of a plain function."""
+    lines, first = inspect.getsourcelines(function)
+    definition = ast.parse(textwrap.dedent("".join(lines))).body[0]
+    definition.decorator_list = []
     if ast.get_docstring(definition) is not None:
         definition.body.pop(0)
-    seen = {}
-    for path, node in places(definition):
-        if path[0][0] != "body":  # defaults and annotations are no derivative
+    seen: dict = {}
+    for node, above, where in places(definition):
+        new = [*expressions(node, above), *statements(node)]
+        if not new:
             continue
-        statement = line(definition.body[path[0][1]])
-        for what, new in (*replacements(node), *statements(node)):
-            tree = replaced(definition, path, new)
-            if (source := ast.unparse(tree)) == ast.unparse(definition):
+        old, statement = ast.unparse(node), line(above[1] if len(above) > 1 else node)
+        for kind, what, mutation in new:
+            ast.fix_missing_locations(ast.copy_location(mutation, node))
+            if ast.unparse(mutation) == old:
                 continue
-            label = f"{line(node)} -> {line(new)}  [{what}]  in: {statement}"
+            label = f"{line(node)} -> {line(mutation)}  [{what}]  in: {statement}"
             seen[label] = seen.get(label, 0) + 1
-            yield f"{label}  #{seen[label]}", compiled(source, function)
+            place = (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
+            code = functools.partial(compiled, function, definition, above[-1], where, mutation)
+            yield Mutant(f"{label}  #{seen[label]}", kind, first + getattr(node, "lineno", 1) - 1, place, code)
 
 
 def line(node):
     """The beginning of a node's source, on one line."""
-    text = " ".join(ast.unparse(ast.fix_missing_locations(node)).split())
+    text = " ".join(ast.unparse(node).split())
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def compiled(source, function):
-    """The code object of a function of this source."""
-    module = compile(source, f"<mutant of {function.__name__}>", "exec")
+def compiled(function, definition, parent, where, mutation):
+    """The code object of `definition` with a mutation in its place."""
+    with replaced(parent, where, mutation):
+        module = compile(ast.Module([definition], []), f"<mutant of {function.__name__}>", "exec")
     return next(c for c in module.co_consts if inspect.iscode(c) and c.co_name == function.__name__)
 
 
@@ -181,12 +296,32 @@ def in_place(function, code):
         function.__code__ = original
 
 
-def killed_by(function, code, killers):
-    """The first of the `killers` that fails on the mutant, as ``(number, error)``, or None for a survivor."""
+@contextlib.contextmanager
+def at_most(seconds):
+    """Raise `EndlessError` after so much processor time, where the system can tell; elsewhere (Windows) wait."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(number, frame):
+        raise EndlessError(f"it ran for more than {seconds:g} s")
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, 1.0)  # again and again, should somebody catch the first
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def killed_by(function, code, killers, seconds=SECONDS):
+    """What the first of the `killers` that fails on the mutant says, or None for a survivor."""
     with in_place(function, code):
-        for i, killer in enumerate(killers):
-            try:
-                killer()
-            except (Exception, pytest.fail.Exception) as error:  # whatever goes wrong is noticed
-                return i, f"{type(error).__name__}: {error}"
+        try:
+            with at_most(seconds):
+                for killer in killers:
+                    killer()
+        except (Exception, pytest.fail.Exception) as error:  # whatever goes wrong is noticed
+            return f"{type(error).__name__}: {error}"
     return None

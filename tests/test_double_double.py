@@ -95,6 +95,7 @@ def test_conventions_at_kinks():
     x = np.array([[2.0, -2.0, 0.0, 1.0, 2.0], [0.0, 3.0, -3.0, 0.5, 0.1]])
     g = np.array([[1.0, 2.5, -3.0, 0.7, 1.1], [0.3, 0.1, -3.0, 0.7, 1.1]])
     check(x, g, INF, 0.0, ties="first")
+    check(np.array([[2.0, -2.0], [4.0, 1.0]]), np.array([[1.0, 1.0], [1.0, 0.0]]), INF, 0.0)  # two largest entries, and one
     check(x, g, INF, 0.0)
     tiny = np.array([[1.0, -3.0, 1e-200, 2.5, 3.0], [1e300, 1e300, -3e-20, 1e299, 0.0]])
     for p in (1, 2, INF):

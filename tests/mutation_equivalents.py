@@ -1,0 +1,265 @@
+"""Mutants that compute the same."""
+
+WIDE = "the other factor is wide already"
+COPY = "copies more often, and says the same"
+IN_PYTHON = "in Python any layout will do; tests of the compiled kernels want this one"
+SAME_SUM = "a sum of two squares"
+EQUIVALENT = {
+    "optimizers.rowwise.walk_": [("0 -> -1", "BLOCK //", "blocks of another size change nothing")],
+    "regularizers.no.no_vjp": [("return np.zeros_like(x)", ("minus", "times"), "zero is zero")],
+    "optimizers.adam._more": [("(*largest", "swapped", "in another order")],
+    "one_page.normalize_vjp": [("x / length", "[minus]", "u comes twice: -u times -u")],
+    "losses.nssa._weights": [("0.0 ->", "in: w = np.exp(z - np.where(mask.any", "the weight is exp(-inf) = 0")],
+    "optimizers.rowwise.entry": [
+        ("('last_step', 'row_steps')", "swapped", "they are only looked for"),
+        ("0 ->", "dtype.type(0)", "its dtype alone counts"),
+    ],
+    "optimizers.rowwise.fused": [
+        ("wide(x) -> x", "", WIDE),
+        ("wide(np.asarray(a, x.dtype))", "no wide", WIDE),
+        ("wide(b) -> b", "", WIDE),
+    ],
+    "losses.nssa.nssa_lcwa_vjp": [("1 -> 2", "true.sum() or 1", "0 / 2 = 0 / 1")],
+    "kernels.cpu.block_cuts": [
+        ("np.arange(BLOCKS + 1, dtype=np.int64)", "without dtype", "it is int64, but for old NumPy on Windows")
+    ],
+    "kernels.cpu.gather_serial": [("0 -> -1", "copy_row", "the last number is copied twice")],
+    "kernels.plain.gather": [("0 -> -1", "copy_row", "the last number is copied twice")],
+    "kernels.cpu.launch": [("cost < SERIAL_BELOW", "LtE", "either way is right")],
+    "kernels.cpu.segment_add": [
+        ("np.searchsorted(starts, hi, side='left')", "without side", "left is the default"),
+        ("np.clip(starts", "arguments 0 and 1 swapped", "the larger of two, then cut"),
+        ("end + 1", "times 2", "what is beyond is cut to nothing"),
+        ("1 -> 2", "#3", "what is beyond is cut to nothing"),
+        ("np.searchsorted(clipped, block_cuts(lo, hi)).astype", "without copy", COPY),
+    ],
+    "kernels.fused.add": [
+        ("x[n] + p - q -> -(x[n] + p - q)", "#1", "its size alone counts"),
+        ("x[n] + p - q -> -(x[n] + p - q)", "#2", "its square alone counts"),
+    ],
+    "kernels.fused.add_turned": [
+        ("(u, v) -> (v, u)", "#3", SAME_SUM),
+        ("(u, v) -> (v, u)", "#5", SAME_SUM),
+        *(("(u - s, v - t)", f"#{i}", SAME_SUM) for i in (1, 2)),
+        *((f"{old} -> -({old})", f"#{i}", SAME_SUM) for old in ("u - s", "v - t") for i in (1, 2)),
+    ],
+    "kernels.fused.loop": [("range(0, a.shape[1], 2)", "one shorter at the end", "the rows are even")],
+    "losses.logistic.sigmoid": [("x >= 0", "Gt", "at 0 both are one half")],
+    "losses.margin_ranking.margin_ranking_lcwa_vjp": [("1 -> 2", "check.cotangent", "of no pairs there is no slope")],
+    "losses.bce_with_logits._slope": [
+        ("np.abs(x) > 1", "GtE", "at 1 either form is right"),
+        ("np.where(np.abs(x) > 1", "always the first", "the second is sharper by few units in the last place"),
+        ("1 ->", "in: return np.where(np.abs(x) > 1, down * sigmoid(x) - up * s...  #1", "from 0 to 2 either form will do"),
+    ],
+    "losses.crossentropy._distribution": [("1.0 -> 2.0", "np.where(total == 0", "0 / 2 = 0 / 1")],
+    "interactions.transe._rest": [
+        ("wide(h) -> h", "return", WIDE),
+        ("wide(r) -> r", "return", WIDE),
+        ("wide(t) -> t", "return", WIDE),
+        ("0 -> 1", "np.empty(0, dtype", "its dtype alone counts"),
+    ],
+    "interactions.rotate._turned": [
+        ("np.broadcast_shapes(x.shape, r.shape)", "arguments 0 and 1 swapped", "broadcast alike"),
+        ("0 -> 1", "real = np.empty", "its dtype alone counts"),
+        ("wide(h) -> h", "if turn ==", WIDE),
+        ("wide(r) -> r", "if turn ==", WIDE),
+        ("wide(t) -> t", "return (wide(h), wide(t) *", WIDE),
+        ("wide(r) -> r", "return (wide(h), wide(t) *", WIDE),
+    ],
+    "interactions.rotate._still": [
+        ("return np.zeros(x.shape[-1:], x.dtype)", ("minus", "times"), "zero is zero"),
+        ("1 ->", "in: return np.zeros", "zeros are broadcast"),
+    ],
+    "kernels.gather": [
+        ("if out.size:", "[always]", "the loop is empty then"),
+        ("np.errstate(all='ignore')", "without all", "to copy raises no flag"),
+    ],
+    "kernels.segments": [
+        ("0 ->", "in: largest", "of no ids there is no digit"),
+        ("16 -> 15", "#1", "digits that overlap sort the same"),
+        ("16 -> 15", "#2", "digits that overlap sort the same"),
+        ("starts.astype(np.int64, copy=False)", "without copy", COPY),
+        ("order.astype(np.int64, copy=False)", "without copy", COPY),
+    ],
+    "kernels.segment_add": [
+        ("if out.size and", "[always]", "the loops are empty then"),
+        ("out.size and order.size", ("and for or", "alone"), "the loops are empty then"),
+    ],
+    "sums.rounded": [("sums.astype(dtype, copy=False)", "without copy", COPY)],
+    "bags.pool._weighted": [("1 -> 2", "rows * weigh", "NumPy reads any negative size as the one to be found")],
+    "bags.pool._flat": [("np.require(array", "without requirements", IN_PYTHON)],
+    "op.widened": [("x.astype(arithmetic", "without copy", COPY)],
+    "row_maps.norms.norm_vjp": [("wide(np.expand_dims(g, dims)) -> np.expand_dims(g, dims)", "return", WIDE)],
+    "row_maps.norms.slope": [
+        ("if p == 2: return unit(xs, norm) -> if False:", "if p == 2", "the general formula gives the same, only slower"),
+        ("0 -> -1", "if ties == 'first'", "there is one axis, so the last is the first"),
+    ],
+    "row_maps.normalize.normalize_vjp": [
+        ("wide(g) -> g", "exact_unit_vjp", "a float32 is scaled and split as well"),
+        ("wide(g) -> g", "d = unit_vjp(wide(g)", WIDE),
+        ("wide(g) -> g", "over_eps", "the divisor is wide already"),
+    ],
+    "row_maps.normalize.over_eps": [
+        ("0.0 -> 1.0", "np.where", "what stands where it is not small is read by nobody"),
+        ("0.0 -> -1", "np.where", "what stands where it is not small is read by nobody"),
+    ],
+    "row_maps.bounds.clamp_norm_vjp": [
+        ("wide(g) -> g", "unit_vjp(wide(g)", WIDE),
+        ("wide(g) -> g", "return np.where(side", "np.where takes the wider dtype of its branches"),
+        ("wide(g) -> g", "if eps is not None", "the divisor is wide already"),
+    ],
+    "row_maps.softmax.softmax_vjp": [
+        ("0.0 -> -1", "top = s ==", "weights are positive"),
+        ("wide(g) -> g", "#1", "the mean is wide already"),
+        ("wide(g) -> g", "#2", "any number near the mean will do"),
+        ("wide(g) -> g", "#3", "there is nothing in it"),
+    ],
+    "interactions.transe.transe_vjp": [
+        ("_rest('transe_vjp', h, r, t,", "arguments 1 and 2 swapped", "h + r = r + h"),
+        ("1.0 -> 2.0", "direction = x / np.where", "0 / 2 = 0 / 1"),
+        ("if p == 1: direction", "[always]", "for p > 1 it is multiplied by 0**(p - 1)"),
+    ],
+    "interactions.distmult.distmult_vjp": [("wide(g) -> g", "g = wide(g)", WIDE)],
+    "bags.arguments.bags": [
+        ("1 -> 2", "flat = ids.reshape(-1)", "NumPy reads any negative size as the one to be found"),
+        ("if padding is not None", "[always]", "no id is None"),
+    ],
+    "renorm._as_torch": [("rows.real -> rows", "return", "a scale without imaginary part, whatever its dtype")],
+    "bags.pool.embedding_bag": [
+        ("if per_sample_weights is None and out", "[never]", "the same sum, from a copy of the rows"),
+        (
+            "per_sample_weights is None and out",
+            "[per_sample_weights is None alone]",
+            "the same, but for Numba, which has no float16",
+        ),
+        ("out.dtype == table.dtype", "[flipped to NotEq]", "the same sum, from a copy of the rows, but for Numba"),
+    ],
+    "rows.gather_vjp": [("1 -> 2", "ids.reshape(-1)", "NumPy reads any negative size as the one to be found")],
+    "model.gradients.loss_and_gradients": [
+        ("0 -> -1", "first, second = ", "there is one column"),
+        ("1 -> 2", "flat, counts = (negatives.reshape(-1, 3)", "NumPy reads any negative size as the one to be found"),
+        ("(first, second)", "elements 0 and 1 swapped", "a + b = b + a"),
+        ("(a, b)", "elements 0 and 1 swapped", "a + b = b + a"),
+        ("zip(first, second, strict=True)", "arguments 0 and 1 swapped", "a + b = b + a"),
+        ("zip(first, second, strict=True)", "without strict", "there are two of each"),
+        ("zip(lookups, (dtrue[:, 0], dfalse[counts]), strict=True)", "without strict", "there are two of each"),
+    ],
+    "model.gradients.lcwa_loss_and_gradients": [
+        ("relations if target == 'relation' else entities", "always the first", "the rows of both tables are of one length"),
+        ("relations if target == 'relation' else entities", "always the second", "the rows of both tables are of one length"),
+        ("target == 'relation'", "flipped to NotEq", "the rows of both tables are of one length"),
+        ("1 -> 2", "size = max(1, BLOCK // max(1, len(pairs) * width))  #2", "no loss takes a batch of no pairs"),
+        ("1 -> 0", "size = max(1, BLOCK // max(1, len(pairs) * width))  #2", "no loss takes a batch of no pairs"),
+        ("(a, b)", "elements 0 and 1 swapped", "a + b = b + a"),
+        ("zip(gradients, part, strict=True)", "arguments 0 and 1 swapped", "a + b = b + a"),
+        ("zip(gradients, part, strict=True)", "without strict", "there are two of each"),
+    ],
+    "regularizers.lp.lp_vjp": [("1 -> 2", "share = np.full", "it divides nothing, where there are no rows")],
+    "losses.margin_ranking.margin_ranking_vjp": [("1 -> 2", "d = check.cotangent", "0 / 2 = 0 / 1")],
+    "interactions.complex.complex_bilinear_vjp": [("wide(g) -> g", "g = wide(g)", WIDE)],
+    "optimizers.sgd.sgd_": [
+        ("check_state('sgd_', state, table, gradient", "arguments 2 and 3 swapped", "they are alike in shape and dtype"),
+        ("1 -> 2", "rule, step = (_plain, 1)", "without momentum nobody asks"),
+        ("1 -> 0", "rule, step = (_plain, 1)", "without momentum nobody asks"),
+    ],
+    "optimizers.rowwise_adagrad._rowwise_adagrad": [
+        ("fused(x, -lr", "arguments 1 and 2 swapped", "a product, rounded with the sum")
+    ],
+    "optimizers.clip.total_norm": [
+        ("0.0 -> -1", "#1", "the outer maximum starts at 0"),
+        ("1 -> 0", "sums = ", "columns are added up first, then all, with the same zeros"),
+        ("math.isinf(norm_type) or", "[not 0 < largest < math.inf alone]", "the general formula gives the same, only slower"),
+    ],
+    "optimizers.project.project_state_": [
+        ("1 -> 2", "where = slice(None)", "NumPy reads any negative size as the one to be found"),
+        ("x / np.where", "[minus]", "u comes twice: -u times -u"),
+        ("1.0 -> 2.0", "u = x / np.where", "0 / 2 = 0 / 1"),
+    ],
+    "optimizers.others_at_rest": [("('adam', 'adamw') -> ('adamw', 'adam')", "swapped", "they are only looked for")],
+    "touched.post_step_rows_": [("1 -> 2", "rows = check.ids", "NumPy reads any negative size as the one to be found")],
+    "optimizers.adagrad.adagrad_": [
+        ("check_state('adagrad_', state, table, gradient", "arguments 2 and 3 swapped", "they are alike in shape and dtype"),
+    ],
+    "optimizers.adam.adam_": [
+        ("check_state('adam_', state, table, gradient", "arguments 2 and 3 swapped", "they are alike in shape and dtype"),
+    ],
+    "optimizers.adam.mix": [
+        ("weight < 0.5 -> weight <= 0.5", "flipped to LtE", "in the middle both ends are as near"),
+        ("fused(b, a.dtype.type(weight) - 1, b - a)", "arguments 1 and 2 swapped", "a product, rounded with the sum"),
+    ],
+    "optimizers.adam._adam": [("fused(b2 * v, (1 - b2) * g, g)", "arguments 1 and 2 swapped", "a product, rounded with the sum")],
+    "representations.mixing.low_rank_vjp": [
+        ("wide(_flat(weights))", "no wide", WIDE),
+        ("wide(g.reshape", "no wide", WIDE),
+        ("wide(bases", "no wide", WIDE),
+    ],
+    "representations.mixing.multiply_vjp": [
+        ("wide(g) -> g", "return", WIDE),
+        ("(np.ones_like(g), *xs[:i]", "elements 0 and 1 swapped", "the same factors in another order"),
+        ("(np.ones_like(g), *xs[:i]", "elements 1 and 2 swapped", "the same factors in another order"),
+    ],
+    "sums._column": [
+        ("np.add.reduceat(terms != 0, firsts) > 2", "GtE", "the same sum, only slower"),
+        ("2 -> 1", "many = ", "the same sum, only slower"),
+    ],
+    "sums._rounded": [("2 ** (51", "[minus]", "it counts modulo twice as much")],
+    "sums.add_": [
+        ("np.result_type(out.dtype, np.float64)", "arguments 0 and 1 swapped", "the wider of two"),
+        ("if dtype == out.dtype", "[never]", "the same sum, from a copy of the rows"),
+        ("if not out.flags.aligned", "[always]", "what is written onto itself stays"),
+    ],
+    "sums.nearest": [
+        ("return math.inf if total > 0", "times", "infinity"),
+        ("total > 0 -> total >= 0", "GtE", "what overflows is not zero"),
+        ("0 -> 1", "plus 1", "what overflows is beyond one"),
+        ("0 -> -1", "minus 1", "what overflows is beyond one"),
+    ],
+    "exact._fractions": [
+        ("[Fraction(v.real)", "always the first", "computed, but not looked at"),
+        ("1 -> 0", "squared =", "computed, but not looked at"),
+        ("length - Fraction(bound)", "times", "the sign alone counts"),
+        ("(difference > 0) - (difference < 0)", "times 1.0", "it becomes a whole number"),
+    ],
+    "exact._digits": [
+        ("return 0 if abs(difference)", "times 1.0", "it becomes a whole number"),
+        ("Context(prec=60, traps=[]) -> Context(prec=60)", "without traps", "nothing here overflows"),
+        ("60 -> 61", "plus 1", "more digits than are compared"),
+        ("60 -> 59", "minus 1", "more digits than are compared"),
+        ("sum(", "times", "the sign alone counts"),
+        ("abs(difference) < Decimal('1e-50')", "LtE", "no difference is 1e-50"),
+        ("difference > 0", "GtE", "zero has gone before"),
+    ],
+    "exact.squares": [
+        ("np.errstate(invalid='ignore') -> np.errstate()", "without invalid", "the caller has it off"),
+        ("134217729.0 * x -> -(134217729.0 * x)", "minus", "splits in two as well"),
+        ("134217729.0 * x -> 134217729.0 * x * ", ("times 2", "times 1.0"), "splits in two as well"),
+        ("134217729.0 -> 134217730.0", "plus 1", "splits in two as well"),
+        ("134217729.0 -> 134217728.0", "minus 1", "splits in two as well"),
+    ],
+    "double_double.product": [
+        ("((a1, a2), (b1, b2), p)", "elements 0 and 1 swapped", "a b = b a"),
+        ("(_halves(a), _halves(b), a * b)", "elements 0 and 1 swapped", "a b = b a"),
+    ],
+    "double_double.exact_unit": [
+        ("np.errstate(all='ignore')", "without all", "what it hides is thrown away"),
+        ("sound & _is_tiny(xs)", "left operand alone", "to doubt more is only slower"),
+    ],
+    "double_double.exact_unit_vjp": [("sound & _in_doubt(", "left operand alone", "to doubt more is only slower")],
+    "double_double._vjp_in_fractions": [
+        ("(a, b)", "elements 0 and 1 swapped", "a b = b a"),
+        ("zip(x, g, strict=True)", "arguments 0 and 1 swapped", "a b = b a"),
+        ("zip(x, g, strict=True)", "without strict", "they are of one length"),
+    ],
+    "double_double._float": [
+        ("numerator < 0", "flipped to LtE", "-0 is 0"),
+        ("320 + q.denominator.bit_length()", "times 2", "more digits than are read"),
+        ("320 + q.denominator.bit_length()", "right operand alone", "more digits than are read"),
+        ("320 -> 321", "plus 1", "more digits than are read"),
+        ("320 -> 319", "minus 1", "more digits than are read"),
+    ],
+    "regularizers.power_sum.power_sum_vjp": [("1 -> 2", "share = check.cotangent", "of no sums there is no entry")],
+    "op.unbroadcast": [
+        ("n == 1 and d.shape[i] != 1 -> n == 1", "[n == 1 alone]", "the sum over an axis of size 1 changes nothing")
+    ],
+}
+"""Mutants that compute the same, by function: how the name begins, something else in it, and why. Each means exactly one mutant."""
