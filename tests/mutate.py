@@ -137,7 +137,7 @@ def report(found):
         lines += [f"mutation_equivalents.py: {name}: {text}" for text in outcome.wrong]
     lines += table(counts)
     killed, survived = (sum(n for (_, v), n in counts.items() if v == verdict) for verdict in ("killed", "survived"))
-    share = killed / max(1, killed + survived)
+    share = killed / (killed + survived) if killed + survived else 1.0
     strict = sum(n for (kind, v), n in counts.items() if v == "survived" and kind in STRICT)
     lines.append(f"{len(found)} functions: of what is not equivalent {100 * share:.2f} % died")
     good = share >= SHARE and not strict and not any(outcome.wrong for outcome in found.values())
