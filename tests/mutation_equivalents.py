@@ -5,7 +5,38 @@ COPY = "copies more often, and says the same"
 IN_PYTHON = "in Python any layout will do; tests of the compiled kernels want this one"
 SAME_SUM = "a sum of two squares"
 EQUIVALENT = {
-    "optimizers.rowwise.walk_": [("0 -> -1", "BLOCK //", "blocks of another size change nothing")],
+    "optimizers.rowwise.walk_": [
+        ("0 -> -1", "for where, g in _blocks(g", "blocks of another size change nothing"),
+        ("1 -> 2", "for where, g in _blocks(g...  #1", "blocks of another size change nothing"),
+        ("1 -> 2", "for where, g in _blocks(g...  #2", "blocks of another size change nothing"),
+        ("zip(targets, found, strict=True)", "without strict", "they are of one length"),
+    ],
+    "model.gradients._charged": [
+        ("((0, h), (1, r), (0, t))", "elements 0 and 1 swapped", "charged for in another order"),
+        ("((0, h), (1, r), (0, t))", "elements 1 and 2 swapped", "charged for in another order"),
+    ],
+    "kernels.copied": [
+        (
+            "1 -> 2",
+            "flat, out = (ids.reshape(-1), np.empty((ids.size, *table....  #1",
+            "NumPy reads any negative size as what is left",
+        ),
+        ("1 -> ", "size = max(1, PIECE // max(1, math.prod(table.shape[1:])))  #1", "pieces of another size change nothing"),
+        ("1 -> ", "size = max(1, PIECE // max(1, math.prod(table.shape[1:])))  #2", "pieces of another size change nothing"),
+        ("1 -> ", "size = max(1, PIECE // max(1, math.prod(table.shape[1:])))  #3", "pieces of another size change nothing"),
+    ],
+    "optimizers.clip._sizes": [
+        ("1 -> ", "step = max(1, BLOCK // max(1, x.shape[1]))  #1", "blocks of another size change nothing"),
+        ("1 -> ", "step = max(1, BLOCK // max(1, x.shape[1]))  #2", "blocks of another size change nothing"),
+        ("1 -> ", "step = max(1, BLOCK // max(1, x.shape[1]))  #3", "blocks of another size change nothing"),
+    ],
+    "second_order.maps.clamp_vjp_vjp": [("return (clamp_vjp(v, x", ("minus", "times"), "zero is zero")],
+    "second_order.maps._blockwise": [("_alike(function, v, g, x)", "swapped", "they are alike in shape and dtype")],
+    "second_order.maps.unit_vjp_vjp": [
+        ("_inner(s, v, dims)", "swapped", "a b = b a"),
+        ("_inner(u, g, dims)", "swapped", "a b = b a"),
+        ("_inner(v, d, dims)", "swapped", "a b = b a"),
+    ],
     "regularizers.no.no_vjp": [("return np.zeros_like(x)", ("minus", "times"), "zero is zero")],
     "optimizers.adam._more": [("(*largest", "swapped", "in another order")],
     "one_page.normalize_vjp": [("x / length", "[minus]", "u comes twice: -u times -u")],
@@ -159,8 +190,7 @@ EQUIVALENT = {
     "interactions.complex.complex_bilinear_vjp": [("wide(g) -> g", "g = wide(g)", WIDE)],
     "optimizers.sgd.sgd_": [
         ("check_state('sgd_', state, table, gradient", "arguments 2 and 3 swapped", "they are alike in shape and dtype"),
-        ("1 -> 2", "rule, step = (_plain, 1)", "without momentum nobody asks"),
-        ("1 -> 0", "rule, step = (_plain, 1)", "without momentum nobody asks"),
+        ("1 -> ", "if remembers else 1)  #2", "without momentum nobody asks"),
     ],
     "optimizers.rowwise_adagrad._rowwise_adagrad": [
         ("fused(x, -lr", "arguments 1 and 2 swapped", "a product, rounded with the sum")

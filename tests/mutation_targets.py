@@ -30,6 +30,7 @@ import test_registries
 import test_regularizers
 import test_renorm
 import test_row_maps
+import test_second_order
 import test_sums
 import test_training
 
@@ -50,6 +51,7 @@ from npembed import (
 )
 from npembed import one_page as one_page_module
 from npembed.bags import arguments, embedding_bag_vjp, pool
+from npembed.gradcheck import check_vjp
 from npembed.interactions import complex_bilinear_vjp, distmult_vjp, rotate_vjp, transe_vjp
 from npembed.kernels import bodies, cpu, plain
 from npembed.kernels import fused as fused_kernels
@@ -59,10 +61,12 @@ from npembed.model import gradients as gradients_of_a_batch
 from npembed.optimizers import adagrad, adam, clip, rowwise, rowwise_adagrad, sgd, sparse_adam
 from npembed.regularizers.power_sum import sum_powers_slope
 from npembed.representations import mixing
-from npembed.row_maps import bounds, normalize_vjp, norms, softmax_vjp
+from npembed.row_maps import bounds, normalize_vjp, norms, softmax, softmax_vjp
 from npembed.row_maps.blocks import complex_normalize_vjp, quaternion_normalize_vjp
 from npembed.row_maps.normalize import over_eps, unit_vjp
 from npembed.rows import RowSparse
+from npembed.second_order import lookups as second_lookups
+from npembed.second_order import maps as second_maps
 from npembed.sums import _column, _rounded, add_, nearest
 from npembed.sums import exact as exact_sum
 
@@ -189,6 +193,7 @@ def steps(name):
         if case[0] == name:
             test_optimizers.test_refused_calls_change_nothing(*case)
     test_optimizers.test_numbers_that_single_precision_cannot_hold()
+    test_optimizers.test_a_step_is_finished_whatever_numpy_says_of_its_numbers()
     test_optimizers.test_plain_sgd_needs_no_state_and_leaves_one_alone()
     test_optimizers.test_memory(*cases[0])
 
@@ -592,6 +597,63 @@ def of(*names):
     return vjps + [functools.partial(kind, name) for kind in kinds for name in names]
 
 
+def second_literals():
+    """Literal numbers of the second order, bounds from either side, what overflows on the way, and one weight near one."""
+    for case in test_second_order.LITERALS:
+        test_second_order.check_literal(*case)
+    test_second_order.test_each_bound_is_met_from_either_side()
+    test_second_order.test_products_beyond_the_range_of_floats()
+    test_second_order.test_softmax_where_one_weight_is_near_one()
+    for p in (1, 1.5, 3, np.inf):
+        test_second_order.test_a_tie_and_zeros_are_no_warnings(p)
+
+
+def second_dtypes(name):
+    """Single precision, rounded once, of one map; no rows too."""
+    for dtype in (np.float16, np.float32, np.complex64, np.float64):
+        test_second_order.test_dtypes_and_empty_rows(name, dtype)
+
+
+def second_gradients(name):
+    """Some of the cases of the recipe, which are many, a few entries of each."""
+    for i, (args, options) in enumerate(test_registries.RECIPES[f"{name}_vjp"](np.random.default_rng(20))):
+        if i % 3 == 0:
+            check_vjp(test_second_order.SECOND_ORDER[name], *args, rng=i, entries=4, **options)
+
+
+def second_refused():
+    """What is refused, in words."""
+    ((_, cases),) = [mark.args for mark in test_second_order.test_bad_input_is_refused.pytestmark]
+    for case in cases:
+        test_second_order.test_bad_input_is_refused(*case)
+
+
+def second_of_a_lookup():
+    """Masks, normalizers, repeated ids, and a normalizer of one's own."""
+    test_second_order.test_without_a_normalizer_v_is_looked_up_and_the_table_gets_nothing()
+    test_second_order.test_repeated_ids_add_up()
+    with pytest.MonkeyPatch.context() as patched:
+        test_second_order.test_a_normalizer_of_ones_own_is_added(patched)
+    test_second_order.test_a_vjp_that_is_bound_among_other_arguments_is_found()
+    test_registries.test_gradient_outside_the_registries("npembed.second_order.lookups.lookup_vjp_vjp")
+
+
+def in_pieces():
+    """What is copied and added up some rows at a time."""
+    for piece in (1, 30, 1 << 21):
+        with pytest.MonkeyPatch.context() as patched:
+            test_kernels.test_rows_of_a_table_as_it_lies(piece, patched)
+    for block in (1, 6, 7, 1000):
+        with pytest.MonkeyPatch.context() as patched:
+            test_clip_and_project.test_a_norm_is_the_same_some_rows_at_a_time(block, patched)
+
+
+def second(*names):
+    """All there is for some maps."""
+    kinds = (second_dtypes, second_gradients)
+    return [second_literals, second_refused, *(functools.partial(kind, name) for kind in kinds for name in names)]
+
+
 BY_MPMATH = [
     functools.partial(test_losses.test_against_mpmath, (name, test_losses.OPTIONS[name][0]), scale, dtype)
     for name, scale, dtype in (
@@ -623,6 +685,18 @@ def plain_function(value):
 
 
 KILLERS = {
+    **{op.vjp: second(name) for name, op in test_second_order.SECOND_ORDER.items()},
+    second_maps.unit_vjp_vjp: second("normalize", "clamp_norm"),
+    second_maps.bent: second("normalize"),
+    second_maps._inner: second("normalize"),
+    second_maps._blockwise: second("complex_normalize", "quaternion_normalize"),
+    second_maps._alike: [second_refused],
+    second_lookups.second_of: [second_of_a_lookup, second_refused],
+    second_lookups.transform_vjp_vjp: [second_of_a_lookup, second_refused, *of("transform_vjp")],
+    second_lookups.lookup_vjp_vjp: [second_of_a_lookup, second_refused],
+    clip._sizes: [clipping, in_pieces],
+    kernels.copied: [in_pieces],
+    softmax: of("softmax"),
     norms.norm_vjp: of("norm"),
     norms.slope: [*of("norm", "normalize", "clamp_norm"), extremes],
     normalize_vjp: [*of("normalize"), extremes, digits],
@@ -655,6 +729,7 @@ KILLERS = {
     model.lcwa_loss_and_gradients: [one_question, questions, in_blocks],
     gradients_of_a_batch._charged: [
         test_gradients.test_each_lookup_is_charged_for,
+        *(functools.partial(test_gradients.test_one_side_alone_may_be_charged_for, side) for side in (0, 1)),
         test_registries.test_the_loss_of_the_whole_model_by_hand,
         questions,
     ],
@@ -803,6 +878,7 @@ EXEMPT = {
     "random": "draws numbers: tests/test_random.py",
     "kernels.cpu.after_fork_in_child": "runs in forked processes: tests/test_kernels.py",
     "kernels.fused.threads": "asks Numba for a number that no result depends on: tests/test_fused.py",
+    "interrupts": "puts off Ctrl-C: tests/test_interrupts.py",
     "kernels.machine": "imports a module",
     "optimizers.rowwise.check_step": "refuses bad input: tests/test_optimizers.py",
     "optimizers.rowwise.check_state": "refuses bad input: tests/test_optimizers.py",
@@ -817,7 +893,6 @@ EXEMPT = {
 NOT_YET = {
     **dict.fromkeys(
         (
-            "model.gradients._charged",
             "op.wide",
             "optimizers.rowwise.values",
             "row_maps.norms.ldexp",

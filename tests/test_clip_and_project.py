@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npembed.embedding import post_step_
-from npembed.optimizers import OPTIMIZERS, clip_grad_norm, clip_grad_value, others_at_rest, project_state_
+from npembed.optimizers import OPTIMIZERS, clip, clip_grad_norm, clip_grad_value, others_at_rest, project_state_
 from npembed.row_maps import clamp, clamp_norm, complex_normalize, normalize
 from npembed.rows import RowSparse
 from npembed.touched import is_constrained, post_step_rows_
@@ -64,6 +64,15 @@ def test_clip_grad_norm(seed, dtype, p, max_norm, eps):
     assert naive.same_bits(sparse.values, before[0])
     assert naive.same_bits(rest[0], before[1])
     assert not any(np.shares_memory(a, b) for a, b in ((clipped[0].values, sparse.values), (clipped[1], rest[0])))
+
+
+@pytest.mark.parametrize("block", [1, 6, 7, 1000])
+def test_a_norm_is_the_same_some_rows_at_a_time(block, monkeypatch):
+    monkeypatch.setattr(clip, "BLOCK", block)
+    gradients = [np.arange(-9.0, 12.0).reshape(7, 3), np.arange(1.0, 6.0), np.zeros((2, 0))]
+    assert clip.total_norm(gradients, 1.0) == 45 + 66 + 15
+    assert clip.total_norm(gradients, INF) == 11.0
+    assert clip.total_norm(gradients, 2.0) == pytest.approx(np.sqrt(285 + 506 + 55), rel=1e-15)
 
 
 def test_norms_that_overflow_underflow_or_are_not_finite():

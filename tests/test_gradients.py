@@ -284,3 +284,22 @@ def test_each_lookup_is_charged_for():
     np.testing.assert_allclose(dentities.to_dense()[:, 0], [0.5 + 0.2, 0.2, 0.5 + 0.2, 0.2, 0.2], rtol=SAME_SCORE)
     assert drelations.rows.tolist() == [1]
     np.testing.assert_allclose(drelations.values, [[10.0]], rtol=SAME_SCORE)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_one_side_alone_may_be_charged_for(side):
+    """With one regularizer the value is what the other's is not: together they are both."""
+    tables = np.array([[1.0], [2.0], [4.0], [8.0], [16.0]]), np.array([[3.0], [5.0]])
+    zero = Op(lambda *s, mask=None: 0.0, lambda g, *s, mask=None: tuple(np.zeros_like(x) for x in s))
+    both = LP, LP.bind(weight=10.0)
+    alone = tuple(op if i == side else None for i, op in enumerate(both))
+    about = {"loss": zero, "interaction": INTERACTIONS["distmult"]}
+    value, *found = loss_and_gradients(*tables, POSITIVES, NEGATIVES, **about, regularizers=alone)
+    _, *expected = loss_and_gradients(*tables, POSITIVES, NEGATIVES, **about, regularizers=both)
+    entities, relations = (
+        charge(tables, [POSITIVES.T, NEGATIVES.reshape(-1, 3).T], (None, None), (LP, None)),
+        10 * (13 / 3 + 26 / 6),
+    )
+    np.testing.assert_allclose(value, (entities, relations)[side], rtol=SAME_SCORE)
+    assert not found[1 - side].values.any()
+    assert naive.same_bits(found[side].to_dense(), expected[side].to_dense())

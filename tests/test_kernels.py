@@ -186,6 +186,18 @@ def test_read_only_inputs_and_memory_maps(backend, tmp_path):
     assert_same_bits(np.asarray(out), add_at(table, ids, values))
 
 
+@pytest.mark.parametrize("piece", [1, 30, 1 << 21])
+def test_rows_of_a_table_as_it_lies(piece, monkeypatch):
+    """Strided, reversed, of several axes, of one, without numbers; a few rows at a time."""
+    monkeypatch.setattr(kernels, "PIECE", piece)
+    base = np.arange(240.0).reshape(10, 4, 6)
+    for table in (base[::2, :, ::-1], base[5:, 1], base[::-2, 0, 0], base[:5, :0]):
+        for ids in (np.array([[3, 0, 4], [1, 4, 0]]), np.array(2), np.zeros((0, 2), int), np.arange(5)):
+            found = kernels.copied(table, ids)
+            assert_same_bits(found, table[ids])
+            assert found.flags.c_contiguous
+
+
 @pytest.mark.parametrize("top", [1, 50, 2**16, 2**16 + 1, 2**31, 2**33, 2**62])
 def test_segments_against_a_dictionary(top):
     rng = np.random.default_rng(10)

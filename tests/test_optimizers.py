@@ -818,3 +818,11 @@ def test_numbers_that_single_precision_cannot_hold():
             adam_(table, gradient, state=state, **{name: 1e39})
     assert state["step"] == 0
     assert (table == 1).all()
+
+
+def test_a_step_is_finished_whatever_numpy_says_of_its_numbers():
+    """A block that overflows is no reason to leave those behind it as they were."""
+    table = np.array([[1e308], [1.0]])
+    with np.errstate(all="raise"):
+        sgd_(table, np.array([[-1e308], [1.0]]), lr=1.0)
+    assert table.tolist() == [[np.inf], [0.0]]

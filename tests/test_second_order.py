@@ -23,6 +23,7 @@ from npembed.op import Op
 from npembed.row_maps import NORMALIZERS, normalize, normalize_vjp
 from npembed.rows import RowSparse
 from npembed.second_order import SECOND_ORDER, lookup_vjp_vjp, transform_vjp_vjp
+from npembed.second_order.lookups import second_of
 from npembed.second_order.maps import (
     clamp_norm_vjp_vjp,
     clamp_vjp_vjp,
@@ -458,3 +459,14 @@ def test_a_normalizer_of_ones_own_is_added(monkeypatch):
     dg, dtable = double_backward(layer, [0], G, TABLE)
     assert dg.tolist() == [[6.0 * 9, 6.0 * 16]]
     assert dtable.to_dense().tolist() == [[0.0, 6.0 * 4 * 5], [0.0, 0.0], [0.0, 0.0]]
+
+
+def test_a_vjp_that_is_bound_among_other_arguments_is_found():
+    def along(*args, **options):
+        return args
+
+    other = Op(normalize, functools.partial(along, "a", "b", normalize_vjp, "c", p=3))
+    found = second_of("here", other)
+    assert (found.func, found.args, found.keywords) == (along, ("a", "b", normalize_vjp_vjp, "c"), {"p": 3})
+    found = second_of("here", Op(normalize, functools.partial(normalize_vjp, "a")))
+    assert (found.func, found.args, found.keywords) == (normalize_vjp_vjp, ("a",), {})
