@@ -11,6 +11,9 @@ EQUIVALENT = {
         ("1 -> 2", "for where, g in _blocks(g...  #2", "blocks of another size change nothing"),
         ("zip(targets, found, strict=True)", "without strict", "they are of one length"),
     ],
+    "row_maps.norms.nonzero": [("1.0 -> 2.0", "return np.where(x == 0, 1.0, x)", "what it divides is zero")],
+    "row_maps.blocks._blocks": [("x.reshape(*x.shape[:-1]", "swapped", "the same blocks in the same order, each by itself")],
+    "representations.mixing.multiply": [("0 -> ", "astype(xs[0].dtype)", "they are of one dtype")],
     "model.gradients._charged": [
         ("((0, h), (1, r), (0, t))", "elements 0 and 1 swapped", "charged for in another order"),
         ("((0, h), (1, r), (0, t))", "elements 1 and 2 swapped", "charged for in another order"),

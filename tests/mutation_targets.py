@@ -50,6 +50,7 @@ from npembed import (
     training,
 )
 from npembed import one_page as one_page_module
+from npembed.accuracy import ENTRIES, accuracy
 from npembed.bags import arguments, embedding_bag_vjp, pool
 from npembed.gradcheck import check_vjp
 from npembed.interactions import complex_bilinear_vjp, distmult_vjp, rotate_vjp, transe_vjp
@@ -654,6 +655,11 @@ def second(*names):
     return [second_literals, second_refused, *(functools.partial(kind, name) for kind in kinds for name in names)]
 
 
+def measured(name):
+    """The values of an op, and its gradient, against mpmath, on a few examples of each class."""
+    assert accuracy(only=[name], examples=0.1)["ok"]
+
+
 BY_MPMATH = [
     functools.partial(test_losses.test_against_mpmath, (name, test_losses.OPTIONS[name][0]), scale, dtype)
     for name, scale, dtype in (
@@ -890,21 +896,31 @@ EXEMPT = {
 }
 """Rooms and functions that are not mutated, and why."""
 
+MEASURED = (
+    "embedding.lookup",
+    "regularizers.power_sum.power",
+    "regularizers.power_sum.sum_powers",
+    "representations.mixing._product",
+    "representations.mixing.multiply",
+    "row_maps.blocks._blocks",
+    "row_maps.blocks._pairs",
+    "row_maps.bounds._bounds",
+    "row_maps.norms.nonzero",
+    "row_maps.norms.norm",
+    "row_maps.softmax._weights",
+    "rows.gather",
+)
+"""Functions whose values, not slopes alone, are asked for: the measurement of accuracy is among their killers."""
+
 NOT_YET = {
     **dict.fromkeys(
         (
             "op.wide",
             "optimizers.rowwise.values",
             "row_maps.norms.ldexp",
-            "row_maps.norms.nonzero",
             "representations.mixing._first",
-            "representations.mixing._product",
             "representations.mixing._side_by_side",
-            "row_maps.blocks._pairs",
-            "row_maps.softmax._weights",
-            "row_maps.blocks._blocks",
             "row_maps.blocks._joined",
-            "row_maps.bounds._bounds",
         ),
         "some mutants survive the tests that are its killers here: they want tests of their own",
     ),
@@ -954,17 +970,11 @@ NOT_YET = {
     **dict.fromkeys(
         (
             "embedding._read_only",
-            "embedding.lookup",
             "embedding.transform",
             "model.scores.narrowed",
             "regularizers.combined._part",
             "regularizers.expected.expected_norm",
-            "regularizers.power_sum.power",
-            "regularizers.power_sum.sum_powers",
-            "representations.mixing.multiply",
             "row_maps.normalize.normalize",
-            "row_maps.norms.norm",
-            "rows.gather",
             "rows.take",
         ),
         "of a forward pass, which a vjp calls; its values are tested against mpmath and loops",
@@ -1024,6 +1034,7 @@ def modules():
     return [importlib.import_module(name) for name in [*test_registries.module_names(), *KERNELS]]
 
 
+ACCURATE = {entry.op for entry in ENTRIES}
 KERNELS = [f"npembed.kernels.{name}" for name in ("bodies", "cpu", "plain", "fused")]
 
 
@@ -1066,7 +1077,13 @@ def exempt(name):
 
 FOUND = {name: value for name, value in sorted(found().items()) if not exempt(name)}
 TARGETS = {
-    name: (function, KILLERS.get(function) or [*of(*ops[:3]), *MORE.get(name.split(".")[0], ())])
+    name: (
+        function,
+        [
+            *(KILLERS.get(function) or [*of(*ops[:3]), *MORE.get(name.split(".")[0], ())]),
+            *(functools.partial(measured, op) for op in ops[:3] if name in MEASURED and op in ACCURATE),
+        ],
+    )
     for name, (function, ops) in FOUND.items()
     if name not in NOT_YET and (function in KILLERS or ops)
 }
