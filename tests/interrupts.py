@@ -46,7 +46,7 @@ def amid(name, *arguments):
     Of what is told how long it takes, the first time at a quarter of that, and then a little later each time.
     """
     here = Path(__file__).parent
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)]), "NUMBA_DISABLE_JIT": "0"}  # of kernels
     command = [sys.executable, "-m", "long_work", name, *map(str, arguments)]
     said = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
