@@ -213,4 +213,4 @@ def _nearest(fraction):
     try:
         return float(fraction)
     except OverflowError:
-        return math.copysign(math.inf, fraction)
+        return math.inf if fraction > 0 else -math.inf  # math.copysign would make it a float first

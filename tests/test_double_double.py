@@ -104,6 +104,43 @@ def test_conventions_at_kinks():
         check(x, g, 1, 0.0, slope_at_zero=slope)
 
 
+def test_what_is_computed_in_fractions():
+    """Exactly there: the smallest entries that are not zero, what is left of 2**40 times as much, and what is nearly subnormal."""
+    dd, tiny, eps = double_double, np.finfo(float).tiny, 2.0**-52
+    entries = np.array([0.0, dd.TINY, np.nextafter(dd.TINY, 0), -dd.TINY / 2, -dd.TINY, 1.0, -1.0])
+    assert dd._is_tiny(entries).tolist() == [False, False, True, True, False, False, False]
+
+    def doubts(difference, out=(1.0, 1.0), xs=(0.5, -1.0), gs=(-1.0, 1.5), ss=(-1.5, 0.5), first=(-3.0, 3.0)):
+        rows = {"xs": xs, "gs": gs, "ss": ss, "out": out}
+        pairs = {"first": (np.array([first]), 0.0), "difference": (np.array([difference]), 0.0)}
+        return dd._in_doubt(**{k: np.array([v]) for k, v in rows.items()}, **pairs)[0].tolist()
+
+    six, four = 6 * dd.CANCELS, 4 * dd.CANCELS  # 3 + 1.5 (0.5 + 1.5), and 3 + 0.5 (0.5 + 1.5)
+    for sign in (1, -1):
+        assert doubts((sign * six, sign * four)) == [True, True]
+        assert doubts((sign * six * (1 + eps), sign * four * (1 + eps))) == [False, False]
+        assert doubts((1.0, 1.0), out=(sign * 2 * tiny, sign * np.nextafter(2 * tiny, 0))) == [False, True]
+        assert doubts((1.0, 1.0), xs=(0.5, sign * 1e-200)) == doubts((1.0, 1.0), gs=(sign * 1e-200, 1.0)) == [True, True]
+    assert doubts((0.0, 0.0), gs=(0.0, 0.0), first=(0.0, 0.0), out=(0.0, 0.0)) == [False, False]  # exact
+    x = np.array([[1.0, np.inf], [1.0, -2.0], [0.0, 0.0], [0.0, 1.0]])
+    assert dd._sound(x).tolist() == [[False], [True], [False], [True]]
+    both = dd._in_doubt(xs=np.ones((2, 1)), gs=np.array([[1.0], [1e-200]]), ss=np.ones((2, 1)), out=np.ones((2, 1)),
+                        first=(np.ones((2, 1)), 0.0), difference=(np.ones((2, 1)), 0.0))  # fmt: skip
+    assert both.tolist() == [[False], [True]]
+    with np.errstate(all="raise"):
+        assert not dd._in_doubt(xs=np.ones((1, 1)), gs=np.ones((1, 1)), ss=np.ones((1, 1)), out=np.ones((1, 1)),
+                                first=(np.full((1, 1), np.nan), 0.0), difference=(np.ones((1, 1)), 0.0)).any()  # fmt: skip
+    assert [dd._nearest(f) for f in (Fraction(10) ** 400, -(Fraction(10) ** 400), Fraction(1, 3))] == [INF, -INF, 1 / 3]
+
+
+def test_rows_of_their_own_number_of_maxima():
+    """One, two and three, in rows that are computed in fractions."""
+    x = np.array([[3.0, 1e-200, 1.0, 2.0], [2.0, -2.0, 1e-200, 0.5], [-4.0, 4.0, 4.0, 1e-200]])
+    g = np.array([[1.0, 2.5, -3.0, 0.7], [0.3, 0.1, -3.0, 1.1], [0.4, 2.1, 1.3, -0.6]])
+    check(x, g, INF, 0.0)
+    check(np.array([[-3.0, 1.0, 2.0, 0.1]]), g[:1], INF, 0.0)  # the largest is negative; and not in fractions
+
+
 @pytest.mark.parametrize("p", [1, 2, INF])
 def test_a_row_shorter_than_eps_by_less_than_a_rounding(p):
     """The norm in float64 is eps, the exact one is less: the gradient is ``g / eps`` then, and at eps that of the sphere."""
@@ -127,7 +164,17 @@ def test_rows_without_a_length(p):
     check(x[1:], g[1:], p, 0.0)
     assert same_bits(beside, normalize_vjp(g[1:], x[1:], p=p, precision="exact")[0])
     assert normalize(np.zeros((0, 3)), precision="exact").shape == (0, 3)
-    assert normalize_vjp(np.zeros((2, 0)), np.zeros((2, 0)), precision="exact").shape == (2, 0)
+    assert normalize_vjp(np.zeros((2, 0)), np.zeros((2, 0)), p=p, precision="exact").shape == (2, 0)
+
+
+@pytest.mark.parametrize("p", [1, 2, INF])
+def test_a_gradient_that_overflows_is_infinite(p):
+    """Also where it is computed in fractions, as for the second entry of 1e-300 beside one of 1e-100."""
+    x, g = np.array([[1e-100, 1e-300], [-3.0, 4.0]]), np.array([[1e300, -1e300], [1.0, 2.0]])
+    d = normalize_vjp(g, x, p=p, eps=0, precision="exact")
+    assert d[0, 1] == -INF
+    assert normalize_vjp(-g, x, p=p, eps=0, precision="exact")[0, 1] == INF
+    assert same_bits(d[1:], normalize_vjp(g[1:], x[1:], p=p, eps=0, precision="exact"))
 
 
 @pytest.mark.parametrize("dim", [0, 1, -1, (0, 2), None])

@@ -164,7 +164,17 @@ def test_pykeens_eps_on_request():
     assert exactly.count(1) == 0
     short = np.array([[3e-9, 4e-9]], np.float32)
     np.testing.assert_allclose(clamp_norm(short, maxnorm=1e-9), [[6e-10, 8e-10]], rtol=1e-6)
+    assert naive.same_bits(
+        clamp_norm(short, maxnorm=1e-9, eps=1e-7), np.float32(short.astype(float) / 1e-7 * 1e-9)
+    )  # rounded once
     np.testing.assert_allclose(clamp_norm(short, maxnorm=1e-9, eps=eps), short * 1e-9 / eps, rtol=1e-6)
+    beside = np.array([[0.3, -0.4], [3.0, -4.0]])
+    np.testing.assert_allclose(clamp_norm(beside, maxnorm=1.0, eps=eps), [[0.3, -0.4], [0.6, -0.8]], rtol=1e-15)
+    assert naive.same_bits(clamp_norm(beside, maxnorm=1.0, eps=eps)[0], beside[0])
+    inside = np.array([[0.8132702392002724, 0.5818861727444051]])  # by 3e-18: in floats, as PyKEEN has it, it is on the sphere
+    g = np.array([[1.0, 0.0]])
+    assert clamp_norm_vjp(g, inside, maxnorm=1.0).tolist() == [[1.0, 0.0]]
+    np.testing.assert_allclose(clamp_norm_vjp(g, inside, maxnorm=1.0, eps=eps), g - inside * inside[0, 0], rtol=1e-14)
 
 
 @settings(max_examples=150)
@@ -307,6 +317,14 @@ def test_compare(seed, p, is_complex, d, size):
         found = exact.compare(x, *norms.scaled(x, p, (1,), careful=True), bound, p, (1,))
         assert found.shape == (6, 1)
         assert found[:, 0].tolist() == [side(row, bound, p) for row in rows(x, -1)]
+
+
+def test_low_parts_nearly_undo_the_high_parts():
+    """The sum is a ten-millionth of an ulp above the square of the bound, of which the last half ulp is nearly all below the rounding."""
+    bound = 1 + 124142576778018 * 2.0**-52  # its square is a half, less 1e-8, of an ulp above a float
+    x = np.array([[bound, math.sqrt(1e-7) * 2.0**-26], [bound, 0.0]])
+    assert [side(row, bound, 2) for row in rows(x, -1)] == [1, 0]
+    assert exact.compare(x, *norms.scaled(x, 2, (1,), careful=True), bound, 2, (1,)).tolist() == [[1], [0]]
 
 
 def test_ties_of_whole_tables_take_no_time():

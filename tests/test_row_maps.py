@@ -340,6 +340,14 @@ def test_what_would_overflow_is_not_computed():
     np.testing.assert_allclose(clamp_norm_vjp(np.array([[0.0, 5e300]]), huge, maxnorm=1.0), [[0.48, 0.36]], rtol=1e-15)
 
 
+def test_long_columns_keep_their_digits():
+    """A hundred thousand numbers, one after the other in steps of two: added up in one float they would be off by thousands of ulps."""
+    x = np.full((100_000, 2), 0.1)
+    expected = 1 / math.sqrt(len(x))
+    for found in (normalize(x, dim=0), clamp_norm(x, dim=0, maxnorm=1.0)):
+        np.testing.assert_allclose(found, expected, rtol=4 * np.finfo(float).eps)
+
+
 def test_softmax_of_large_entries():
     assert softmax(np.array([1e300, 1e300, -1e300])).tolist() == [0.5, 0.5, 0.0]
     assert softmax(np.array([1e30, 0.0], np.float32)).tolist() == [1.0, 0.0]
