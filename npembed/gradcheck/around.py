@@ -8,6 +8,8 @@ PLACES = 48  # how many points nearby are looked at
 ROOM = 2.0**20  # a point nearby is that much nearer than the step a slope was seen at
 LEAST = 2.0**-36  # but not nearer than this, relative to the arguments
 BESIDE = 8  # and that much farther off than a kink
+FARTHER = 8  # a second look is that much farther off
+ALIKE = 3  # slopes of a kink are about as far apart at both distances
 FINE = 16  # the steps of differences there, as a share of the distance
 APART = 0.01  # slopes nearby that differ by less than this share of themselves are one slope that changes
 PAIRS = 28  # at most so many pairs of entries of a group are moved together: all of up to eight
@@ -55,30 +57,32 @@ class Around:
         return found
 
     def slopes(self, v, seen):
-        """The smallest and largest slope along `v` at `x` and points nearby; the same twice where the points show no kink."""
+        """The smallest and largest slope along `v` at `x` and points nearby; those at `x` alone where the points show no kink.
+
+        Slopes that differ because they change on the way do so less, the nearer the points are; for rounding, the more.
+        """
         here = seen.sides or (seen.slope.value, seen.slope.value)
         size = np.abs(np.where(v != 0, self.x, 0)).max() / np.abs(v).max() or 1.0
         reach = max(seen.step / ROOM, BESIDE * seen.near, LEAST * size)
-        far = reach * np.abs(v).max() + 0 * np.abs(self.x)
-        far = np.where(self.x != 0, np.minimum(far, np.abs(self.x) / ROOM), far)
-        found, noise = [], 0.0
-        h = reach / FINE
+        near, far = self._at(v, reach), self._at(v, FARTHER * reach)
+        apart = sorted((near[1] - near[0], far[1] - far[0]))
+        kink = apart[1] < ALIKE * apart[0] and apart[0] > APART * max(map(abs, far))
+        return (min(here[0], far[0]), max(here[1], far[1])) if kink else here
+
+    def _at(self, v, reach):
+        """The smallest and largest slope along `v` at points at that distance."""
+        away = reach * np.abs(v).max() + 0 * np.abs(self.x)
+        away = np.where(self.x != 0, np.minimum(away, np.abs(self.x) / ROOM), away)
+        h, found = reach / FINE, []
         for way in self._ways(v):
-            place = self.x + far * way
+            place = self.x + away * way
             try:
                 up, down = (np.asarray(self.forward(place + t * v)) for t in (h, -h))
             except (ArithmeticError, ValueError):
                 continue
-            with np.errstate(all="ignore"):
-                slope = float((np.conj(self.g) * (up - down)).real.sum()) / (2 * h)
-                rough = 4 * self.eps * float((np.abs(self.g) * np.abs(up)).sum()) / h
-            if np.isfinite(slope):
-                found.append(slope)
-                noise = max(noise, rough)
-        low, high = min([*found, here[0]]), max([*found, here[1]])
-        if seen.sides or high - low > max(APART * max(abs(low), abs(high)), 20 * noise):
-            return low - noise, high + noise
-        return here
+            found.append(float((np.conj(self.g) * (up - down)).real.sum()) / (2 * h))
+        found = [slope for slope in found if np.isfinite(slope)] or [0.0]
+        return min(found), max(found)
 
     def _ways(self, v):
         """Where to look around `x`: at random; where the first of equals is the largest, or the last; and where every entry that is

@@ -14,6 +14,7 @@ OWN = 16.0  # how many roundings the gradient may be off by itself
 WOBBLE = 4.0  # times what rounding is seen to do inside the vjp
 ACCUSED = 2.0  # how many times what a slope may be off by, before a gradient is called wrong
 SECOND = 0.7  # steps of a second opinion, relative to those of the first
+LEAST = float(np.finfo(float).tiny)  # what underflows in a gradient is not seen to be missing
 SINGLE = float(np.finfo(np.float32).eps)
 
 
@@ -33,11 +34,13 @@ class Claimed:
         What one rounding of the gradient may come to, relative to it.
     wobble : function
         Gives how far rounding moves each entry of `d`.
+    longer : array or None
+        What the vjp gives in double precision, where `d` is shorter.
     """
 
-    def __init__(self, name, x, d, g, forward, meant, analytic, eps, wobble):
+    def __init__(self, name, x, d, g, forward, meant, analytic, eps, wobble, longer=None):
         self.name, self.x, self.d, self.g, self.forward, self.meant, self.analytic = name, x, d, g, forward, meant, analytic
-        self.own, self.wobble = eps, wobble
+        self.own, self.wobble, self.longer = eps, wobble, longer
         inexact = [a.dtype for a in (x, np.asarray(forward[0](x.copy()))) if a.dtype.kind in "fc"]
         self.eps = max(float(np.finfo(dtype).eps) for dtype in inexact)
         self.share = RESOLVED if self.eps < CLEAR else COARSE
@@ -50,9 +53,9 @@ class Claimed:
         self.kinked: list = []  # coordinates at a kink: index, unit, sizes, what was seen
 
     def along(self, v, sizes=(1.0,)):
-        """The judgement on a direction, an array like `x`."""
-        claimed = float((np.conj(self.d) * v).real.sum())
-        return self._weigh(v, sizes, claimed, float(np.abs(self.d * v).sum()), None, "")[0]
+        """The judgement on a direction, an array like `x`, and what is seen along it."""
+        claimed = np.where(v != 0, np.conj(self.d) * v, 0)
+        return self._weigh(v, sizes, float(claimed.real.sum()), float(np.abs(claimed).sum()), None, "")
 
     def judge(self, rng, entries):
         """Each entry, or some and a direction through all."""
@@ -63,7 +66,7 @@ class Claimed:
                 yield self.entry(k, unit)
         if len(some) < n:
             v = draw_cotangent(rng, self.x) * self.scale()
-            self.rest, followed = self._follow(v, np.arange(n))
+            self.rest, followed = self.follow(v, np.arange(n))
             if followed is not None:
                 yield followed
 
@@ -71,7 +74,7 @@ class Claimed:
         """The size of each entry's row, or what stands in for it where that is zero."""
         return np.where(self.rows > 0, self.rows, self.largest or 1.0)
 
-    def _follow(self, v, inside):
+    def follow(self, v, inside):
         """The verdict along `v`, moved in the entries `inside` alone; if it is wrong, where: a single entry, if it can be found."""
         if len(inside) == 1:
             found = [self.entry(int(inside[0]), unit) for unit in ((1.0, 1.0j) if np.iscomplexobj(self.x) else (1.0,))]
@@ -79,11 +82,11 @@ class Claimed:
             return worst.verdict, worst if worst.verdict in (WRONG, INTENTIONAL) else None
         part = np.zeros_like(v)
         part.flat[inside] = v.flat[inside]
-        entry = self.along(part)
+        entry = self.along(part)[0]
         if entry.verdict not in (WRONG, INTENTIONAL):
             return entry.verdict, None
         for half in (inside[: len(inside) // 2], inside[len(inside) // 2 :]):
-            found = self._follow(v, half)[1]
+            found = self.follow(v, half)[1]
             if found is not None:
                 return entry.verdict, found
         return entry.verdict, entry
@@ -118,6 +121,7 @@ class Claimed:
         slack = self.eps * float(np.abs(np.where(v != 0, self.x * self.d, 0)).sum()) if many else 0.0
         line = Line(forward[0], self.x, self.g, v, sizes, self.eps, slack)
         exact = line.complex_step()
+        least = LEAST * float(np.abs(v).sum()) if many else LEAST
         entry = Entry(self.name, index, part, RIGHT, claimed, np.nan, np.inf, np.nan)
         quick = line.look()
         if (
@@ -125,13 +129,13 @@ class Claimed:
             and not quick.sides
             and quick.slope.error <= max(CLEAR * abs(quick.slope.value), CANCELLED * quick.gross)
         ):
-            entry = self._decide(entry, quick, exact, height)
+            entry = self._decide(entry, quick, exact, height, least)
             if entry.verdict == RIGHT:
                 return entry, quick
         seen = line.look(deep=True)
-        entry = self._decide(entry, seen, exact, height)
+        entry = self._decide(entry, seen, exact, height, least)
         if entry.verdict == WRONG:
-            second = self._decide(entry, line.look(deep=True, shift=SECOND), exact, height)
+            second = self._decide(entry, line.look(deep=True, shift=SECOND), exact, height, least)
             if second.verdict == RIGHT:
                 return second._replace(verdict=BELOW_RESOLUTION, reason="about as far off as differences may be"), seen
             return (second if second.verdict != WRONG else self._last_word(entry, v, seen, height, forward[1])), seen
@@ -150,6 +154,8 @@ class Claimed:
         if not seen.sides and not short:
             off, noise = abs(entry.claimed - entry.found), self.wobble()
             own = float((np.abs(v) * noise).sum() if isinstance(v, np.ndarray) else noise.flat[v[0]])
+            if self.longer is not None and self._along(self.longer, v, entry.found) <= entry.resolution + OWN * self.eps * seen.gross:
+                own = max(own, off)
             if off <= entry.resolution + OWN * self.own * seen.gross + WOBBLE * own:
                 if own <= max((RESOLVED if self.own < CLEAR else COARSE) * abs(entry.found), np.sqrt(self.own) * height):
                     return entry._replace(verdict=RIGHT, reason="")
@@ -160,6 +166,12 @@ class Claimed:
             if self.own < CLEAR and off <= SINGLE * abs(entry.found):
                 short = "right to single precision only"
         return entry._replace(reason=entry.reason or short)
+
+    @staticmethod
+    def _along(d, v, found):
+        """How far a gradient is, along `v`, from what was found."""
+        part = (np.conj(d) * v).real.sum() if isinstance(v, np.ndarray) else (np.conj(d.flat[v[0]]) * v[1]).real
+        return abs(float(part) - found)
 
     def _short(self, entry):
         """That a wrong entry is right to fewer digits, which is all that the whole gradient has."""
@@ -172,10 +184,10 @@ class Claimed:
                     return f"its precision was {lost if self.own < CLEAR else 'halved'}: all of d{self.name} is {name}"
         return ""
 
-    def _decide(self, entry, seen, exact, height):
+    def _decide(self, entry, seen, exact, height, least):
         """The verdict on an entry from what differences show, and from the complex step where that is to be trusted."""
         claimed, slope, error = entry.claimed, seen.slope.value, ACCUSED * seen.slope.error
-        own = OWN * self.own * max(abs(slope) if np.isfinite(slope) else 0.0, seen.gross)
+        own = OWN * self.own * max(abs(slope) if np.isfinite(slope) else 0.0, seen.gross) + least
         method = "differences"
         if exact is not None and not seen.sides:
             near = abs(exact - slope) <= error + own if np.isfinite(error) else True

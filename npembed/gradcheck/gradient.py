@@ -37,11 +37,13 @@ class Gradient:
         coarsest = float(np.finfo(g.dtype).eps) if out.dtype.kind in "fc" else 0.0
         eps = [max(coarsest, float(np.finfo(short[i].dtype).eps)) for i in where]
         finest = max(float(np.finfo(a.dtype).eps) for a in (g_, *(args[i] for i in where)))
-        noise: list = []
+        self._noise: list = []
 
         def wobble():
-            noise[:] = noise or pair.wobble(g)
-            return noise
+            self._noise = self._noise or pair.wobble(g)
+            return self._noise
+
+        longer = self._again(pair, g_, args) if args is not pair.args else [None] * len(where)
 
         around = Around(forward, args, where, g_, finest)
         self.around = Around(lambda *args: meant(*args, **pair.options), args, where, g_, finest) if intentional else around
@@ -49,7 +51,7 @@ class Gradient:
         for n, (i, d) in enumerate(zip(where, claims, strict=True)):
             sights = [self._sight(one, n, i) for one in ((around, self.around) if intentional else (around,))]
             sights = [*sights, None][:2]
-            self.arguments.append(Claimed(pair.names[i], args[i], d, g_, *sights, analytic, eps[n], lambda n=n: wobble()[n]))
+            self.arguments.append(Claimed(pair.names[i], args[i], d, g_, *sights, analytic, eps[n], lambda n=n: wobble()[n], longer[n]))
         names = [pair.names[i] for i in where]
         self.all = Claimed(
             names[0] if len(names) == 1 else f"({', '.join(names)})",
@@ -64,6 +66,15 @@ class Gradient:
         )
 
     @staticmethod
+    def _again(pair, g, args):
+        """The gradients of the arguments in double precision, if the vjp goes along; else None for each."""
+        try:
+            found = pair.gradients(g, args)[1]
+        except Exception:  # as in `_longer`
+            return [None] * len(pair.where)
+        return [d if np.finfo(d.dtype).eps < CLEAR else None for d in found]
+
+    @staticmethod
     def _sight(around, n, i):
         """The function of the `n`-th argument that is judged, the `i`-th of all, and the slopes around."""
 
@@ -74,7 +85,8 @@ class Gradient:
 
     def together(self):
         """What contradicts the gradient along directions through many entries: all, and those at one kink; None if nothing does."""
-        every = self.around.flat([np.where(one.unseen, 0.0, one.scale()) for one in self.arguments]).astype(self.around.x.dtype)
+        moved = [np.where(one.unseen | ~np.isfinite(one.d), 0.0, one.scale()) for one in self.arguments]
+        every = self.around.flat(moved).astype(self.around.x.dtype)
         kinked = [
             (int(start) + k, unit, size, seen)
             for one, start in zip(self.arguments, self.around.starts, strict=False)
@@ -83,10 +95,18 @@ class Gradient:
         for k, unit, _, seen in kinked:
             self.around.sides[k] += np.sign(seen.bend) * unit
         for v, sizes in ((every, (1.0,)), *self.around.directions(kinked, np.random.default_rng(0))):
-            entry = self.all.along(v, sizes)
-            if entry.verdict == WRONG:
-                moved = np.count_nonzero(v)
-                return entry._replace(reason=f"{moved} entries moved together{': ' if entry.reason else ''}{entry.reason}")
+            entry, seen = self.all.along(v, sizes)
+            if entry.verdict == WRONG and not (v is every and seen.flat):
+                said = f"{np.count_nonzero(v)} entries moved together"
+                return self._found(v) or entry._replace(reason=f"{said}: {entry.reason}" if entry.reason else said)
+        return None
+
+    def _found(self, v):
+        """The single entry that is wrong along `v`, if there is one."""
+        for one, start in zip(self.arguments, self.around.starts, strict=False):
+            entry = one.follow(v[start : start + one.x.size].reshape(one.x.shape), np.arange(one.x.size))[1]
+            if entry is not None and entry.position is not None:
+                return entry
         return None
 
 

@@ -13,6 +13,7 @@ TINY = 2.0**-100  # the complex step, relative to the size of the argument: noth
 VANISHING = 8  # so many of the smallest steps tell whether differences grow without end
 GROWTH = 1.5  # by this factor from step to step, if they do
 ROUNDED = 16.0  # the least step that tells a jump from a rounding, in units of the argument's last digit
+CURVED = 1e-8  # a slope that is not seen to this share of itself may be that of a function whose second derivative jumps
 ANY = (-np.inf, np.inf)  # the slopes on the two sides, where these have no limits
 KINK = 1e-7  # by how much the slopes on both sides of a kink differ at least, relative to the larger
 
@@ -58,6 +59,8 @@ class Line:
             t = ((moved.flat[k] - self.x.flat[k]) / unit).real
         else:
             moved += (t * self.v).astype(moved.dtype)
+            shares = ((moved - self.x)[self.v != 0] / (t * self.v[self.v != 0])).real
+            t = t if ((shares > 0.5) & (shares < 2)).all() else 0.0
         try:
             out = np.asarray(self.forward(moved))
         except (ArithmeticError, ValueError):  # outside of where it is defined
@@ -107,10 +110,13 @@ class Line:
         h = [row[0] for row in rows]
         sizes = [float((self.heaviness * np.maximum(np.abs(row[4]), np.abs(row[5])))[depends].sum()) for row in rows]
         floor = self.least * float(self.heaviness[depends].sum())
-        rounding = [(ROUNDINGS * self.eps * size + floor + self.slack) / step for size, step in zip(sizes, h, strict=True)]
+        inside = [(ROUNDINGS * self.eps * size + floor) / step for size, step in zip(sizes, h, strict=True)]
+        rounding = [noise + self.slack / step for noise, step in zip(inside, h, strict=True)]
         central = [float(row[1].sum()) for row in rows]
         bends = [float((row[2] - row[3]).sum()) for row in rows]
-        slope = min(limit(h, central, rounding, 2, vouched), _joined(rows, h, rounding, vouched), key=lambda found: found.error)
+        slope = limit(h, central, rounding, 2, vouched)
+        if not slope.error <= CURVED * abs(slope.value):
+            slope = min(slope, _joined(rows, h, rounding, vouched), key=lambda found: found.error)
         bend = limit(h, bends, [2 * r for r in rounding], 1, vouched)
         at = next((j for j, step in enumerate(h) if step == slope.step), -1)
         gross = float(np.abs(rows[at][1]).sum())
@@ -125,9 +131,9 @@ class Line:
             margin = 1e-4 * max(abs(low), abs(high)) + abs(bends[at] - bend.value)
             sides, near, step, reason = (float(low), float(high)), float(h[at]), bend.step, "a kink"
             bent = np.abs(rows[at][2] - rows[at][3]) > 0.1 * abs(bend.value) / max(1, self.middle.size)
-        elif vouched and any(self._grows(h, q, rounding) for q in (central, bends)):
+        elif vouched and any(self._grows(h, q, inside) for q in (central, bends)):
             sides, near, reason = ANY, float(h[-1]), "no finite slope: a jump or a vertical tangent"
-        elif vouched and self._rough(h, central, bends, rounding):
+        elif vouched and self._rough(h, central, bends, inside):
             slope, reason = slope._replace(error=np.inf), "the forward pass changes as much from digit to digit of the argument"
         return Seen(slope, gross, sizes[at], flat, stair, sides, float(margin), near, step, bent, bend.value, reason)
 
