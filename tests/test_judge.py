@@ -41,6 +41,11 @@ def length(x):
     return np.sqrt((x * x).sum(-1))
 
 
+def largest_vjp(g, x):
+    equals = x == x.max(-1, keepdims=True)
+    return g[..., None] * equals / equals.sum(-1, keepdims=True)
+
+
 def lookup(table):
     return table[IDS]
 
@@ -63,7 +68,7 @@ REAL = {
     "relu": (lambda x: np.maximum(x, 0), lambda g, x: g * (x > 0)),
     "sum": (lambda x: x.sum(), lambda g, x: g * np.ones_like(x)),
     "product": (lambda x: x @ MATRIX, lambda g, x: g @ MATRIX.T),
-    "largest": (lambda x: x.max(-1), lambda g, x: g[..., None] * (x == x.max(-1, keepdims=True))),
+    "largest": (lambda x: x.max(-1), largest_vjp),
     "length": (length, lambda g, x: (g / length(x))[..., None] * x),
     "normalize": (NORMALIZE.forward, NORMALIZE.vjp),
     "softmax": NORMALIZERS["softmax"],

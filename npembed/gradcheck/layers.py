@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..random import generator
-from .differences import GradientError, check_vjp, draw_cotangent
+from .calls import draw_cotangent
+from .differences import GradientError, check_vjp
 
 
 class LayerReport(NamedTuple):
