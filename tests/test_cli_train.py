@@ -18,7 +18,7 @@ from npembed.cli import main
 from npembed.datasets import Nations
 from npembed.models import ERModel
 from npembed.optimizers import OPTIMIZERS
-from npembed.runs import PipelineResult
+from npembed.runs import PipelineResult, store
 
 ROOT = Path(npembed.__file__).parent.parent
 QUICK = ["train", "--model", "transe", "--dim", "3", "--epochs", "2", "--batch-size", "800", "--negatives", "1"]
@@ -38,6 +38,9 @@ def done(capsys, *arguments, status=0):
     return capsys.readouterr()
 
 
+UNSAVED = "npembed: the run will not be saved; --out DIR saves it, also when it is stopped\n"
+
+
 def left():
     return sorted(str(path) for path in Path().rglob("*"))
 
@@ -48,7 +51,7 @@ def left():
 def test_the_table_is_the_ranks_of_the_pipeline(capsys):
     expected = pipeline(**SAME)
     out, err = done(capsys, *QUICK)
-    assert err == ""
+    assert err == UNSAVED
     first, second, empty, head, *rows = out.splitlines()
     losses = expected.losses
     assert re.fullmatch(rf"epoch 1: loss {losses[0]:.4f}, epoch 2: {losses[1]:.4f}  \(\d+\.\d s\)", first)
@@ -166,7 +169,9 @@ def test_what_was_left_out_of_a_file_is_said(capsys):
     text = labelled(Nations().training.mapped_triples[:200])
     Path("twice.tsv").write_text(text + text.splitlines(keepends=True)[7], encoding="utf-8", newline="")
     _, err = done(capsys, *QUICK, "--dataset", "twice.tsv")
-    assert re.fullmatch(r"npembed: from_path: 1 of 201 triples repeat an earlier one, the first twice\.tsv:201 .*\n", err)
+    assert re.fullmatch(
+        rf"npembed: from_path: 1 of 201 triples repeat an earlier one, the first twice\.tsv:201 .*\n{UNSAVED}", err
+    )
 
 
 def test_resume_is_the_run_at_once(capsys):
@@ -255,8 +260,8 @@ def strict(text):
 def test_json_has_words_for_what_is_not_finite(capsys, run):
     result = load("run")
     result.model.layers[0].weight[3] = np.inf
-    result.save_to_directory("run")
-    out, _ = done(capsys, "predict", "run", "--relation", "embassy", "--tail", "usa", "--json", "-k", 14)
+    result.save_to_directory("other")
+    out, _ = done(capsys, "predict", "other", "--relation", "embassy", "--tail", "usa", "--json", "-k", 14)
     assert strict(out)["head"][-1]["score"] == "-inf"
     done(capsys, "train", "--model", "transe", "--dim", "2", "--p", "inf", "--epochs", "0", "--json", "a.json")
     told = strict(Path("a.json").read_text(encoding="utf-8"))
@@ -307,6 +312,9 @@ REFUSED = [
     (["--out", "file"], "train: file is no folder; allowed: "),
     (["--out", "file/run"], "train: file/run cannot be made in .*; allowed: "),
     (["--out", "mine"], r"train: mine holds 'notes\.txt' and no manifest\.json, so npembed did not write it; allowed: "),
+    (["--checkpoint-every", "0", "--out", "new"], "train: --checkpoint-every = 0 is out of range; allowed: a whole number >= 1"),
+    (["--checkpoint-every", "2"], "train: --checkpoint-every = 2 is given without a folder; allowed: with --out or --resume"),
+    (["--out", "/proc"], "train: /proc is a mount point, .*; allowed: a folder in it"),
     (["--json", "empty"], "train: --json = 'empty' is a folder; allowed: a file"),
     (["--json", "no/a.json"], r"train: --json = 'no/a\.json' is in no folder; allowed: a file in a folder that exists"),
     (["--json", "file/a.json"], r"train: --json = 'file/a\.json' is in no folder; allowed: "),
@@ -367,7 +375,10 @@ def test_a_file_that_is_there_is_kept_until_it_is_written(capsys):
         (["--resume", "file"], "train: file is no folder; allowed: "),
         (["--resume", "mine"], r"train: mine holds 'notes\.txt' and no manifest\.json"),
         (["--resume", "run", "--epochs", "-1"], "train: --epochs = -1 is out of range; allowed: a whole number >= 0"),
-        (["--resume", "run", "--dim", "3"], "train: --dim is given with --resume; allowed: --epochs, --out, --json"),
+        (
+            ["--resume", "run", "--dim", "3"],
+            "train: --dim is given with --resume; allowed: --epochs, --out, --checkpoint-every, --json",
+        ),
         (["--resume", "run", "--batch-size", "3"], "train: --batch-size is given with --resume; allowed: "),
         (["--resume", "run", "--json", "run/a.json"], r"train: --json = 'run/a\.json' is in the folder of the run"),
         (["--resume", "altered"], r"load: altered/entities\.tsv was altered: its SHA-256 is not the manifest's; allowed: "),
@@ -433,21 +444,18 @@ def stop_in(monkeypatch, epoch, error=KeyboardInterrupt):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, FloatingPointError("fit: loss = nan in epoch 3; allowed: a finite loss")])
-def test_whole_epochs_are_saved(capsys, monkeypatch, error):
+def test_what_was_trained_is_saved(capsys, monkeypatch, error):
     with monkeypatch.context() as patched:
         stop_in(patched, 3, error)
         status = 130 if error is KeyboardInterrupt else 2
         out, err = done(capsys, *QUICK, "--epochs", 5, "--out", "run", "--json", "a.json", status=status)
         assert out == ""
-        kept = "saved in run as after epoch 2, go on with --resume run"
-        assert err == (f"npembed: interrupted after epoch 2; {kept}\n" if status == 130 else f"npembed: {error} ({kept})\n")
+        kept = "saved in run, go on with --resume run --epochs 3"
+        where = "in epoch 3, after batch 2 of 2"
+        assert err == (f"npembed: interrupted {where}; {kept}\n" if status == 130 else f"npembed: {error} ({kept})\n")
         assert not Path("a.json").exists()
         _, err = done(capsys, *QUICK, "--epochs", 5, status=status)
         assert "nothing was written" in err
-        stop_in(patched, 1, error)
-        _, err = done(capsys, *QUICK, "--epochs", 5, "--out", "new", status=status)
-        assert "nothing was written" in err
-        assert not Path("new").exists()
     done(capsys, "train", "--resume", "run", "--epochs", 3, "--json", "resumed.json")
     done(capsys, *QUICK, "--epochs", 5, "--json", "at_once.json")
     assert Path("resumed.json").read_text(encoding="utf-8") == Path("at_once.json").read_text(encoding="utf-8")
@@ -455,14 +463,40 @@ def test_whole_epochs_are_saved(capsys, monkeypatch, error):
 
 def test_ctrl_c_while_ranking_keeps_what_was_trained(capsys, monkeypatch):
     def stopped(result):
+        assert len(load("run").losses) == 2  # whatever becomes of this process
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
         patched.setattr(PipelineResult, "evaluate", stopped)
         _, err = done(capsys, *QUICK, "--out", "run", status=130)
-    assert err == "npembed: interrupted after epoch 2; saved in run as after epoch 2, go on with --resume run\n"
+    assert err == "npembed: interrupted after epoch 2; saved in run, go on with --resume run --epochs 0\n"
     out, _ = done(capsys, "train", "--resume", "run", "--epochs", "0")
     assert out.splitlines()[1:8] == done(capsys, *QUICK).out.splitlines()[2:9]
+
+
+def test_checkpoints(capsys, monkeypatch):
+    seen, save = [], store.save
+    monkeypatch.setattr(store, "save", lambda result, *args, **about: (seen.append(result.batches), save(result, *args, **about)))
+    done(capsys, *QUICK, "--epochs", 7, "--checkpoint-every", 3, "--out", "run")
+    assert seen == [(3, 0), (6, 0), (7, 0), (7, 0)]  # the last ones before and after it is ranked
+    seen.clear()
+    done(capsys, "train", "--resume", "run", "--epochs", 2, "--checkpoint-every", 2)
+    assert seen == [(8, 0), (9, 0), (9, 0)]
+
+
+@pytest.mark.parametrize("error", [MemoryError, RuntimeError("ours")])
+def test_an_error_costs_no_training_and_no_checkpoint(capsys, monkeypatch, error):
+    stop_in(monkeypatch, 3, error)
+    arguments = [*QUICK, "--epochs", 5, "--out", "run", "--checkpoint-every", 1]
+    if error is MemoryError:
+        _, err = done(capsys, *arguments, status=2)
+        assert err == "npembed: MemoryError (saved in run-2, go on with --resume run-2 --epochs 3)\n"
+    else:
+        with pytest.raises(RuntimeError, match="ours"):
+            main(list(map(str, arguments)))
+        assert "npembed: ended in epoch 3, after batch 2 of 2; saved in run-2, go on" in capsys.readouterr().err
+    assert load("run").batches == (2, 0)
+    assert load("run-2").batches == (2, 2)
 
 
 def test_a_loss_that_explodes_is_one_line(capsys, monkeypatch):
@@ -484,10 +518,12 @@ def test_ctrl_c_in_a_process_of_its_own(capsys):
     status, _, err = interrupts.interrupted("npembed.runs.result", *QUICK, "--epochs", "100000", "--out", "run")
     assert status == 130
     found = re.fullmatch(
-        r"npembed: interrupted after epoch (\d+); saved in run as after epoch \1, go on with --resume run\n", err
+        r"npembed: interrupted (after|in) epoch (\d+)(, after batch 1 of 2)?; saved in run, go on with --resume run --epochs (\d+)\n",
+        err,
     )
     assert found, err
-    n = int(found[1])
+    n = int(found[2]) - (found[1] == "in")
+    assert n + int(found[4]) == 100_000
     assert len(load("run").losses) == n >= 2
     assert left() == ["run", *sorted(f"run/{path.name}" for path in Path("run").iterdir())]
     done(capsys, "train", "--resume", "run", "--epochs", 2, "--json", "resumed.json")
