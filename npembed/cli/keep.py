@@ -1,5 +1,6 @@
 """Where ``npembed train`` keeps a run: in the folder that was asked for, elsewhere rather than not at all, and never over a better one."""
 
+import itertools
 import os
 import sys
 import tempfile
@@ -56,7 +57,7 @@ class Keeper:
         if self.out is None or not sound(result):
             return
         places = [(self.out, True)] if over or manifest_at(self.out) is None else []
-        for path, asked in (*places, *((path, False) for path in _elsewhere(self.out))):
+        for path, asked in itertools.chain(places, ((path, False) for path in _elsewhere(self.out))):
             try:
                 save(result, path, over=over and asked)
             except (OSError, MemoryError) as error:
@@ -98,14 +99,14 @@ class Keeper:
         if self.out is None or done == self._before:
             return "nothing was written"
         if self.trouble:
-            return f"it could not be saved: {self.trouble}"
+            return "it could not be saved"
         if self.saved is not None:
             return f"{name} holds it as after epoch {self.saved[0]}"
         return f"{name} is as it was" if os.path.lexists(self.out) else "nothing was written"
 
     def ended(self, error):
         """`error`, which has ended the training or the ranking, with what has become of the run."""
-        outcome = self.outcome() + (f" ({self.trouble})" if self.trouble and self.saved == self._result.batches else "")
+        outcome = self.outcome() + (f" ({self.trouble})" if self.trouble else "")
         if isinstance(error, KeyboardInterrupt):
             return interrupts.Stopped(getattr(error, "number", interrupts.SIGINT), f"interrupted {self.reached()}; {outcome}")
         for kind in (FloatingPointError, MemoryError, OSError):
