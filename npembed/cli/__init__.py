@@ -1,6 +1,6 @@
 """The command line: each verb is a thin door to functions that one can call.
 
-Exit status: 0 done, 1 a check failed, 2 bad input, 130 interrupted.
+Exit status: 0 done, 1 a check failed, 2 bad input, 130 interrupted by Ctrl-C; a training also 143 by SIGTERM, 129 by SIGHUP.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def main(arguments=None):
         return options.run(options)
     except KeyboardInterrupt as stop:
         print(f"npembed: {str(stop) or 'interrupted'}", file=sys.stderr)
-        return INTERRUPTED
+        return 128 + getattr(stop, "number", INTERRUPTED - 128)
     except BrokenPipeError:  # the reader of our output went away, as in "npembed ... | head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE

@@ -5,10 +5,13 @@ import json
 import os
 import sys
 import tempfile
+import traceback
 import warnings
 
-from .. import check
+from .. import check, interrupts
+from ..datasets.parser import path_name
 from ..op import plain
+from .keep import Keeper
 from .report import BadInputError, as_json, progress, refusing
 
 DEFAULTS = {
@@ -23,7 +26,7 @@ OF_ARRAYS = ("pretrained", "weisfeiler_lehman", "random_walk_positional_encoding
 """What has a name but wants arrays or lists, which a command line has not."""
 
 LAYER = ("initializer", "constrainer", "normalizer", "regularizer")
-ON_RESUME = ("epochs", "out", "json", "resume")
+ON_RESUME = ("epochs", "out", "checkpoint_every", "json", "resume")
 
 
 def add_to(verbs):
@@ -92,50 +95,74 @@ def add_to(verbs):
     group = verb.add_argument_group("where to")
     add(group, "out", "folder for the run: model, optimizer, labels, settings, ranks", metavar="DIR")
     add(group, "resume", "go on with the run saved in this folder, bit for bit (saved there again, unless --out)", metavar="DIR")
+    add(group, "checkpoint-every", "save the run each N epochs, not only at the end or when it is stopped", type=int, metavar="N")
     add(group, "json", "file for losses, metrics, lengths of rows and settings", metavar="FILE")
     verb.set_defaults(run=_run)
 
 
 def _run(options):
     given = {name: value for name, value in vars(options).items() if name != "run"}
-    out = given.get("out", given.get("resume"))
-    with refusing():
+    with interrupts.Stops() as stops:
+        return _trained(given, stops)
+
+
+def _trained(given, stops):
+    """Train, save, rank, save, tell: a signal acts in the first and the third of these, and where nothing was trained yet."""
+    with stops.at_once(), refusing():
+        out, every = given.get("out", given.get("resume")), _every(given)
         if "json" in given:
             _writable(given["json"], out)
-        if out is not None:
-            from ..io import check_writable
-
-            check_writable(out, function="train")
+        keeper = Keeper(out)
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
             result, epochs = _resumed(given) if "resume" in given else _prepared(given)
+        keeper.begin(result, epochs)
     for warning in seen:
         print(f"npembed: {warning.message}", file=sys.stderr)
-    before = len(result.epochs)
+    if out is None:
+        print("npembed: the run will not be saved; --out DIR saves it, also when it is stopped", file=sys.stderr)
+    before, begun = len(result.epochs), result.batches
     try:
-        result.train(epochs, progress=progress(epochs, "epoch")).evaluate()
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"interrupted after epoch {len(result.epochs)}; {_kept(result, before, out)}") from None
-    except FloatingPointError as error:
-        raise FloatingPointError(f"{error} ({_kept(result, before, out)})") from None
+        result.train(epochs, progress=keeper.saving(every, progress(epochs, "epoch")))
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)  # there may be want of memory
+        if result.batches != begun:
+            keeper.save(over=isinstance(error, KeyboardInterrupt))
+        raise keeper.ended(error) from None
+    if result.batches != begun:
+        keeper.save()  # whatever becomes of the ranks
+    try:
+        with stops.at_once():
+            result.evaluate()
+    except BaseException as error:
+        raise keeper.ended(error) from None
+    keeper.save()
     wrote = []
-    if out is not None:
-        result.save_to_directory(out)
-        wrote.append(f"wrote {out}  (npembed predict {out} --head ... --relation ...)")
-    if "json" in given:
-        with open(given["json"], "w", encoding="utf-8") as file:
-            file.write(as_json(result.to_dict()) + "\n")
-        wrote.append(f"wrote {given['json']}")
-    print("\n".join([*lines(result, before), *([""] if wrote else []), *wrote]))
+    if keeper.saved is not None:
+        name = path_name(keeper.out)
+        wrote.append(f"wrote {name}  (npembed predict {name} --head ... --relation ...)")
+    try:
+        if "json" in given:
+            with open(given["json"], "w", encoding="utf-8") as file:
+                file.write(as_json(result.to_dict()) + "\n")
+            wrote.append(f"wrote {given['json']}")
+    finally:
+        print("\n".join([*lines(result, before), *([""] if wrote else []), *wrote]))
+    if keeper.trouble:
+        raise OSError(f"{keeper.trouble} ({keeper.outcome()})")
+    if stops.seen:
+        raise interrupts.Stopped(stops.seen, "interrupted when all was done")
     return 0
 
 
-def _kept(result, before, out):
-    """What became of a run that ended before its time: whole epochs are saved."""
-    if out is None or len(result.epochs) == before:
-        return "nothing was written"
-    result.save_to_directory(out)
-    return f"saved in {out} as after epoch {len(result.epochs)}, go on with --resume {out}"
+def _every(given):
+    """After how many epochs each the run is saved, or None."""
+    if "checkpoint_every" not in given:
+        return None
+    every = check.integer("train", "--checkpoint-every", given["checkpoint_every"], minimum=1)
+    if "out" not in given and "resume" not in given:
+        raise ValueError(f"train: --checkpoint-every = {every} is given without a folder; allowed: with --out or --resume")
+    return every
 
 
 def _writable(path, out):
@@ -165,7 +192,8 @@ def _resumed(given):
 
     for name in given:
         if name not in ON_RESUME:
-            raise BadInputError(f"train: --{name.replace('_', '-')} is given with --resume; allowed: --epochs, --out, --json")
+            allowed = ", ".join(f"--{name.replace('_', '-')}" for name in ON_RESUME if name != "resume")
+            raise BadInputError(f"train: --{name.replace('_', '-')} is given with --resume; allowed: {allowed}")
     epochs = check.integer("train", "--epochs", given.get("epochs", DEFAULTS["epochs"]), minimum=0)
     return load(given["resume"]), epochs
 

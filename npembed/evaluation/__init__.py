@@ -22,6 +22,11 @@ def evaluate(model, triples, *, known=(), filtered=True, block=None, engine="fus
     -------
     dict of str to float, see `metrics`
 
+    Raises
+    ------
+    FloatingPointError
+        If a score is NaN (see `ranks`), or all scores of a query are infinite: then there is nothing to be ranked among.
+
     References
     ----------
     pykeen.evaluation.RankBasedEvaluator (1.11.1).
@@ -38,7 +43,12 @@ def evaluate(model, triples, *, known=(), filtered=True, block=None, engine="fus
     >>> round(metric(result, "mrr"), 2), round(metric(result, "amri"), 2)  # not trained: an AMRI near 0
     (0.33, -0.08)
     """
-    return metrics(ranks(model, triples, known=known, filtered=filtered, block=block, engine=engine))
+    found = ranks(model, triples, known=known, filtered=filtered, block=block, engine=engine)
+    for side, one in found._asdict().items():
+        if not one.candidates.all():
+            said = f"all {side} scores of triples[{one.candidates.argmin()}] are infinite"
+            raise FloatingPointError(f"evaluate: {said}; allowed: at least one that is finite")
+    return metrics(found)
 
 
 __all__ = [

@@ -1,6 +1,7 @@
 """Paths and files as `write_folder` and `read_folder` see them."""
 
 import os
+import re
 import stat
 
 from ..datasets.parser import path_name
@@ -33,6 +34,18 @@ def identity(folder):
     except OSError:
         return None
     return folder, found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
+
+
+def is_mount(folder):
+    """Whether another file system, or a folder of the same, is mounted here: then its name cannot be given to another folder."""
+    if os.path.ismount(folder):
+        return True
+    try:  # on Linux, where a folder may be mounted elsewhere on its own file system
+        with open("/proc/self/mountinfo", "rb") as file:
+            points = {line.split()[4] for line in file}
+    except OSError:
+        return False
+    return re.sub(rb"[ \t\n\\]", lambda found: b"\\%03o" % found[0][0], os.fsencode(folder)) in points
 
 
 def content(folder, name, most):

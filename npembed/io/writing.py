@@ -1,6 +1,7 @@
 """A folder written beside its place, and put there in one step."""
 
 import contextlib
+import errno
 import functools
 import hashlib
 import os
@@ -14,8 +15,13 @@ from . import manifest, paths, swap, text
 
 _REPLACED = "a folder that npembed wrote and nothing else is in, an empty one, or none"
 
+ANY = "any"
+"""For a target that may be replaced whatever npembed wrote there."""
 
-def write_folder(path, *, arrays=None, documents=None, tables=None, array_format=None, function="write_folder"):
+
+def write_folder(
+    path, *, arrays=None, documents=None, tables=None, array_format=None, replaces=ANY, function="write_folder"
+):  # fmt: skip
     """Write a folder of named things, which `read_folder` gives back to the last bit.
 
     The folder is made beside the target, brought to disk and put in place in one step. At every moment a reader finds the folder
@@ -37,7 +43,13 @@ def write_folder(path, *, arrays=None, documents=None, tables=None, array_format
         A file ``NAME.tsv`` each, one row a line; rows are lists of labels, all of one length.
     array_format : "safetensors", "npz" or None
         None for safetensors, if that package is installed, and ``.npz`` otherwise.
+    replaces : ANY, or what `manifest_at` or `write_folder` said of the folder before: a str, or None where nothing was
+        Where another manifest stands by now, somebody else has written there, and the target is refused and left alone.
     function : str, the name that errors begin with
+
+    Returns
+    -------
+    str, what `manifest_at` says of the new folder
 
     Raises
     ------
@@ -54,8 +66,10 @@ def write_folder(path, *, arrays=None, documents=None, tables=None, array_format
     >>> import numpy as np
     >>> from npembed.io import read_folder
     >>> path = os.path.join(tempfile.mkdtemp(), "run")
-    >>> write_folder(path, arrays={"model": {"entities": np.array([[1 + 2j]])}}, documents={"settings": {"p": float("inf")}},
-    ...              tables={"entities": [["ann"], ["bob"]]}, array_format="npz")
+    >>> written = write_folder(path, arrays={"model": {"entities": np.array([[1 + 2j]])}}, array_format="npz",
+    ...                        documents={"settings": {"p": float("inf")}}, tables={"entities": [["ann"], ["bob"]]})
+    >>> written == manifest_at(path)
+    True
     >>> sorted(os.listdir(path))
     ['entities.tsv', 'manifest.json', 'model.npz', 'settings.json']
     >>> found = read_folder(path)
@@ -83,7 +97,7 @@ def write_folder(path, *, arrays=None, documents=None, tables=None, array_format
         files[f"{key}.tsv"] = functools.partial(text.encode_table, rows), counts
     _check_files(function, files)
     try:
-        _write(function, name, target, files)
+        return _write(function, name, target, files, replaces)
     except OSError as error:
         if error.errno is None:  # one of our own
             raise
@@ -91,24 +105,66 @@ def write_folder(path, *, arrays=None, documents=None, tables=None, array_format
         raise type(error)(f"{function}: {name} cannot be written ({reason}); allowed: a folder that can") from error
 
 
-def check_writable(path, *, function="check_writable"):
-    """Refuse a target that `write_folder` would refuse for what is there already, leaving nothing behind.
+def manifest_at(path, *, function="manifest_at"):
+    """The SHA-256 of the manifest in a folder, which no other folder shares unless all is the same in it; None where there is none.
 
     >>> import tempfile
-    >>> check_writable(tempfile.mkdtemp())
+    >>> manifest_at(tempfile.mkdtemp())
+    """
+    _, target = paths.place(function, path)
+    return _manifest_in(swap.standing(target))
+
+
+def _manifest_in(folder):
+    try:
+        return hashlib.sha256(paths.content(folder, manifest.NAME, manifest.MAX_MANIFEST)).hexdigest()
+    except (OSError, ValueError):
+        return None
+
+
+def check_writable(path, *, sizes=(), function="check_writable"):
+    """Refuse a target that `write_folder` would refuse for what is there already, or where it is, leaving nothing behind.
+
+    Parameters
+    ----------
+    path : str or path
+    sizes : ints, in bytes
+        Files for which there must be room.
+
+    >>> import tempfile
+    >>> check_writable(tempfile.mkdtemp(), sizes=[1000, 1000])
     """
     name, target = paths.place(function, path)
-    _check_standing(target, functools.partial(_check_replaced, function, name))
+    if paths.is_mount(target):
+        raise OSError(f"{function}: {name} is a mount point, which cannot be replaced in one step; allowed: a folder in it")
+    _check_standing(target, functools.partial(_check_replaced, function, name, ANY))
     parent = os.path.dirname(target)
     while not os.path.lexists(parent):
         parent = os.path.dirname(parent)
     try:
-        with tempfile.TemporaryFile(dir=parent):  # rights alone do not tell: a disk may be read-only
-            pass
-    except OSError:
+        with contextlib.ExitStack() as files:  # rights alone do not tell: a disk may be read-only
+            for size in (0, *sizes):
+                _reserve(files.enter_context(tempfile.TemporaryFile(dir=parent)), size)
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            found = f"{name} finds no room in {parent} for {sum(sizes):,} bytes ({error.strerror})"
+            raise OSError(f"{function}: {found}; allowed: a place that has it") from None
         raise NotADirectoryError(
             f"{function}: {name} cannot be made in {parent}; allowed: a place in a folder that can be written"
         ) from None
+
+
+_NO_ROOM = errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)
+
+
+def _reserve(file, size):
+    """Have the disk set so many bytes aside for a file, or raise an OSError for want of room."""
+    if size and hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise
 
 
 def array_suffix(function, array_format):
@@ -145,10 +201,10 @@ def _check_files(function, files):
             raise ValueError(f"{function}: files {twin} and {file} are one on some systems; allowed: names with another spelling")
 
 
-def _write(function, name, target, files):
+def _write(function, name, target, files, replaces):
     """Make the folder beside `target` and put it there; folders above that were made for it go again after an error."""
     made: list = []
-    allowed = functools.partial(_check_replaced, function, name)
+    allowed = functools.partial(_check_replaced, function, name, replaces)
     try:
         parent = os.path.dirname(target)
         while not os.path.lexists(parent):
@@ -178,6 +234,7 @@ def _write(function, name, target, files):
             _write_file(os.path.join(new, manifest.NAME), content)
             swap.sync(new)
             swap.put_in_place(new, target, allowed)
+        return hashlib.sha256(content).hexdigest()
     except BaseException:
         for folder in made:
             with contextlib.suppress(OSError):  # not made yet, or somebody's by now
@@ -211,9 +268,12 @@ def _check_standing(target, allowed):
                 raise
 
 
-def _check_replaced(function, name, folder):
+def _check_replaced(function, name, replaces, folder):
     """FileExistsError if `folder`, which stands or stood at the path `name`, is not to be replaced: its files would be lost."""
     fact = None
+    if replaces != ANY and _manifest_in(folder) not in (None, replaces):
+        before = "was written by another run meanwhile" if replaces else "holds a run already"
+        raise FileExistsError(f"{function}: {name} {before}; allowed: another folder")
     if not stat.S_ISDIR(os.lstat(folder).st_mode):
         fact = "is no folder"
     elif found := set(os.listdir(folder)):

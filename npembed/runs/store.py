@@ -5,7 +5,8 @@ The folder holds, beside a manifest with the SHA-256 of each file (see `npembed.
 * ``model.safetensors``: the tables under PyKEEN's names, complex ones as real and imaginary parts in turn;
 * ``optimizer.safetensors``: what the optimizer remembers; ``triples.safetensors``: training, validation, testing, as ids;
 * ``entities.tsv``, ``relations.tsv``: a label a line, in the order of the ids;
-* ``model.json``, ``training.json``, ``metrics.json``: options; epochs and the state of the generator; ranks.
+* ``model.json``, ``training.json``, ``metrics.json``: options; epochs and the state of the generator; ranks;
+* ``place.safetensors``: of a training that was stopped within an epoch, the order in which that goes through its instances.
 
 Where the package safetensors is missing, ``.npz`` takes its place.
 """
@@ -17,22 +18,31 @@ import numpy as np
 
 from .. import check
 from ..datasets import Dataset, TriplesFactory
-from ..io import read_folder, write_folder
+from ..io import manifest_at, read_folder, write_folder
+from ..io.paths import place as place_of
+from ..io.writing import ANY
 from ..models import ERModel
 from ..op import Op
 from ..random import NumpyGenerator, TorchGenerator
-from ..training import Epoch
+from ..training import Epoch, not_finite
 from .result import PARTS, PipelineResult
 
 GENERATORS: dict[str, Any] = {"torch": TorchGenerator, "numpy": NumpyGenerator}
 FORMAT, VERSION = "npembed run", 1
 
 
-def save(result, path):
-    """Write a run; see `PipelineResult.save_to_directory`."""
+def save(result, path, *, over=True):
+    """Write a run; see `PipelineResult.save_to_directory`. If not `over`, a place is refused where a run stands already."""
+    name, target = place_of("save_to_directory", path)
+    replaces = result.stood.get(target, ANY) if over else None
+    if found := not_finite(result.model, result.update.states):
+        if manifest_at(path, function="save_to_directory"):
+            raise ValueError(f"save_to_directory: {found}; allowed: another folder than {name}, where a run is")
+        replaces = None
     extra: dict = {}
     generator = _listed(result.model.rng.get_state())
     GENERATORS[generator["kind"]].from_state(generator)  # a stream that could not be made anew is refused here
+    place = result.place if result.place.number == len(result.epochs) + 1 else None
     model = _written("save_to_directory", "model", result.model.settings, extra)
     states = dict(zip(result.model.named_layers, result.update.states, strict=True))
     named = {f"{side}.{key}": value for side, state in states.items() for key, value in state.items()}
@@ -51,6 +61,7 @@ def save(result, path):
             "epochs": [list(epoch) for epoch in result.epochs],
             "generator": generator,
             "trainable": [layer.trainable for layer in result.model.layers],
+            **({"place": {"losses": place.losses, "seconds": place.seconds}} if place else {}),
         },
         "metrics": {"metrics": result.metrics, "evaluate_seconds": result.evaluate_seconds},
     }
@@ -59,6 +70,7 @@ def save(result, path):
         "optimizer": {name: value for name, value in named.items() if isinstance(value, np.ndarray)},
         "triples": {part: getattr(result.dataset, part).mapped_triples for part in PARTS},
         "options": extra,
+        "place": {"order": place.order} if place else {},
     }
     training = result.dataset.training
     tables = {
@@ -66,7 +78,8 @@ def save(result, path):
         for name, labels in (("entities", training.entity_labels), ("relations", training.relation_labels))
     }
     arrays = {group: members for group, members in arrays.items() if members}
-    write_folder(path, arrays=arrays, documents=documents, tables=tables, function="save_to_directory")
+    written = {"arrays": arrays, "documents": documents, "tables": tables}
+    result.stood[target] = write_folder(path, **written, replaces=replaces, function="save_to_directory")
 
 
 def load(path):
@@ -97,6 +110,7 @@ def load(path):
     >>> load(folder).train(1).losses == result.train(1).losses
     True
     """
+    stood = manifest_at(path, function="load")
     folder = read_folder(path, function="load")
     told = folder.documents.get("training")
     try:
@@ -104,7 +118,9 @@ def load(path):
             raise ValueError("npembed wrote something else there")
         if told.get("version") != VERSION:
             raise ValueError(f"its version is {told.get('version')!r}, where this npembed reads {VERSION}")
-        return _result(folder, told)
+        result = _result(folder, told)
+        result.stood[place_of("load", path)[1]] = stood
+        return result
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         fact = f"{error} is missing" if type(error) is KeyError and "allowed" not in str(error) else error
         raise ValueError(f"load: {path} holds no run ({fact}); allowed: what save_to_directory has written") from error
@@ -133,6 +149,10 @@ def _result(folder, told):
                 check.like("load", f"{side}.{key}", found, value.shape, value.dtype, "the table")
             state[key] = found
     result.epochs = [Epoch(number, loss, seconds, tuple(norms)) for number, loss, seconds, norms in told["epochs"]]
+    if "place" in told:
+        result.place.begin(len(result.epochs) + 1, folder.arrays["place"]["order"])
+        result.place.losses, result.place.seconds = told["place"]["losses"], told["place"]["seconds"]
+        result.train(0)  # which checks the place
     ranked = folder.documents["metrics"]
     result.metrics, result.evaluate_seconds = ranked["metrics"], ranked["evaluate_seconds"]
     return result
