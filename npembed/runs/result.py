@@ -9,8 +9,7 @@ from .. import check, interrupts
 from ..evaluation import evaluate, metric
 from ..op import wide
 from ..training import Epoch, OptimizerUpdate, fit, plain_rows
-
-PARTS = ("training", "validation", "testing")
+from .documents import PARTS
 
 
 class PipelineResult:

@@ -11,28 +11,29 @@ Where the package safetensors is missing, ``.npz`` takes its place.
 """
 
 import contextlib
+import os
 from typing import Any
 
 import numpy as np
 
 from .. import check
 from ..datasets import Dataset, TriplesFactory
+from ..datasets.parser import path_name
 from ..io import read_folder, write_folder
+from ..layer import only_tables_like
 from ..models import ERModel
 from ..op import Op
 from ..random import NumpyGenerator, TorchGenerator
 from ..training import Epoch
-from .result import PARTS, PipelineResult
+from .documents import DOCUMENTS, FORMAT, PARTS, VERSION, check_kinds, triples
+from .result import PipelineResult
 
 GENERATORS: dict[str, Any] = {"torch": TorchGenerator, "numpy": NumpyGenerator}
-FORMAT, VERSION = "npembed run", 1
 
 
 def save(result, path):
     """Write a run; see `PipelineResult.save_to_directory`."""
     extra: dict = {}
-    generator = _listed(result.model.rng.get_state())
-    GENERATORS[generator["kind"]].from_state(generator)  # a stream that could not be made anew is refused here
     model = _written("save_to_directory", "model", result.model.settings, extra)
     states = dict(zip(result.model.named_layers, result.update.states, strict=True))
     named = {f"{side}.{key}": value for side, state in states.items() for key, value in state.items()}
@@ -49,11 +50,13 @@ def save(result, path):
             "optimizer_kwargs": _written("save_to_directory", "optimizer_kwargs", result.update.options, extra),
             "optimizer_numbers": {name: value for name, value in named.items() if not isinstance(value, np.ndarray)},
             "epochs": [list(epoch) for epoch in result.epochs],
-            "generator": generator,
+            "generator": _listed(result.model.rng.get_state()),
             "trainable": [layer.trainable for layer in result.model.layers],
         },
         "metrics": {"metrics": result.metrics, "evaluate_seconds": result.evaluate_seconds},
     }
+    for name, rule in DOCUMENTS.items():  # what could not be read again is refused here
+        rule("save_to_directory", name, documents[name])
     arrays = {
         "model": result.model.state_dict(),
         "optimizer": {name: value for name, value in named.items() if isinstance(value, np.ndarray)},
@@ -99,43 +102,91 @@ def load(path):
     """
     folder = read_folder(path, function="load")
     told = folder.documents.get("training")
-    try:
-        if not isinstance(told, dict) or told.get("format") != FORMAT:
-            raise ValueError("npembed wrote something else there")
-        if told.get("version") != VERSION:
-            raise ValueError(f"its version is {told.get('version')!r}, where this npembed reads {VERSION}")
-        return _result(folder, told)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        fact = f"{error} is missing" if type(error) is KeyError and "allowed" not in str(error) else error
-        raise ValueError(f"load: {path} holds no run ({fact}); allowed: what save_to_directory has written") from error
+    if not isinstance(told, dict) or told.get("format") != FORMAT:
+        raise ValueError(f"load: {path_name(path)} holds no run (npembed wrote something else there); allowed: {_WRITTEN}")
+    if told.get("version") != VERSION:
+        found = f"{path_name(path)} holds a run of version {check.said(told.get('version'))}"
+        raise ValueError(f"load: {found}; allowed: version {VERSION}, which this npembed reads")
+    with _refusing(path_name(path)):
+        check_kinds("load", path_name(path), folder)
+    for name, rule in DOCUMENTS.items():
+        with _refusing(_file(path, name)):
+            rule("load", _file(path, name), folder.documents[name])
+    return _result(path, folder, told)
 
 
-def _result(folder, told):
-    """The run that a folder tells of."""
-    entities, relations = ({row[0]: i for i, row in enumerate(folder.tables[name])} for name in ("entities", "relations"))
-    parts = [TriplesFactory(folder.arrays["triples"][part], entities, relations) for part in PARTS]
-    settings = _read(folder.documents["model"], folder.arrays.get("options", {}))
-    generator = GENERATORS[told["generator"]["kind"]].from_state(told["generator"])
-    model = ERModel(triples_factory=parts[0], random_seed=generator, **settings)
-    model.load_state_dict(folder.arrays["model"])
-    for layer, trainable in zip(model.layers, told["trainable"], strict=True):
-        layer.trainable = trainable
-    model.rng.set_state(told["generator"])
-    how = {**told["how"], "optimizer": told["optimizer"], "optimizer_kwargs": _read(told["optimizer_kwargs"], {})}
-    result = PipelineResult(
-        model, Dataset(told["dataset"], *parts), how, random_seed=told["random_seed"], filtered=told["filtered"]
-    )
-    named = {**told["optimizer_numbers"], **folder.arrays.get("optimizer", {})}
-    for side, state in zip(model.named_layers, result.update.states, strict=True):
-        for key, value in state.items():
-            found = named[f"{side}.{key}"]
-            if isinstance(value, np.ndarray):
-                check.like("load", f"{side}.{key}", found, value.shape, value.dtype, "the table")
-            state[key] = found
+def _result(path, folder, told):
+    """The run that a folder tells of, whose documents are of the right form."""
+    ids = [_ids(_file(path, name), folder.tables[name]) for name in ("entities", "relations")]
+    with _refusing(_file(path, "triples")):
+        for part in PARTS:
+            triples("load", f"{_file(path, 'triples')}[{part!r}]", folder.arrays["triples"][part])
+        parts = [TriplesFactory(folder.arrays["triples"][part], *ids) for part in PARTS]
+    model = _model(path, folder, told, parts[0])
+    how = {**told["how"], "optimizer": told["optimizer"], "optimizer_kwargs": told["optimizer_kwargs"]}
+    with _refusing(_file(path, "training")):
+        result = PipelineResult(
+            model, Dataset(told["dataset"], *parts), how, random_seed=told["random_seed"], filtered=told["filtered"]
+        )
+        result.train(0)  # which checks how it is to be trained
+    with _refusing(_file(path, "optimizer")):
+        numbers, arrays = told["optimizer_numbers"], folder.arrays.get("optimizer", {})
+        if twice := numbers.keys() & arrays.keys():
+            raise ValueError(f"{min(twice)!r} is a number in training.json too")
+        result.update.restore("load", {**numbers, **arrays}, model.named_layers)
     result.epochs = [Epoch(number, loss, seconds, tuple(norms)) for number, loss, seconds, norms in told["epochs"]]
     ranked = folder.documents["metrics"]
     result.metrics, result.evaluate_seconds = ranked["metrics"], ranked["evaluate_seconds"]
     return result
+
+
+def _ids(file, rows):
+    """The ids of labels, one a row, in the order of the rows."""
+    ids = {label: i for i, (label, *_) in enumerate(rows)}
+    if not rows or len(rows[0]) != 1 or len(ids) < len(rows):
+        raise ValueError(f"load: {file} holds a label twice, or more or less than one in a line; allowed: {_WRITTEN}")
+    return ids
+
+
+def _model(path, folder, told, training):
+    """The model that a folder tells of, with its tables; nothing larger than these is made on the way."""
+    stored = folder.arrays["model"]
+    with _refusing(_file(path, "model")), only_tables_like(array.shape for array in stored.values()):
+        settings = _read(folder.documents["model"], folder.arrays.get("options", {}))
+        generator = GENERATORS[told["generator"]["kind"]].from_state(told["generator"])
+        model = ERModel(triples_factory=training, random_seed=generator, **settings)
+        model.load_state_dict(stored)
+        if odd := sorted(stored.keys() ^ model.state_dict().keys()):
+            raise ValueError(f"{odd[0]!r} is not stored, or is not of this model")
+    with _refusing(_file(path, "training")):
+        if len(told["trainable"]) != len(model.layers):
+            raise ValueError(f"trainable has {len(told['trainable'])} entries where the model has {len(model.layers)} tables")
+        for layer, trainable in zip(model.layers, told["trainable"], strict=True):
+            layer.trainable = trainable
+    model.rng.set_state(told["generator"])
+    return model
+
+
+_WRITTEN = "what save_to_directory has written"
+
+
+@contextlib.contextmanager
+def _refusing(file):
+    """Let what is wrong with the contents of a file be a ValueError of `load` that names the file."""
+    try:
+        yield
+    except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
+        said = str(error)
+        raise ValueError(
+            said if said.startswith("load: ") else f"load: {file} is refused ({said}); allowed: {_WRITTEN}"
+        ) from error
+
+
+def _file(path, stem):
+    """The file of a run that bears this name, as messages call it."""
+    names = [f"{stem}.{suffix}" for suffix in ("json", "tsv", "npz", "safetensors")]
+    name = next((name for name in names if os.path.exists(os.path.join(path, name))), stem)
+    return path_name(os.path.join(path, name))
 
 
 def _written(function, where, value, arrays):
@@ -159,12 +210,24 @@ def _written(function, where, value, arrays):
 
 
 def _read(value, arrays):
-    """The inverse of `_written`."""
-    if isinstance(value, dict):
-        if value.keys() == {"array"}:
-            return arrays[value["array"]]
-        return {name: _read(entry, arrays) for name, entry in value.items()}
-    return [_read(entry, arrays) for entry in value] if isinstance(value, list) else value
+    """The inverse of `_written`; each of the `arrays` is to be asked for."""
+    left = set(arrays)
+
+    def read(value):
+        if isinstance(value, dict) and value.keys() == {"array"}:
+            name = value["array"]
+            if not isinstance(name, str) or name not in arrays:
+                raise ValueError(f"the array {check.said(name)} of an option is not stored")
+            left.discard(name)
+            return arrays[name]
+        if isinstance(value, dict):
+            return {name: read(entry) for name, entry in value.items()}
+        return [read(entry) for entry in value] if isinstance(value, list) else value
+
+    found = read(value)
+    if left:
+        raise ValueError(f"none of its options is the array {min(left)!r}")
+    return found
 
 
 def _listed(state):

@@ -5,6 +5,7 @@ import numpy as np
 from .. import check, interrupts
 from ..op import resolve
 from ..optimizers import OPTIMIZERS, others_at_rest, sgd_
+from ..optimizers.rowwise import check_entry
 from ..touched import is_constrained, post_step_rows_
 
 
@@ -78,7 +79,9 @@ class OptimizerUpdate:
         check.options("fit", "optimizer_kwargs", {**self.options, "lr": 0, "state": {}}, self.optimizer.step_)
         for layer in model.layers:  # a step on no rows: a bad option is refused here, not in the first batch
             empty = np.empty((0, *layer.shape), layer.dtype)
-            self.optimizer.step_(empty, empty.copy(), lr=0, state=self.optimizer.state(empty), **self.options)
+            state = self.optimizer.state(empty)
+            self.optimizer.step_(empty, empty.copy(), lr=0, state=state, **self.options)
+            self._entries = tuple(state)  # those that its options want among them
         self.states = [self.optimizer.state(layer.weight) for layer in model.layers]
         self.constrain = check.choice("fit", "constrain", constrain, ("all", "touched"))
         if constrain == "touched" and not others_at_rest(self.name, self.options):
@@ -87,6 +90,33 @@ class OptimizerUpdate:
                 f"fit: {found}; allowed: 'all', or an optimizer that leaves them at rest, such as with untouched = 'lazy'"
             )
         self._fresh = True
+
+    def restore(self, function, saved, layers):
+        """Go on from states that were saved; what steps with these options do not leave raises ValueError or TypeError.
+
+        Entries that an option adds in the first step may be missing; where they are not due to be, the next step says so.
+
+        Parameters
+        ----------
+        function : who asks, for error messages
+        saved : dict of str to number or ndarray, all entries, by the name of their table: ``entity_representations.0.step``
+        layers : dict of str to table, in the order of `states`
+        """
+        for label in saved:
+            name, _, key = label.rpartition(".")
+            if name not in layers or key not in self._entries:
+                known = f"{check.names(self._entries)} of {check.names(layers)}"
+                raise ValueError(f"{function}: the state of {self.name} has no {check.said(label)}; allowed: {known}")
+        states = []
+        for (name, layer), fresh in zip(layers.items(), self.states, strict=True):
+            state = {key: saved[f"{name}.{key}"] for key in self._entries if f"{name}.{key}" in saved}
+            for key in fresh:
+                if key not in state:
+                    raise ValueError(f"{function}: the state of {self.name} lacks {name}.{key}; allowed: {check.names(fresh)}")
+            for key, value in state.items():
+                check_entry(function, f"{name}.{key}", value, key, layer.weight, state.get("step", 0))
+            states.append(state)
+        self.states = states
 
     def __call__(self, model, gradients, lr):
         """One step, then the constrainers."""
