@@ -35,7 +35,7 @@ def record(required, optional=None):
                 raise ValueError(f"{function}: {argument} has an unknown key {said(key)}{hint}; allowed: {names(rules)}")
         for key in required:
             if key not in value:
-                raise ValueError(f"{function}: {argument} lacks {key!r}; allowed: a dict of {names(required)}")
+                raise ValueError(f"{function}: {argument} lacks {key!r}; allowed: all of {', '.join(required)}")
 
     return check
 

@@ -110,30 +110,30 @@ def load(path):
     with _refusing(path_name(path)):
         check_kinds("load", path_name(path), folder)
     for name, rule in DOCUMENTS.items():
-        with _refusing(_file(path, name)):
-            rule("load", _file(path, name), folder.documents[name])
+        with _refusing(_file(path, f"{name}.json")):
+            rule("load", _file(path, f"{name}.json"), folder.documents[name])
     return _result(path, folder, told)
 
 
 def _result(path, folder, told):
     """The run that a folder tells of, whose documents are of the right form."""
-    ids = [_ids(_file(path, name), folder.tables[name]) for name in ("entities", "relations")]
-    with _refusing(_file(path, "triples")):
+    ids = [_ids(_file(path, f"{name}.tsv"), folder.tables[name]) for name in ("entities", "relations")]
+    with _refusing(_arrays(path, "triples")):
         for part in PARTS:
-            triples("load", f"{_file(path, 'triples')}[{part!r}]", folder.arrays["triples"][part])
+            triples("load", f"{_arrays(path, 'triples')}[{part!r}]", folder.arrays["triples"][part])
         parts = [TriplesFactory(folder.arrays["triples"][part], *ids) for part in PARTS]
     model = _model(path, folder, told, parts[0])
     how = {**told["how"], "optimizer": told["optimizer"], "optimizer_kwargs": told["optimizer_kwargs"]}
-    with _refusing(_file(path, "training")):
+    with _refusing(_file(path, "training.json")):
         result = PipelineResult(
             model, Dataset(told["dataset"], *parts), how, random_seed=told["random_seed"], filtered=told["filtered"]
         )
         result.train(0)  # which checks how it is to be trained
-    with _refusing(_file(path, "optimizer")):
-        numbers, arrays = told["optimizer_numbers"], folder.arrays.get("optimizer", {})
+    with _refusing(_arrays(path, "optimizer")):
+        numbers, arrays, file = told["optimizer_numbers"], folder.arrays.get("optimizer", {}), _arrays(path, "optimizer")
         if twice := numbers.keys() & arrays.keys():
-            raise ValueError(f"{min(twice)!r} is a number in training.json too")
-        result.update.restore("load", {**numbers, **arrays}, model.named_layers)
+            raise ValueError(f"load: {file} holds {min(twice)!r}, which training.json holds too; allowed: one of them")
+        result.update.restore("load", file, {**numbers, **arrays}, model.named_layers)
     result.epochs = [Epoch(number, loss, seconds, tuple(norms)) for number, loss, seconds, norms in told["epochs"]]
     ranked = folder.documents["metrics"]
     result.metrics, result.evaluate_seconds = ranked["metrics"], ranked["evaluate_seconds"]
@@ -150,21 +150,30 @@ def _ids(file, rows):
 
 def _model(path, folder, told, training):
     """The model that a folder tells of, with its tables; nothing larger than these is made on the way."""
-    stored = folder.arrays["model"]
-    with _refusing(_file(path, "model")), only_tables_like(array.shape for array in stored.values()):
-        settings = _read(folder.documents["model"], folder.arrays.get("options", {}))
+    stored, file = folder.arrays["model"], _file(path, "model.json")
+    with _refusing(file), only_tables_like(array.shape for array in stored.values()):
+        settings = _read(folder.documents["model"], folder.arrays.get("options", {}), file)
         generator = GENERATORS[told["generator"]["kind"]].from_state(told["generator"])
         model = ERModel(triples_factory=training, random_seed=generator, **settings)
+    with _refusing(_arrays(path, "model")):
         model.load_state_dict(stored)
-        if odd := sorted(stored.keys() ^ model.state_dict().keys()):
-            raise ValueError(f"{odd[0]!r} is not stored, or is not of this model")
-    with _refusing(_file(path, "training")):
-        if len(told["trainable"]) != len(model.layers):
-            raise ValueError(f"trainable has {len(told['trainable'])} entries where the model has {len(model.layers)} tables")
-        for layer, trainable in zip(model.layers, told["trainable"], strict=True):
-            layer.trainable = trainable
+    state = model.state_dict()
+    for name in sorted(stored.keys() | state.keys()):
+        if name not in stored or name not in state or not _same(stored[name], state[name]):
+            fact = "lacks" if name not in stored else "holds an unknown" if name not in state else "holds other numbers for"
+            raise ValueError(f"load: {_arrays(path, 'model')} {fact} {name!r}; allowed: the arrays of this model")
+    if len(told["trainable"]) != len(model.layers):
+        found = f"{_file(path, 'training.json')}['trainable'] has {len(told['trainable'])} entries"
+        raise ValueError(f"load: {found}; allowed: {len(model.layers)}, one for each table of the model")
+    for layer, trainable in zip(model.layers, told["trainable"], strict=True):
+        layer.trainable = trainable
     model.rng.set_state(told["generator"])
     return model
+
+
+def _same(one, other):
+    """Whether two arrays are the same in all."""
+    return (one.dtype, one.shape) == (other.dtype, other.shape) and np.array_equal(one, other, equal_nan=True)
 
 
 _WRITTEN = "what save_to_directory has written"
@@ -177,16 +186,19 @@ def _refusing(file):
         yield
     except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
         said = str(error)
-        raise ValueError(
-            said if said.startswith("load: ") else f"load: {file} is refused ({said}); allowed: {_WRITTEN}"
-        ) from error
+        named = said.startswith("load: ")
+        raise ValueError(said if named else f"load: {file} is refused ({said}); allowed: {_WRITTEN}") from error
 
 
-def _file(path, stem):
-    """The file of a run that bears this name, as messages call it."""
-    names = [f"{stem}.{suffix}" for suffix in ("json", "tsv", "npz", "safetensors")]
-    name = next((name for name in names if os.path.exists(os.path.join(path, name))), stem)
+def _file(path, name):
+    """A file of a run, as messages call it."""
     return path_name(os.path.join(path, name))
+
+
+def _arrays(path, group):
+    """The file of a group of arrays, as messages call it."""
+    npz = f"{group}.npz"
+    return _file(path, npz if os.path.exists(os.path.join(path, npz)) else f"{group}.safetensors")
 
 
 def _written(function, where, value, arrays):
@@ -209,15 +221,15 @@ def _written(function, where, value, arrays):
     raise TypeError(f"{function}: {found}; allowed: names, numbers and arrays, which can be written down")
 
 
-def _read(value, arrays):
-    """The inverse of `_written`; each of the `arrays` is to be asked for."""
+def _read(value, arrays, file):
+    """The inverse of `_written`; errors name the `file`. Each of the `arrays` is asked for."""
     left = set(arrays)
 
     def read(value):
         if isinstance(value, dict) and value.keys() == {"array"}:
             name = value["array"]
             if not isinstance(name, str) or name not in arrays:
-                raise ValueError(f"the array {check.said(name)} of an option is not stored")
+                raise ValueError(f"load: {file} asks for an array {check.said(name)}; allowed: one that is stored")
             left.discard(name)
             return arrays[name]
         if isinstance(value, dict):
@@ -226,7 +238,7 @@ def _read(value, arrays):
 
     found = read(value)
     if left:
-        raise ValueError(f"none of its options is the array {min(left)!r}")
+        raise ValueError(f"load: {file} never asks for the stored array {min(left)!r}; allowed: {_WRITTEN}")
     return found
 
 

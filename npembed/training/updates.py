@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import check, interrupts
+from ..datasets.labels import warn
 from ..op import resolve
 from ..optimizers import OPTIMIZERS, others_at_rest, sgd_
 from ..optimizers.rowwise import check_entry
@@ -91,30 +92,34 @@ class OptimizerUpdate:
             )
         self._fresh = True
 
-    def restore(self, function, saved, layers):
+    def restore(self, function, argument, saved, layers):
         """Go on from states that were saved; what steps with these options do not leave raises ValueError or TypeError.
 
-        Entries that an option adds in the first step may be missing; where they are not due to be, the next step says so.
+        Entries that an option adds in the first step may be missing, after which there is a warning: `npembed.load` has lost them once, and
+        what was saved after that can still be ranked.
 
         Parameters
         ----------
-        function : who asks, for error messages
+        function, argument : who asks, and what it calls `saved`, for error messages
         saved : dict of str to number or ndarray, all entries, by the name of their table: ``entity_representations.0.step``
         layers : dict of str to table, in the order of `states`
         """
         for label in saved:
             name, _, key = label.rpartition(".")
             if name not in layers or key not in self._entries:
-                known = f"{check.names(self._entries)} of {check.names(layers)}"
-                raise ValueError(f"{function}: the state of {self.name} has no {check.said(label)}; allowed: {known}")
+                known = f"{', '.join(self._entries)} of {', '.join(layers)}, the state of {self.name}"
+                raise ValueError(f"{function}: {argument} holds {check.said(label)}; allowed: {known}")
         states = []
         for (name, layer), fresh in zip(layers.items(), self.states, strict=True):
             state = {key: saved[f"{name}.{key}"] for key in self._entries if f"{name}.{key}" in saved}
             for key in fresh:
                 if key not in state:
-                    raise ValueError(f"{function}: the state of {self.name} lacks {name}.{key}; allowed: {check.names(fresh)}")
+                    raise ValueError(f"{function}: {argument} lacks '{name}.{key}'; allowed: the whole state of {self.name}")
+            if state.get("step") and len(state) < len(self._entries):
+                lost = next(key for key in self._entries if key not in state)
+                warn(f"{function}: {argument} lacks '{name}.{lost}', so the run can be ranked, and not be trained on")
             for key, value in state.items():
-                check_entry(function, f"{name}.{key}", value, key, layer.weight, state.get("step", 0))
+                check_entry(function, f"{argument}['{name}.{key}']", value, key, layer.weight, state.get("step", 0))
             states.append(state)
         self.states = states
 
