@@ -95,8 +95,8 @@ class OptimizerUpdate:
     def restore(self, function, argument, saved, layers):
         """Go on from states that were saved; what steps with these options do not leave raises ValueError or TypeError.
 
-        Entries that an option adds in the first step may be missing, after which there is a warning: `npembed.load` has lost them once, and
-        what was saved after that can still be ranked.
+        What an option adds in the first step may be missing. After that step there is a warning: earlier versions lost it when they saved a
+        loaded run, and such a run can still be ranked.
 
         Parameters
         ----------
@@ -109,18 +109,19 @@ class OptimizerUpdate:
             if name not in layers or key not in self._entries:
                 known = f"{', '.join(self._entries)} of {', '.join(layers)}, the state of {self.name}"
                 raise ValueError(f"{function}: {argument} holds {check.said(label)}; allowed: {known}")
-        states = []
+        states, lost = [], []
         for (name, layer), fresh in zip(layers.items(), self.states, strict=True):
             state = {key: saved[f"{name}.{key}"] for key in self._entries if f"{name}.{key}" in saved}
             for key in fresh:
                 if key not in state:
                     raise ValueError(f"{function}: {argument} lacks '{name}.{key}'; allowed: the whole state of {self.name}")
-            if state.get("step") and len(state) < len(self._entries):
-                lost = next(key for key in self._entries if key not in state)
-                warn(f"{function}: {argument} lacks '{name}.{lost}', so the run can be ranked, and not be trained on")
+            if state.get("step"):
+                lost += [f"{name}.{key}" for key in self._entries if key not in state]
             for key, value in state.items():
                 check_entry(function, f"{argument}['{name}.{key}']", value, key, layer.weight, state.get("step", 0))
             states.append(state)
+        if lost:
+            warn(f"{function}: {argument} lacks {lost[0]!r}, so the run can be ranked, and not be trained on")
         self.states = states
 
     def __call__(self, model, gradients, lr):
