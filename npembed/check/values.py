@@ -109,7 +109,7 @@ def dtype(function, argument, value):
         raise TypeError(f"{function}: {argument} = {said(value)} is no dtype of NumPy's own; allowed: {allowed}")
     try:
         found = np.dtype(value)
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):  # NumPy's, by what it is that it cannot read
         raise TypeError(f"{function}: {argument} = {said(value)} is no dtype; allowed: {allowed}") from None
     if found not in TABLE_DTYPES:
         raise TypeError(f"{function}: {argument} = {found} is not supported; allowed: {allowed}")

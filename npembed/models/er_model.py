@@ -84,6 +84,8 @@ class ERModel(Sides, Scorer, ByLabel):
         loss = "margin_ranking" if loss is None else loss
         self.loss = _op(LOSSES, loss, loss_kwargs, "loss")
         self.lcwa_loss = _op(LCWA_LOSSES, loss, loss_kwargs, "loss") if isinstance(loss, str) else None
+        if isinstance(loss, str):  # a bad option is refused here, not in the first batch
+            self.loss.forward(np.ones((1, 1)), np.zeros((1, 1)))
         self.rng = generator(random_seed)
         self._held = None
         sides = {

@@ -95,6 +95,22 @@ def check_like_table(function, label, array, table, name=""):
     check.like(function, label, array, shape, dtype, whose if shape == table.shape else "one real number for each row of table")
 
 
+SQUARES = ("exp_avg_sq", "max_exp_avg_sq", "sum", "row_sum")
+"""Entries of a state that are sums or means of squares."""
+
+
+def check_entry(function, label, value, name, table, step):
+    """Check one entry of a state that was read from somewhere, of all rows; `step` is how many steps were taken."""
+    if name == "step":
+        check.integer(function, label, value, minimum=0, maximum=2**53)
+    elif entry(name, table)[1] == np.int64:
+        _check_counts(function, label, value, len(table), step, slice(None))
+    else:
+        check_like_table(function, label, value, table, name)
+        if name in SQUARES and not (_reals(value) >= 0).all():
+            raise ValueError(f"{function}: {label} holds nan or a number below zero; allowed: what squares add up to")
+
+
 def _check_counts(function, label, array, num_rows, step, rows):
     """Check one whole number for each row, from 0 to the number of steps; of the values only those that are about to be read."""
     if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.shape != (num_rows,):

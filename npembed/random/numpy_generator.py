@@ -3,10 +3,7 @@
 import numpy as np
 
 from .. import check
-from . import arguments
-
-BIT_GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
-"""The streams of NumPy that `NumpyGenerator.from_state` makes anew."""
+from . import arguments, states
 
 
 class NumpyGenerator:
@@ -99,22 +96,15 @@ class NumpyGenerator:
 
     def set_state(self, state):
         """Go on from a state that `get_state` of a generator on the same kind of stream gave; anything else changes nothing."""
-        state = arguments.state("set_state", state, self.get_state())
-        before = self._generator.bit_generator.state
-        try:
-            self._generator.bit_generator.state = state["bit_generator"]
-        except (TypeError, ValueError, KeyError, OverflowError) as error:
-            self._generator.bit_generator.state = before
-            allowed = f"the state of a {before['bit_generator']}"
-            raise ValueError(f"set_state: state['bit_generator'] is refused by NumPy ({error}); allowed: {allowed}") from None
+        stream = self._generator.bit_generator
+        kind = next((name for name in states.STREAMS if isinstance(stream, getattr(np.random, name))), None)
+        states.check_numpy("set_state", "state", state, kind, type(stream).__name__)
+        stream.state = state["bit_generator"]
 
     @classmethod
     def from_state(cls, state):
-        """A new generator that goes on from a state that `get_state` gave."""
-        blank = {"kind": "numpy", "bit_generator": {}}
-        inner = arguments.state("from_state", state, blank)["bit_generator"]
-        name = inner.get("bit_generator") if isinstance(inner, dict) else inner
-        name = str(check.choice("from_state", "state['bit_generator']['bit_generator']", name, BIT_GENERATORS))
-        rng = cls(np.random.Generator(getattr(np.random, name)(0)))
+        """A new generator that goes on from a state that `get_state` gave; anything else raises TypeError or ValueError."""
+        states.check_any_numpy("from_state", "state", state)
+        rng = cls(np.random.Generator(getattr(np.random, state["bit_generator"]["bit_generator"])(0)))
         rng.set_state(state)
         return rng

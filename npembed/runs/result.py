@@ -8,8 +8,7 @@ from .. import check
 from ..evaluation import evaluate, metric
 from ..op import wide
 from ..training import Epoch, OptimizerUpdate, Place, fit, plain_rows
-
-PARTS = ("training", "validation", "testing")
+from .documents import PARTS
 
 
 class PipelineResult:
