@@ -168,7 +168,8 @@ def test_the_map_names_every_room():
         npembed.colour  # noqa: B018
 
 
-BLAS = set("dot vdot inner matmul tensordot vecdot matvec vecmat correlate convolve cov corrcoef polyfit".split())
+BLAS = {"dot", "vdot", "inner", "matmul", "tensordot", "vecdot", "matvec", "vecmat"}
+BLAS |= {"correlate", "convolve", "cov", "corrcoef", "polyfit"}
 MAY_CALL_BLAS = {
     "accuracy/compositions.py": "draws inputs to measure with",
     "initializers/graph.py": "products with matrices of scipy.sparse, which are loops of its own",

@@ -359,7 +359,9 @@ def test_a_float16_model_is_scored_in_float32():
     assert [part.tolist() for part in law] == [[0.0, 6.0, 12.0], [0.25, 0.5, 0.25]]
     law = exact_law(one[:1], one[:1], one[:1], interaction=DISTMULT, rates=(0.1, 0, 0))
     assert law.values.tolist() == [0.0, float(np.float16(1 / 0.9))]
-    assert law.mean == pytest.approx(exact_moments(one[:1], one[:1], one[:1], interaction=DISTMULT, rates=(0.1, 0, 0)).score, rel=5e-4)
+    assert law.mean == pytest.approx(
+        exact_moments(one[:1], one[:1], one[:1], interaction=DISTMULT, rates=(0.1, 0, 0)).score, rel=5e-4
+    )
 
 
 def test_values_that_are_too_unlikely_for_a_float_are_left_out():
