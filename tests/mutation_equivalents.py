@@ -4,7 +4,28 @@ WIDE = "the other factor is wide already"
 COPY = "copies more often, and says the same"
 IN_PYTHON = "in Python any layout will do; tests of the compiled kernels want this one"
 SAME_SUM = "a sum of two squares"
+ALIKE = "they are of one length"
+ALONE = "there is one, so the last is the first"
 EQUIVALENT = {
+    "uncertainty.distribution.ScoreLaw.variance": [("self.values - np.float64(self.mean)", "[minus]", "its square alone counts")],
+    "uncertainty.law._law": [
+        ("zip('hrt', rows, strict=True)", "without strict", ALIKE),
+        ("zip(rows, scales, strict=True)", "without strict", ALIKE),
+        ("zip('hrt', rates, rows, scaled, strict=True)", "without strict", ALIKE),
+        ("0 -> ", "real = arithmetic(rows[0]", "they are of one dtype"),
+        ("(h, r, t) -> (r, h, t)", "", "h and r are multiplied"),
+        ("interaction.forward(h * mask, r, t)", "arguments 0 and 1 swapped", "h and r are multiplied"),
+        ("0 -> -1", "else np.arange(0)", "NumPy makes an empty range of any size below one"),
+        ("(values, probabilities) -> (probabilities, values)", "= ([], [])", "both are empty"),
+        ("2 ** n -> 2 ** n * 2", "for start in range", "behind the last case there is none"),
+        ("2 -> 3", "for start in range(0, 2 ** n, block): cases = np.arange(s...  #1", "behind the last case there is none"),
+    ],
+    "uncertainty.law._rows": [
+        ("0 -> -1", "entity, relation = (check_model(function, model).entity_r...  #1", ALONE),
+        ("0 -> -1", "entity, relation = (check_model(function, model).entity_r...  #2", ALONE),
+        ("zip(sides, hrt.T, strict=True)", "without strict", ALIKE),
+    ],
+    "uncertainty.law.score_law": [("0 -> -1", "x[0] for x in rows", ALONE)],
     "optimizers.rowwise.walk_": [
         ("0 -> -1", "for where, g in _blocks(g", "blocks of another size change nothing"),
         ("1 -> 2", "for where, g in _blocks(g...  #1", "blocks of another size change nothing"),

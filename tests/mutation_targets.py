@@ -10,6 +10,7 @@ import importlib
 import inspect
 import sys
 
+import mutation_rooms
 import naive
 import numpy as np
 import pytest
@@ -756,6 +757,7 @@ KILLERS = {
     sgd._make_up: [many_steps, *descents("sgd")],
     sgd.zero_step: descents("sgd"),
     sgd.powers: descents("sgd"),
+    sgd._product: descents("sgd"),
     optimizers.adagrad_: descents("adagrad"),
     adagrad._adagrad: descents("adagrad"),
     optimizers.adam_: descents("adam"),
@@ -890,6 +892,7 @@ EXEMPT = {
     "optimizers.rowwise.check_state": "refuses bad input: tests/test_optimizers.py",
     "optimizers.rowwise.check_like_table": "refuses bad input: tests/test_optimizers.py",
     "optimizers.rowwise._check_counts": "refuses bad input: tests/test_optimizers.py",
+    "optimizers.rowwise._check_values": "refuses bad input: tests/test_optimizers.py",
     "optimizers.rowwise.refuse_decay": "refuses bad input: tests/test_optimizers.py",
     "optimizers.clip._check": "refuses bad input: tests/test_clip_and_project.py",
     "kernels.gpu": "runs on CUDA or in its simulator, in a process of its own: tests/test_cuda_simulator.py",
@@ -1041,7 +1044,7 @@ KERNELS = [f"npembed.kernels.{name}" for name in ("bodies", "cpu", "plain", "fus
 def found():
     """Every function that is to be mutated, by name, with the registered ops that lead to it.
 
-    These are all functions named ``*_vjp``, all kernels and all optimizers, and what they call.
+    These are all functions named ``*_vjp``, all kernels and all optimizers, and what they call; and those of `mutation_rooms`.
     """
     ops: dict = {}
     functions: dict = {}
@@ -1064,6 +1067,9 @@ def found():
                 continue
             if function.__name__.endswith("_vjp") or module.__name__.startswith(("npembed.kernels.", "npembed.optimizers")):
                 walk(function, "")
+        for function in mutation_rooms.functions(module):
+            if mutation_rooms.killers(name_of(function)):
+                functions[name_of(function)] = function
     for function in KILLERS:
         functions.setdefault(name_of(function), function)
     return {name: (function, sorted(ops.get(name, set()) - {""})) for name, function in functions.items()}
@@ -1080,12 +1086,12 @@ TARGETS = {
     name: (
         function,
         [
-            *(KILLERS.get(function) or [*of(*ops[:3]), *MORE.get(name.split(".")[0], ())]),
+            *(KILLERS.get(function) or [*of(*ops[:3]), *MORE.get(name.split(".")[0], ()), *(mutation_rooms.killers(name) or ())]),
             *(functools.partial(measured, op) for op in ops[:3] if name in MEASURED and op in ACCURATE),
         ],
     )
     for name, (function, ops) in FOUND.items()
-    if name not in NOT_YET and (function in KILLERS or ops)
+    if name not in NOT_YET and (function in KILLERS or ops or mutation_rooms.killers(name))
 }
 """By name: each function that is mutated, and what is run against its mutants."""
 

@@ -152,20 +152,23 @@ def test_infinite_scores_are_compared_and_not_counted():
     assert [a.tolist() for a in ranks(by_hand(inf, -inf, -inf, 0), [[0, 0, 1]], sides="tail").tail] == [[3], [4], [1]]
 
 
+def graph(rng, n, m, sizes):
+    """A model of n entities and m relations with many ties, and as many parts of so many triples, in various integer types."""
+    values = np.array([-math.inf, -1.5, 0.0, 0.0, 1.0, 2.0, math.inf])
+    dtype = rng.choice([np.float32, np.float64])
+    tails, heads = (rng.choice(values, size, p=[0.05, *[0.18] * 5, 0.05]).astype(dtype) for size in ((n, m, n), (m, n, n)))
+    triples, *known = (
+        np.stack([rng.integers(0, n, k), rng.integers(0, m, k), rng.integers(0, n, k)], axis=1).astype(rng.choice(list("bhiq")))
+        for k in sizes
+    )
+    return Given(tails, heads), triples, known, n
+
+
 @st.composite
 def graphs(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    n, m = draw(st.integers(1, 7)), draw(st.integers(1, 3))
-    values = np.array([-math.inf, -1.5, 0.0, 0.0, 1.0, 2.0, math.inf])
-    dtype = draw(st.sampled_from([np.float32, np.float64]))
-    tails, heads = (rng.choice(values, size, p=[0.05, *[0.18] * 5, 0.05]).astype(dtype) for size in ((n, m, n), (m, n, n)))
-    triples, *known = (
-        np.stack([rng.integers(0, n, k), rng.integers(0, m, k), rng.integers(0, n, k)], axis=1).astype(
-            draw(st.sampled_from("bhiq"))
-        )
-        for k in draw(st.lists(st.integers(0, 20), min_size=1, max_size=3))
-    )
-    return Given(tails, heads), triples, known, n
+    sizes = draw(st.lists(st.integers(0, 20), min_size=1, max_size=3))
+    return graph(rng, draw(st.integers(1, 7)), draw(st.integers(1, 3)), sizes)
 
 
 @given(graphs(), st.booleans(), st.integers(1, 60), st.sampled_from([("head", "tail"), ("tail", "head"), ("head",), "tail"]))

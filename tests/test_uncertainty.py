@@ -349,6 +349,37 @@ def test_no_case_is_lost_beyond_two_to_the_fourteen():
     np.testing.assert_array_equal(law.probabilities, 0.25**survivors * 0.75 ** (16 - survivors))
 
 
+def test_what_is_always_dropped_makes_no_cases():
+    many = np.full(60, 1e200)
+    for rates in ((1, 0.5, 0.5), (0.5, 1.0, 0)):
+        law = exact_law(many, many, np.ones(60), interaction=DISTMULT, rates=rates, max_values=1)
+        assert [part.tolist() for part in law] == [[0.0], [1.0]]
+
+
+def test_where_nothing_is_dropped_each_score_has_variance_zero():
+    rows = np.ones((4, 1, 5)), np.ones(5), np.ones((3, 5))
+    for rates, mean in (((0, 0, None), 5.0), ((0, 1, 0.5), 0.0)):
+        moments = exact_moments(*rows, interaction=DISTMULT, rates=rates)
+        assert [part.tolist() for part in moments] == [[[mean] * 3] * 4, [[0.0] * 3] * 4]
+
+
+@pytest.mark.parametrize("part", ["base", "weight"])
+def test_dropout_in_what_a_row_is_made_of_has_no_law(part):
+    def mixed(rate):
+        kwargs = {"shape": 3, "num_bases": 2, "dropout": 0.5, f"{part}_kwargs": {"dropout": rate}}
+        return ERModel(
+            triples_factory=NATIONS, interaction="distmult", entity_representations="low_rank",
+            entity_representations_kwargs=kwargs, relation_representations_kwargs={"embedding_dim": 3},
+        )  # fmt: skip
+
+    for call in (lambda model: score_law(model, (0, 1, 2)), lambda model: score_moments(model, [[0, 1, 2]])):
+        with pytest.raises(
+            ValueError, match="there is dropout in what a LowRankRepresentation is made of; allowed: dropout of the"
+        ):
+            call(mixed(0.1))
+    assert score_law(mixed(0.0), (0, 1, 2)).pmf(0.0) == 0.75**3
+
+
 def test_a_float16_model_is_scored_in_float32():
     """Rows are masked in float16 and scored in float32: 2048 + 1 is no float16, and 1 / 0.9 is rounded to it before it counts."""
     h, one = np.array([2048, 1], np.float16), np.ones(2, np.float16)
@@ -392,6 +423,15 @@ def test_pmf_cdf_and_quantile_are_those_of_the_list(seed, d, dtype):
     assert law.quantile(law.cdf(law.values)).tolist() == law.values.tolist()
     assert law.cdf(law.values[-1]) == 1
     assert law.pmf(0).shape == law.cdf(0).shape == law.quantile(0.5).shape == ()
+
+
+def test_mean_and_variance_of_a_law():
+    """Of values in single precision too they are sums in double precision, without a rounding on the way."""
+    law = ScoreLaw(np.array([-1.0, 3.0]), np.array([0.25, 0.75]))
+    assert (law.mean, law.variance) == (2.0, 3.0)
+    law = ScoreLaw(np.array([-(2.0**24), 2.0, 2.0**24], np.float32), np.array([0.25, 0.5, 0.25]))
+    assert (law.mean, law.variance) == (1.0, 2.0**47 + 1)
+    assert type(law.mean) is type(law.variance) is float
 
 
 def test_probabilities_that_round_up_do_not_make_more_than_one():
