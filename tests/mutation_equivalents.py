@@ -25,6 +25,72 @@ EQUIVALENT = {
         ("0 -> -1", "entity, relation = (check_model(function, model).entity_r...  #2", ALONE),
         ("zip(sides, hrt.T, strict=True)", "without strict", ALIKE),
     ],
+    "evaluation.chance.geometric_mean_rank_moments": [
+        ("n[-1] + 1 -> (n[-1] + 1) * ", ("times 2", "times 1."), "what is behind the largest is not looked at"),
+        ("1 -> 2", "#3", "what is behind the largest is not looked at"),
+        ("0.0 -> -1", "max(0.0", "so many queries that roundings make it negative do not fit"),
+    ],
+    "evaluation.chance.reciprocal_rank_moments": [
+        (
+            "candidates.max() + 1 -> (candidates.max() + 1) * ",
+            ("times 2", "times 1."),
+            "what is behind the largest is not looked at",
+        ),
+        ("1 -> 2", "np.arange(1.0, candidates.max() + 1)", "what is behind the largest is not looked at"),
+        (
+            "np.maximum(second - first ** 2, 0)",
+            "no maximum",
+            "of one candidate it is 0 without roundings, of more it is far from it",
+        ),
+        ("0 -> -1", "np.maximum(s", "of one candidate it is 0 without roundings, of more it is far from it"),
+    ],
+    "evaluation.known.index_known": [
+        ("1 -> 2", "keys, answers = (triples[:, entity]", "NumPy reads any negative size as the one to be found")
+    ],
+    "evaluation.known.known_answers": [("1 -> 2", "known.relations)] = -1  #2", "no key is negative")],
+    "evaluation.means.median_absolute_deviation": [("ranks - np.median(ranks)", "[minus]", "its size alone counts")],
+    "evaluation.metrics.is_adjusted": [
+        ("return name.startswith(", ("minus", "times"), "its truth alone counts"),
+        ("('adjusted_', 'z_')", "swapped", "they are only looked for"),
+    ],
+    "evaluation.metrics.metric_key": [
+        ("(*TYPES, *TYPE_SYNONYMS)", "swapped", "they are only looked for"),
+        ("('', None) -> (None, '')", "", "neither is a name, nor a number"),
+        ("if key.endswith('hits_at_k')", "[always]", "others have no k"),
+    ],
+    "evaluation.ranks.Ranks.both": [("zip(*(side for side in self", "without strict", ALIKE)],
+    "evaluation.ranks._arrays": [("0 -> -1", "np.ndim(", "they are alike")],
+    "evaluation.ranks._batch_ranks": [
+        ("1 -> ", "size = max(1, COUNTED // max(1, scores.shape[1]))  #1", "parts of another size change nothing"),
+        ("1 -> ", "size = max(1, COUNTED // max(1, scores.shape[1]))  #2", "parts of another size change nothing"),
+        ("1 -> 0", "size = max(1, COUNTED // max(1, scores.shape[1]))  #3", "parts of another size change nothing"),
+        ("lo + size -> (lo + size) * 2", "", "what is compared twice is counted once"),
+        ("if counts[2].min(", "[always]", "it looks for NaN where there is none"),
+        ("counts[2].min(initial=scores.shape[1]) < scores.shape[1]", "LtE", "it looks for NaN where there is none"),
+        ("counts[2].min(initial=scores.shape[1])", "without initial", "no batch is empty"),
+        ("2 -> 1", "if counts[2].min", "what is NaN is not as high as any"),
+        ("1 -> 0", "if counts[2].min(initial=scores.shape[1]) < scores.shape[...  #1", "it looks for NaN where there is none"),
+        ("zip(counts, _compared(", "without strict", ALIKE),
+        ("0 -> -1", "in: if known is not None", "there is one column"),
+    ],
+    "evaluation.ranks._has_engines": [
+        ("(AttributeError, TypeError, ValueError) -> (TypeError", "swapped", "they are only looked for"),
+        ("(AttributeError, TypeError, ValueError) -> (AttributeError", "swapped", "they are only looked for"),
+    ],
+    "evaluation.ranks._scores": [("(None, scores.shape[1])", "swapped", "they are only looked for")],
+    "evaluation.ranks._side_ranks": [
+        ("positives is None or not len(triples)", "[positives is None alone]", "of no triples nothing is asked")
+    ],
+    "evaluation.ranks.evaluation_mode": [("(tuple, list)", "swapped", "they are only looked for")],
+    "evaluation.ranks.ranks": [
+        ("1 -> ", "in: with evaluation_mode(model), getattr(model, 'held', conte...  #4", "parts of another size change nothing")
+    ],
+    "samplers._rank": [("0 -> -1", "place = np.minimum", "of no values no place is looked at")],
+    "samplers.bernoulli_probabilities": [
+        ("0 -> ", "in: seen = counts[0] > 0  #1", "where there is a triple there are heads and tails"),
+        ("0 -> 1", "in: seen = counts[0] > 0  #2", "of one triple it is one half too"),
+    ],
+    "samplers.known_mask": [("zip(known.columns, flat.T, strict=True)", "without strict", ALIKE)],
     "uncertainty.law.score_law": [("0 -> -1", "x[0] for x in rows", ALONE)],
     "optimizers.rowwise.walk_": [
         ("0 -> -1", "for where, g in _blocks(g", "blocks of another size change nothing"),

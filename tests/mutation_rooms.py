@@ -75,6 +75,9 @@ def ranks_by_hand():
     test_evaluation.test_one_array_of_known_triples_or_several_is_the_same()
     test_evaluation.test_no_triples_no_ranks()
     test_evaluation.test_the_index_against_a_set()
+    test_evaluation.test_scores_at_the_ends_of_the_range()
+    test_evaluation.test_a_model_with_engines_is_told_which()
+    test_evaluation.test_evaluate_hands_everything_on()
 
 
 def ranks_of_graphs():
@@ -91,6 +94,7 @@ def modes():
     """Evaluation mode, and back."""
     test_evaluation.test_a_model_is_evaluated_without_dropout_and_gets_its_modes_back()
     test_evaluation.test_any_model_that_has_a_mode_gets_it_back()
+    test_evaluation.test_a_mode_is_set_by_the_method_that_there_is_for_it()
     test_evaluation.test_the_modes_come_back_after_a_refusal()
 
 
@@ -127,7 +131,13 @@ def names_of_metrics():
 
 
 KNOWN = [ranks_by_hand, ranks_of_graphs, ranks_refused]
-RANKS = [*KNOWN, modes, metrics_by_hand, test_evaluation.test_the_index_looks_at_few_of_many_known_triples]
+RANKS = [
+    *KNOWN,
+    modes,
+    metrics_by_hand,
+    test_evaluation.test_ranks_among_a_million,
+    test_evaluation.test_the_index_looks_at_few_of_many_known_triples,
+]
 METRICS = [
     metrics_by_hand,
     metrics_of_some_ranks,
