@@ -17,7 +17,11 @@ EQUIVALENT = {
         ("interaction.forward(h * mask, r, t)", "arguments 0 and 1 swapped", "h and r are multiplied"),
         ("0 -> -1", "else np.arange(0)", "NumPy makes an empty range of any size below one"),
         ("(values, probabilities) -> (probabilities, values)", "= ([], [])", "both are empty"),
-        ("2 ** n -> 2 ** n * 2", "for start in range", "behind the last case there is none"),
+        (
+            "2 ** n -> 2 ** n * 2",
+            "for start in range(0, 2 ** n, block): cases = np.arange(s...  #1",
+            "behind the last case there is none",
+        ),
         ("2 -> 3", "for start in range(0, 2 ** n, block): cases = np.arange(s...  #1", "behind the last case there is none"),
     ],
     "uncertainty.law._rows": [
@@ -59,7 +63,7 @@ EQUIVALENT = {
         ("if key.endswith('hits_at_k')", "[always]", "others have no k"),
     ],
     "evaluation.ranks.Ranks.both": [("zip(*(side for side in self", "without strict", ALIKE)],
-    "evaluation.ranks._arrays": [("0 -> -1", "np.ndim(", "they are alike")],
+    "evaluation.ranks._arrays": [("0 -> -1", "if isinstance(known, np.ndarray)", "they are alike")],
     "evaluation.ranks._batch_ranks": [
         ("1 -> ", "size = max(1, COUNTED // max(1, scores.shape[1]))  #1", "parts of another size change nothing"),
         ("1 -> ", "size = max(1, COUNTED // max(1, scores.shape[1]))  #2", "parts of another size change nothing"),
@@ -140,6 +144,30 @@ EQUIVALENT = {
         ("wide(np.asarray(a, x.dtype))", "no wide", WIDE),
         ("wide(b) -> b", "", WIDE),
     ],
+    "losses.nssa.nssa_lcwa": [("1 -> 2", "true.sum() o", "0 / 2 = 0 / 1")],
+    "losses.nssa._given": [("wide(weights) -> weights", "no wide", WIDE)],
+    "losses.nssa._options": [
+        (
+            "return (margin, check.real(function, 'adversarial_tempera... -> return (margin, check.real(function, 'adversarial_tempera...",
+            ("[minus]", "#2"),
+            "its truth alone counts",
+        )
+    ],
+    "losses.nssa._negative_slope": [
+        ("np.take_along_axis(terms", "without axis", "the last axis is the default"),
+    ],
+    "losses.arguments.columns": [("0.0 -> ", "np.where(mask, in_order(negat", "what does not count is not looked at")],
+    "losses.margin_ranking._rows": [("zip(x, true, strict=True)", "without strict", ALIKE)],
+    "losses.crossentropy._softmax": [
+        ("np.take_along_axis(x, top, axis=1)", "without axis", "the last axis is the default"),
+        ("0.0 -> ", "np.isfinite(below", "it is for what has the exponential 0, or NaN"),
+    ],
+    "optimizers.sgd.powers": [("_product(found, matrix)", "swapped", "both are powers of one matrix")],
+    "losses.nssa.adversarial_weights": [("0.0 -> ", "np.where(mask, wide(negative)", "what does not count is not looked at")],
+    "losses.mse._term": [("x - y -> -(x - y)", "", "its square alone counts")],
+    "losses.margin_ranking.margin_ranking": [("1 -> 2", "return dtype.type(np.where(counts", "0 / 2 = 0 / 1")],
+    "losses.margin_ranking.margin_ranking_lcwa": [("1 -> 2", "return dtype.type(sum(", "0 / 2 = 0 / 1")],
+    "losses.crossentropy.crossentropy_lcwa": [("(below, log_sum, _, _)", "elements 0 and 1 swapped", "they are added")],
     "losses.nssa.nssa_lcwa_vjp": [("1 -> 2", "true.sum() or 1", "0 / 2 = 0 / 1")],
     "kernels.cpu.block_cuts": [
         ("np.arange(BLOCKS + 1, dtype=np.int64)", "without dtype", "it is int64, but for old NumPy on Windows")

@@ -48,6 +48,10 @@ def losses_by_hand():
     test_losses.test_adversarial_weights()
     test_losses.test_the_detached_gradient_of_nssa()
     test_losses.test_nan_scores_give_nan()
+    test_losses.test_scores_that_are_hundreds_apart_keep_their_digits()
+    test_losses.test_a_high_temperature_of_nssa_does_not_make_up_a_gradient()
+    test_losses.test_a_million_pairs()
+    every(test_losses.test_labels_of_any_layout_give_the_same_bits)
     for name in test_losses.GOLDEN:
         for dtype in (np.float32, np.float64):
             for layout in ("C", "F", "strided", "read-only"):

@@ -868,12 +868,14 @@ STORED = [
     for name, options, entries in (
         ("sgd", {"momentum": 0.5}, ("momentum_buffer",)),
         ("adagrad", {}, ("sum",)),
+        ("adagrad", {"weight_decay": 0.5}, ("sum",)),
         ("adam", {}, ("exp_avg", "exp_avg_sq")),
         ("adam", {"amsgrad": True}, ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")),
         ("adamw", {"weight_decay": 0.0}, ("exp_avg", "exp_avg_sq")),
         ("sparse_adam", {}, ("exp_avg", "exp_avg_sq")),
         ("sparse_adam", {"correction": "row"}, ("exp_avg_sq",)),
         ("rowwise_adagrad", {}, ("row_sum",)),
+        ("rowwise_adagrad", {"weight_decay": 0.5}, ("row_sum",)),
     )
     for entry in entries
 ]
@@ -884,12 +886,14 @@ STORED = [
 @pytest.mark.parametrize(("name", "options", "entry"), STORED)
 def test_a_state_that_would_make_nan_of_a_row_is_refused(name, options, entry, dtype, untouched, monkeypatch):
     """NaN, and a negative sum of squares, in row 4: named, where that row is about to be read; elsewhere it does no harm."""
-    untouched = "lazy" if options.get("correction") or (name == "sparse_adam" and untouched == "dense") else untouched
+    rooted = options.get("weight_decay") and untouched == "decay_on_touch"
+    if rooted or options.get("correction") or (name == "sparse_adam" and untouched == "dense"):
+        untouched = "lazy"
     monkeypatch.setattr(rowwise, "BLOCK", 4)
     optimizer, table = OPTIMIZERS[name], naive.rows(np.random.default_rng(3), (6, 2, 2), dtype)
     of_squares = entry not in ("momentum_buffer", "exp_avg")
     where = (4,) if entry == "row_sum" else (4, 1, 0)
-    all_rows = untouched == "dense" and entry not in ("sum", "row_sum")
+    all_rows = untouched == "dense" and (entry not in ("sum", "row_sum") or options.get("weight_decay"))
     values = [np.nan, -1.0, -1e-30] if of_squares else [np.nan]
     values += [complex(1, bad) for bad in values] if np.dtype(dtype).kind == "c" and entry != "row_sum" else []
     for rows, bad in itertools.product(([0, 4, 5], [0, 1, 5]), values):

@@ -173,5 +173,5 @@ def powers(matrix, times):
 
 
 def _product(a, b):
-    """``a @ b``, each number ``a_0 b_0 + a_1 b_1`` with three roundings; BLAS has two on processors that fuse."""
-    return a[..., :1] * b[..., :1, :] + a[..., 1:] * b[..., 1:, :]
+    """``a @ b`` with b of two by two, each number ``a_0 b_0 + a_1 b_1`` with three roundings; BLAS has two on processors that fuse."""
+    return a[..., :1] * b[:1] + a[..., 1:] * b[1:]
