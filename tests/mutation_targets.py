@@ -10,6 +10,7 @@ import importlib
 import inspect
 import sys
 
+import mutation_rooms
 import naive
 import numpy as np
 import pytest
@@ -307,7 +308,16 @@ def descents(*names):
         test_optimizers.test_sparse_adam_by_hand,
         test_optimizers.test_rowwise_adagrad_by_hand,
     ]
-    return [*by_hand, *(functools.partial(steps, name) for name in names)]
+    return [*by_hand, *(functools.partial(kind, name) for kind in (steps, bad_states) for name in names)]
+
+
+def bad_states(name):
+    """NaN and negative squares in the state of an optimizer, in rows that are read and in others."""
+    for case in test_optimizers.STORED:
+        if case[0] == name:
+            for untouched in ("dense", "lazy"):
+                with pytest.MonkeyPatch.context() as patched:
+                    test_optimizers.test_a_state_that_would_make_nan_of_a_row_is_refused(*case, np.float64, untouched, patched)
 
 
 def clipping():
@@ -756,6 +766,7 @@ KILLERS = {
     sgd._make_up: [many_steps, *descents("sgd")],
     sgd.zero_step: descents("sgd"),
     sgd.powers: descents("sgd"),
+    sgd._product: descents("sgd"),
     optimizers.adagrad_: descents("adagrad"),
     adagrad._adagrad: descents("adagrad"),
     optimizers.adam_: descents("adam"),
@@ -890,6 +901,7 @@ EXEMPT = {
     "optimizers.rowwise.check_state": "refuses bad input: tests/test_optimizers.py",
     "optimizers.rowwise.check_like_table": "refuses bad input: tests/test_optimizers.py",
     "optimizers.rowwise._check_counts": "refuses bad input: tests/test_optimizers.py",
+    "optimizers.rowwise._check_values": "refuses bad input: tests/test_optimizers.py",
     "optimizers.rowwise.refuse_decay": "refuses bad input: tests/test_optimizers.py",
     "optimizers.clip._check": "refuses bad input: tests/test_clip_and_project.py",
     "kernels.gpu": "runs on CUDA or in its simulator, in a process of its own: tests/test_cuda_simulator.py",
@@ -930,16 +942,6 @@ NOT_YET = {
     ),
     **dict.fromkeys(
         (
-            "losses.crossentropy._softmax",
-            "losses.margin_ranking._rows",
-            "losses.nssa._given",
-            "losses.nssa._negative_slope",
-            "losses.arguments.in_order",
-        ),
-        "some mutants survive: rounding (lost digits, float32 weights) is not asked for sharply enough",
-    ),
-    **dict.fromkeys(
-        (
             "bags.arguments.check_weights",
             "bags.arguments.padding_row",
             "bags.pool._checked",
@@ -955,11 +957,6 @@ NOT_YET = {
             "row_maps.norms._checked",
             "row_maps.norms.conventions",
             "double_double.check_precision",
-            "losses.arguments.columns",
-            "losses.arguments.labelled",
-            "losses.arguments.same_dtype",
-            "losses.margin_ranking._options",
-            "losses.nssa._options",
             "representations.mixing._alike",
             "representations.mixing._check_bases",
             "op.resolve",
@@ -1041,7 +1038,7 @@ KERNELS = [f"npembed.kernels.{name}" for name in ("bodies", "cpu", "plain", "fus
 def found():
     """Every function that is to be mutated, by name, with the registered ops that lead to it.
 
-    These are all functions named ``*_vjp``, all kernels and all optimizers, and what they call.
+    These are all functions named ``*_vjp``, all kernels and all optimizers, and what they call; and those of `mutation_rooms`.
     """
     ops: dict = {}
     functions: dict = {}
@@ -1064,6 +1061,9 @@ def found():
                 continue
             if function.__name__.endswith("_vjp") or module.__name__.startswith(("npembed.kernels.", "npembed.optimizers")):
                 walk(function, "")
+        for function in mutation_rooms.functions(module):
+            if mutation_rooms.killers(name_of(function)):
+                functions[name_of(function)] = function
     for function in KILLERS:
         functions.setdefault(name_of(function), function)
     return {name: (function, sorted(ops.get(name, set()) - {""})) for name, function in functions.items()}
@@ -1080,12 +1080,12 @@ TARGETS = {
     name: (
         function,
         [
-            *(KILLERS.get(function) or [*of(*ops[:3]), *MORE.get(name.split(".")[0], ())]),
+            *(KILLERS.get(function) or [*of(*ops[:3]), *MORE.get(name.split(".")[0], ()), *(mutation_rooms.killers(name) or ())]),
             *(functools.partial(measured, op) for op in ops[:3] if name in MEASURED and op in ACCURATE),
         ],
     )
     for name, (function, ops) in FOUND.items()
-    if name not in NOT_YET and (function in KILLERS or ops)
+    if name not in NOT_YET and (function in KILLERS or ops or mutation_rooms.killers(name))
 }
 """By name: each function that is mutated, and what is run against its mutants."""
 

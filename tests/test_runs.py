@@ -210,6 +210,27 @@ def test_defaults_are_pykeens():
     assert (result.update.name, result.update.options, result.filtered) == ("adam", {}, True)
 
 
+def test_a_replay_takes_margin_ranking_unless_a_loss_is_said(tmp_path):
+    """As PyKEEN's pipeline does for every model that it makes; one that is made already keeps its own."""
+    small = {"model_kwargs": {"embedding_dim": 2}, "random_seed": 0, "epochs": 0, "dataset": "nations", "replay": "pykeen"}
+    for model in MODELS:
+        result = pipeline(**{**small, "model": model})
+        result.save_to_directory(tmp_path / model)
+        for run_ in (result, load(tmp_path / model)):
+            assert run_.settings["model"]["loss"] == "margin_ranking"
+            assert run_.model.loss.forward is LOSSES["margin_ranking"].forward
+    for said, more in (
+        ("softplus", {"replay": None}),
+        ("mse", {"loss": "mse"}),
+        ("nssa", {"model_kwargs": {"embedding_dim": 2, "loss": "nssa"}}),
+    ):
+        assert pipeline(**{**small, "model": "complex", **more}).settings["model"]["loss"] == said
+    made = MODELS["complex"](Nations().training, embedding_dim=2, random_seed=0)
+    assert pipeline(dataset="nations", model=made, epochs=0, replay="pykeen").settings["model"]["loss"] == "softplus"
+    margin = pipeline(**{**small, "model": "complex", "loss_kwargs": {"margin": 3.0}}).settings["model"]
+    assert (margin["loss"], margin["loss_kwargs"]) == ("margin_ranking", {"margin": 3.0})
+
+
 def test_no_seed_draws_one_that_repeats_the_run():
     first, second = (pipeline(**run(random_seed=None)) for _ in range(2))
     assert first.random_seed != second.random_seed

@@ -64,7 +64,7 @@ def add_to(verbs):
     add(group, "model", "", MODELS, metavar="NAME")
     add(group, "dim", "length of a row", type=int, metavar="D")
     add(group, "p", "order of TransE's norm (default: 1)", type=float)
-    add(group, "loss", "instead of the model's own", LOSSES, metavar="NAME")
+    add(group, "loss", "instead of the model's own (with --replay, of margin_ranking)", LOSSES, metavar="NAME")
     add(group, "margin", "of the losses that have one", type=float)
     add(group, "dropout", "share of the entries of looked-up rows that are dropped", type=float, metavar="RATE")
     registries: tuple[dict, ...] = (INITIALIZERS, CONSTRAINERS, NORMALIZERS, REGULARIZERS)

@@ -80,7 +80,7 @@ def adam_(
     ------
     ValueError, TypeError
         Before anything is written: a gradient or state of another shape or dtype, numbers out of range, arrays that are
-        read-only or overlap.
+        read-only or overlap; NaN, or negative squares, in the rows of a state that are about to be read.
 
     References
     ----------
@@ -102,7 +102,7 @@ def adam_(
     weight_decay = number("adam_", "weight_decay", weight_decay, table, minimum=0)
     refuse_decay("adam_", weight_decay, untouched)
     more = _more("adam_", amsgrad, maximize, untouched)
-    check_state("adam_", state, table, gradient, ("exp_avg", "exp_avg_sq"), more=more)
+    check_state("adam_", state, table, gradient, ("exp_avg", "exp_avg_sq"), more=more, everywhere=untouched == "dense")
     _step_(
         table, gradient, state, more=more, everywhere=untouched == "dense", lr=lr, b1=b1, b2=b2, shrink=1.0, eps=eps,
         weight_decay=weight_decay, maximize=maximize,
@@ -153,7 +153,7 @@ def adamw_(
     lr, b1, b2, eps = numbers("adamw_", table, lr, betas, eps)
     weight_decay = number("adamw_", "weight_decay", weight_decay, table, minimum=0)
     more = _more("adamw_", amsgrad, maximize, untouched)
-    check_state("adamw_", state, table, gradient, ("exp_avg", "exp_avg_sq"), more=more)
+    check_state("adamw_", state, table, gradient, ("exp_avg", "exp_avg_sq"), more=more, everywhere=untouched == "dense")
     _step_(
         table, gradient, state, more=more, everywhere=untouched == "dense", lr=lr, b1=b1, b2=b2, shrink=1 - lr * weight_decay,
         eps=eps, weight_decay=0.0, maximize=maximize,

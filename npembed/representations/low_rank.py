@@ -68,7 +68,7 @@ class LowRankRepresentation(Representation):
 
         With the singular value decomposition ``X = U S V^H`` of its rows, the weights are the first columns of ``U S``, the bases the
         first rows of ``V^H``. No X of rank K is nearer: the squared distance is the sum of the squares of the singular values that
-        were left out.
+        were left out. (LAPACK promises no bits.)
 
         Parameters
         ----------

@@ -43,12 +43,14 @@ def pipeline(
     model_kwargs : dict, options of the model, such as ``{"embedding_dim": 50}``; with `interaction` those of `ERModel`
     interaction, interaction_kwargs : name or Op, and dict, in the place of `model`
     loss, loss_kwargs : name and dict; None for the model's own
-        PyKEEN's pipeline takes margin ranking then, whatever the model: to follow it with "complex", say ``loss="marginranking"``.
+        With ``replay="pykeen"`` None stands for margin ranking, which PyKEEN's pipeline gives to every model that it makes: ComplEx has
+        softplus otherwise. A model that is made already keeps its own loss, there and here.
     optimizer, optimizer_kwargs : name, and dict with ``lr`` and other options
     training_loop : "slcwa" or "lcwa"
     training_loop_kwargs : dict, ``{"target": "head"}`` for lcwa
     negative_sampler : "basic" or "bernoulli"
     negative_sampler_kwargs : dict, ``num_negs_per_pos`` and ``filtered``
+        Filtered negatives are those of PyKEEN's ``filterer="python-set"``; its default, a Bloom filter, leaves out some others too.
     training_kwargs : dict, ``num_epochs`` and ``batch_size``
     epochs : int, another way to say ``num_epochs``
     random_seed : int, or None to draw one, which the result then tells
@@ -115,7 +117,7 @@ def prepare(
     data = _data(dataset, training, validation, testing, seed)
     if not data.testing.num_triples:
         raise ValueError("pipeline: testing has no triples; allowed: one at least, to be ranked")
-    made = _model(data, model, model_kwargs, interaction, interaction_kwargs, loss, loss_kwargs, model_seed)
+    made = _model(data, model, model_kwargs, interaction, interaction_kwargs, loss, loss_kwargs, model_seed, replay)
     result = PipelineResult(made, data, how, random_seed=model_seed, filtered=filtered)
     result.train(0)  # which checks how it is to be trained
     return result, options["num_epochs"]
@@ -183,7 +185,7 @@ def _part(name, given, ids):
     return given
 
 
-def _model(data, model, model_kwargs, interaction, interaction_kwargs, loss, loss_kwargs, seed):
+def _model(data, model, model_kwargs, interaction, interaction_kwargs, loss, loss_kwargs, seed, replay):
     """The model to train."""
     options = check.keywords("pipeline", "model_kwargs", model_kwargs)
     if (model is None) == (interaction is None):
@@ -205,6 +207,8 @@ def _model(data, model, model_kwargs, interaction, interaction_kwargs, loss, los
         if value is not None and name in options:
             raise ValueError(f"pipeline: {name} is given, and is in model_kwargs too; allowed: one of them")
     options |= {name: value for name, value in (("loss", loss), ("loss_kwargs", loss_kwargs)) if value is not None}
+    if replay is not None and options.get("loss") is None:
+        options["loss"] = "margin_ranking"  # the default of pykeen.pipeline, which that of the model is not asked for
     options = {"random_seed": seed, **options}
     for name in ("triples_factory", "interaction"):
         if name in options:
