@@ -1,6 +1,7 @@
 """``npembed train``: train a model on a graph, rank its test triples, save the run."""
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -123,8 +124,10 @@ def _run(options):
         result.save_to_directory(out)
         wrote.append(f"wrote {out}  (npembed predict {out} --head ... --relation ...)")
     if "json" in given:
-        with open(given["json"], "w", encoding="utf-8") as file:
-            file.write(as_json(result.to_dict()) + "\n")
+        from ..io.files import write_files
+
+        text = as_json(result.to_dict()) + "\n"
+        write_files({given["json"]: lambda path: path.write_text(text, encoding="utf-8")}, function="train")
         wrote.append(f"wrote {given['json']}")
     print("\n".join([*lines(result, before), *([""] if wrote else []), *wrote]))
     return 0
@@ -140,19 +143,19 @@ def _kept(result, before, out):
 
 def _writable(path, out):
     """Refuse a file that cannot be written, or that would be in the way, before anything is done."""
-    if os.path.isdir(path):
-        raise ValueError(f"train: --json = {path!r} is a folder; allowed: a file")
+    if os.path.exists(path) and not os.path.isfile(path):
+        kind = "is a folder" if os.path.isdir(path) else "is no regular file"
+        raise ValueError(f"train: --json = {path!r} {kind}; allowed: a file")
     if out is not None and os.path.realpath(out) in (os.path.realpath(path), os.path.dirname(os.path.realpath(path))):
         raise ValueError(
             f"train: --json = {path!r} is in the folder of the run, where nothing else may be; allowed: a file outside of {out}"
         )
-    folder = os.path.dirname(os.path.abspath(path))
+    folder = os.path.dirname(os.path.realpath(path))
     if not os.path.isdir(folder):
         raise ValueError(f"train: --json = {path!r} is in no folder; allowed: a file in a folder that exists")
     try:
-        if os.path.exists(path):
-            with open(path, "a", encoding="utf-8"):
-                return
+        if os.path.exists(path) and not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         with tempfile.TemporaryFile(dir=folder):  # rights alone do not tell: a disk may be read-only
             return
     except OSError as error:
