@@ -34,6 +34,7 @@ from .values import (
     choice,
     cotangent,
     dtype,
+    escaped,
     fits,
     integer,
     keywords,
@@ -48,6 +49,6 @@ from .values import (
 
 __all__ = [
     "ID_DTYPES", "LARGEST", "TABLE_DTYPES", "UnknownNameError", "array", "axes", "batch", "choice", "columns", "cotangent", "dims",
-    "dtype", "files", "fits", "ids", "integer", "keywords", "like", "mask", "names", "numbers_in", "op", "options", "order", "position",
+    "dtype", "escaped", "files", "fits", "ids", "integer", "keywords", "like", "mask", "names", "numbers_in", "op", "options", "order", "position",
     "real", "rows", "said", "shape", "table", "triples", "unknown", "writable", "zeros",
 ]  # fmt: skip

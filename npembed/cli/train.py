@@ -4,11 +4,10 @@ import argparse
 import errno
 import json
 import os
-import sys
 import tempfile
-import warnings
 
 from .. import check
+from ..datasets.parser import path_name
 from ..op import plain
 from .report import BadInputError, as_json, progress, refusing
 
@@ -107,11 +106,7 @@ def _run(options):
             from ..io import check_writable
 
             check_writable(out, function="train")
-        with warnings.catch_warnings(record=True) as seen:
-            warnings.simplefilter("always")
-            result, epochs = _resumed(given) if "resume" in given else _prepared(given)
-    for warning in seen:
-        print(f"npembed: {warning.message}", file=sys.stderr)
+        result, epochs = _resumed(given) if "resume" in given else _prepared(given)
     before = len(result.epochs)
     try:
         result.train(epochs, progress=progress(epochs, "epoch")).evaluate()
@@ -122,13 +117,14 @@ def _run(options):
     wrote = []
     if out is not None:
         result.save_to_directory(out)
-        wrote.append(f"wrote {out}  (npembed predict {out} --head ... --relation ...)")
+        name = path_name(out)
+        wrote.append(f"wrote {name}  (npembed predict {name} --head ... --relation ...)")
     if "json" in given:
         from ..io.files import write_files
 
         text = as_json(result.to_dict()) + "\n"
         write_files({given["json"]: lambda path: path.write_text(text, encoding="utf-8")}, function="train")
-        wrote.append(f"wrote {given['json']}")
+        wrote.append(f"wrote {path_name(given['json'])}")
     print("\n".join([*lines(result, before), *([""] if wrote else []), *wrote]))
     return 0
 
@@ -242,7 +238,7 @@ def lines(result, before):
         last = f", epoch {len(losses)}: {losses[-1]:.4f}" if len(losses) > before + 1 else ""
         yield f"{first}{last}  ({sum(epoch.seconds for epoch in result.epochs[before:]):.1f} s)"
     low, high = result.to_dict()["entity_row_norms"]
-    yield f"{data.name}: {data.num_entities} entities, {data.num_relations} relations; entity rows {low:.3f} to {high:.3f} long"
+    yield f"{check.escaped(data.name)}: {data.num_entities} entities, {data.num_relations} relations; entity rows {low:.3f} to {high:.3f} long"
     yield ""
     yield f"{'ranks of ' + str(data.testing.num_triples) + ' test triples':<29}{'head':>10}{'tail':>10}{'both':>10}"
     for name, said, digits in (
