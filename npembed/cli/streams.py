@@ -40,8 +40,8 @@ class Stream:
         """Flush, and let what could not be written go to nowhere when Python ends, which would try, fail and complain."""
         self.flush()
         if self.error is not None:
-            with contextlib.suppress(OSError, ValueError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), self._stream.fileno())
                 self._stream.flush()
 
     def _try(self, method, *arguments):
