@@ -22,12 +22,14 @@ from .arrays import (
     numbers_in,
     op,
     position,
+    readable,
     rows,
     table,
     triples,
     writable,
     zeros,
 )
+from .returned import gradients, number
 from .values import (
     LARGEST,
     UnknownNameError,
@@ -49,6 +51,6 @@ from .values import (
 
 __all__ = [
     "ID_DTYPES", "LARGEST", "TABLE_DTYPES", "UnknownNameError", "array", "axes", "batch", "choice", "columns", "cotangent", "dims",
-    "dtype", "escaped", "files", "fits", "ids", "integer", "keywords", "like", "mask", "names", "numbers_in", "op", "options", "order", "position",
-    "real", "rows", "said", "shape", "table", "triples", "unknown", "writable", "zeros",
+    "dtype", "escaped", "files", "fits", "gradients", "ids", "integer", "keywords", "like", "mask", "names", "number", "numbers_in", "op", "options", "order", "position",
+    "readable", "real", "rows", "said", "shape", "table", "triples", "unknown", "writable", "zeros",
 ]  # fmt: skip

@@ -61,9 +61,9 @@ def names(allowed):
     return allowed[0] if len(allowed) == 1 else f"{', '.join(allowed[:-1])} or {allowed[-1]}"
 
 
-def unknown(function, argument, value, allowed):
-    """The error for a name that is not among `allowed`, with the nearest one that is."""
-    near = difflib.get_close_matches(str(value).lower(), allowed, n=1)
+def unknown(function, argument, value, allowed, also=()):
+    """The error for a name that is not among `allowed`, with the nearest one that is, or that is among those that are not listed."""
+    near = difflib.get_close_matches(str(value).lower(), [*allowed, *also], n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     return UnknownNameError(f"{function}: {argument} = {said(value)} is unknown{hint}; known are {', '.join(allowed)}")
 

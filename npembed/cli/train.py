@@ -185,13 +185,12 @@ def _prepared(given):
         if "dropout" in told:
             model[f"{side}_dropout"] = told["dropout"]
     model |= {name: told[name] for name in ("p", "compat") if name in told}
-    loop = told["loop"].lower()
-    if loop == "lcwa":  # the default is of slcwa
+    if plain(told["loop"]).removesuffix("trainingloop") == "lcwa":  # the default is of slcwa
         told = {name: value for name, value in told.items() if name != "negatives" or name in given}
     names = {"negatives": "num_negs_per_pos", "filtered": "filtered"}
     sampling = {word: told[name] for name, word in names.items() if name in told}
     chosen = {name: told[name] for name in ("dataset", "model", "optimizer", "loss", "replay") if name in told}
-    how = {"training_loop": loop, "negative_sampler": told.get("sampler"), "negative_sampler_kwargs": sampling}
+    how = {"training_loop": told["loop"], "negative_sampler": told.get("sampler"), "negative_sampler_kwargs": sampling}
     if "target" in told:
         how["training_loop_kwargs"] = {"target": told["target"]}
     if "margin" in told:
