@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import math
 import pathlib
 
@@ -319,6 +320,7 @@ def called_from(function, seen):
     if name in seen:
         return
     seen.add(name)
+    function = inspect.unwrap(function)  # behind its door
     for word in function.__code__.co_names:
         value = function.__globals__.get(word)
         if hasattr(value, "__code__") and value.__module__.startswith("npembed."):

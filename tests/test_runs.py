@@ -1,6 +1,7 @@
 """Runs: every way to ask for one, what it tells, and that a saved one goes on bit for bit."""
 
 import importlib
+import inspect
 import itertools
 import json
 import os
@@ -573,7 +574,7 @@ def test_ctrl_c_between_any_two_lines_leaves_whole_epochs():
     lines, seen = 0, set()
     while True:
         result, left = trained(0), lines
-        names = {PipelineResult.train.__code__, PipelineResult._moment.__code__}
+        names = {inspect.unwrap(PipelineResult.train).__code__, PipelineResult._moment.__code__}
 
         def trace(frame, event, argument, names=names):
             return local if frame.f_code in names else None
