@@ -254,7 +254,7 @@ class RowSparse:
         if np.ndim(scale) or not (type(scale) is int or np.asarray(scale).dtype.kind in "iufc"):  # of any number of digits
             return None
         if np.iscomplexobj(scale) and not np.iscomplexobj(self.values):
-            raise TypeError(f"RowSparse: {check.said(scale)} * {self.dtype} is not defined; allowed: a real number for real values")
+            raise TypeError(f"RowSparse: {scale!r} * {self.dtype} is not defined; allowed: a real number for real values")
         return check.fits("RowSparse", "scale", scale, arithmetic(self.dtype))
 
     def _with(self, values):

@@ -38,7 +38,9 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("mine.py").write_text(MODULE, encoding="utf-8")
     graph(Path("graph"), LABELS.values())
-    monkeypatch.setattr(importlib.import_module("npembed.show.norm_checks"), "ENTRIES", 4)  # that these are right is tested elsewhere
+    monkeypatch.setattr(
+        importlib.import_module("npembed.show.norm_checks"), "ENTRIES", 4
+    )  # that these are right is tested elsewhere
     yield
     sys.modules.pop("mine", None)
     sys.path[:] = [path for path in sys.path if path != str(tmp_path)]
@@ -62,7 +64,7 @@ def gone():
 def full():
     if not os.path.exists("/dev/full"):
         pytest.skip("this system has no /dev/full")
-    return open("/dev/full", "w", encoding="utf-8")  # noqa: SIM115
+    return open("/dev/full", "w", encoding="utf-8")
 
 
 def closed():
@@ -117,7 +119,9 @@ def test_the_exit_status_is_that_of_the_work(monkeypatch, capsys, saved, verb, w
             monkeypatch.setattr(sys, name, stream)
         assert main(arguments) == (2 if lost else status)
     if lost and "stderr" not in which:
-        assert capsys.readouterr().err.startswith("npembed: standard output cannot be written (No space left on device); allowed: ")
+        assert capsys.readouterr().err.startswith(
+            "npembed: standard output cannot be written (No space left on device); allowed: "
+        )
     if verb == "train":
         assert load("run").epochs
         assert json.loads(Path("run.json").read_text(encoding="utf-8"))["losses"]

@@ -704,7 +704,11 @@ BAD = [
         "pipeline: random_seed = 3 is given, and model_kwargs holds another; allowed: one seed",
     ),
     ({"model_kwargs": {"triples_factory": 4}}, TypeError, "pipeline: model_kwargs holds 'triples_factory'; allowed: "),
-    ({"model_kwargs": {"embeding_dim": 4}}, KeyError, r"pipeline: model_kwargs = 'embeding_dim' is unknown \(did you mean 'embedding_dim'\?\); known are embedding_dim, "),
+    (
+        {"model_kwargs": {"embeding_dim": 4}},
+        KeyError,
+        r"pipeline: model_kwargs = 'embeding_dim' is unknown \(did you mean 'embedding_dim'\?\); known are embedding_dim, ",
+    ),
     ({"model_kwargs": [1]}, TypeError, r"pipeline: model_kwargs = \[1\] is a list; allowed: a dict of options"),
     ({"model": None, "interaction": "transe"}, KeyError, "pipeline: model_kwargs = 'embedding_dim' is unknown; known are "),
     (

@@ -50,7 +50,8 @@ from .values import (
 )
 
 __all__ = [
-    "ID_DTYPES", "LARGEST", "TABLE_DTYPES", "UnknownNameError", "array", "axes", "batch", "choice", "columns", "cotangent", "dims",
-    "dtype", "escaped", "files", "fits", "gradients", "ids", "integer", "keywords", "like", "mask", "names", "number", "numbers_in", "op", "options", "order", "position",
-    "readable", "real", "rows", "said", "shape", "table", "triples", "unknown", "writable", "zeros",
+    "ID_DTYPES", "LARGEST", "TABLE_DTYPES", "UnknownNameError", "array", "axes", "batch", "choice", "columns", "cotangent",
+    "dims", "dtype", "escaped", "files", "fits", "gradients", "ids", "integer", "keywords", "like", "mask", "names", "number",
+    "numbers_in", "op", "options", "order", "position", "readable", "real", "rows", "said", "shape", "table", "triples",
+    "unknown", "writable", "zeros",
 ]  # fmt: skip

@@ -7,6 +7,7 @@ before all public functions and classes of a module at once; `npembed` does that
 import difflib
 import functools
 import inspect
+import math
 import types
 
 METHODS = ("__init__", "__call__")
@@ -49,20 +50,37 @@ def door(function):
     if hasattr(function, "__wrapped__") or not isinstance(function, types.FunctionType):
         return function
 
-    refused = refusal
+    refused, named, unaffordable = refusal, name_of, without_memory
 
     def call(*args, **options):
         try:
             return function(*args, **options)
         except TypeError as error:
-            if error.__traceback__.tb_next is not None:  # it was raised inside
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:  # it was raised inside
                 raise
             message = refused(function, args, options) or str(error)
+        except MemoryError as error:
+            raise unaffordable(named(function, args), error) from None
         raise TypeError(message)
 
     # with the globals of the function, by which doctest and others tell where it is from; so `call` has no global of its own
     made = types.FunctionType(call.__code__, function.__globals__, closure=call.__closure__)
     return functools.wraps(function)(made)
+
+
+def name_of(function, args):
+    """What a user calls it: of a class, the class."""
+    return type(args[0]).__name__ if function.__name__ in METHODS else function.__name__
+
+
+def without_memory(name, error):
+    """The error for an array that there is no memory for, in the words of the house; the outermost function is the one that is named."""
+    if not (hasattr(error, "shape") and hasattr(error, "dtype")):  # not NumPy's
+        return error if str(error) else MemoryError(f"{name}: memory is at an end; allowed: what fits into it")
+    size = math.prod(error.shape) * error.dtype.itemsize
+    told = MemoryError(f"{name}: an array of shape {tuple(error.shape)} takes {size:,} bytes; allowed: what fits into memory")
+    told.shape, told.dtype = error.shape, error.dtype  # type: ignore[attr-defined]
+    return told
 
 
 def refusal(function, args, options):
@@ -74,9 +92,7 @@ def refusal(function, args, options):
     except TypeError as error:
         fact = str(error)
     parameters = list(signature.parameters.values())
-    name = function.__name__
-    if name in METHODS:
-        name = type(args[0]).__name__
+    name = name_of(function, args)
     if "." in function.__qualname__ and parameters and parameters[0].name in ("self", "cls"):
         parameters, args = parameters[1:], args[1:]
     by_name = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]

@@ -237,7 +237,8 @@ def lines(result, before):
         last = f", epoch {len(losses)}: {losses[-1]:.4f}" if len(losses) > before + 1 else ""
         yield f"{first}{last}  ({sum(epoch.seconds for epoch in result.epochs[before:]):.1f} s)"
     low, high = result.to_dict()["entity_row_norms"]
-    yield f"{check.escaped(data.name)}: {data.num_entities} entities, {data.num_relations} relations; entity rows {low:.3f} to {high:.3f} long"
+    name = check.escaped(data.name)
+    yield f"{name}: {data.num_entities} entities, {data.num_relations} relations; entity rows {low:.3f} to {high:.3f} long"
     yield ""
     yield f"{'ranks of ' + str(data.testing.num_triples) + ' test triples':<29}{'head':>10}{'tail':>10}{'both':>10}"
     for name, said, digits in (

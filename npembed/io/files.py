@@ -39,26 +39,28 @@ def write_files(files, *, function="write_files", then=None):
     >>> path.read_text()
     'whole'
     """
-    targets = [(os.path.realpath(path), path, write) for path, write in files.items()]
-    beside = [Path(os.path.dirname(target), f".npembed-{os.getpid()}-{next(_numbers)}") for target, *_ in targets]
-    path = None
+    targets = {path: os.path.realpath(path) for path in files}
+    beside = {path: Path(os.path.dirname(target), f".npembed-{os.getpid()}-{next(_numbers)}") for path, target in targets.items()}
+    at = None
     try:
-        for new, (target, path, write) in zip(beside, targets, strict=True):
+        for path, write in files.items():
+            at, new = path, beside[path]
             write(new)
             with contextlib.suppress(FileNotFoundError):
-                os.chmod(new, stat.S_IMODE(os.stat(target).st_mode))
+                os.chmod(new, stat.S_IMODE(os.stat(path).st_mode))
             with new.open("rb+") as file:
                 os.fsync(file.fileno())
         with interrupts.deferred():
-            for new, (target, path, _) in zip(beside, targets, strict=True):
-                os.replace(new, target)
+            for path, target in targets.items():
+                at = path
+                os.replace(beside[path], target)
             if then is not None:
                 then()
     except OSError as error:
         if error.errno is None:  # one of our own
             raise
         reason = error.strerror or error
-        raise type(error)(f"{function}: {path_name(path)} cannot be written ({reason}); allowed: a file that can") from error
+        raise type(error)(f"{function}: {path_name(at)} cannot be written ({reason}); allowed: a file that can") from error
     finally:
-        for new in beside:
+        for new in beside.values():
             new.unlink(missing_ok=True)

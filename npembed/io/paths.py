@@ -8,6 +8,7 @@ from ..datasets.parser import path_name
 ATTEMPTS = 100
 """How often is looked anew because a folder was replaced meanwhile."""
 
+
 def place(function, path):
     """The name of `path` for messages, and the folder it means, with symbolic links followed."""
     if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):

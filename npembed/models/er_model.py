@@ -101,7 +101,9 @@ class ERModel(Sides, Scorer, ByLabel):
         """Refuse here, not at the first score, a bad option, and an Op of one's own that gives something else than scores and gradients."""
         forward, vjp = self.interaction.forward, self.interaction.vjp
         with np.errstate(all="ignore"):
-            scores = check.like("ERModel", "interaction.forward(...)", forward(rows, rows, rows), (2,), rows.real.dtype, "2 triples")
+            scores = check.like(
+                "ERModel", "interaction.forward(...)", forward(rows, rows, rows), (2,), rows.real.dtype, "2 triples"
+            )
             check.gradients("ERModel", "interaction.vjp", vjp(scores, rows, rows, rows), h=rows, r=rows, t=rows)
 
     def _settings(self):

@@ -109,7 +109,7 @@ def score_law(model, triple, *, max_values=2**20):
     True
     """
     if np.ndim(triple) != 1:
-        raise ValueError(f"score_law: triple = {check.said(triple)} has {np.ndim(triple)} axes; allowed: three ids (head, relation, tail)")
+        raise ValueError(f"score_law: triple = {triple!r} has {np.ndim(triple)} axes; allowed: three ids (head, relation, tail)")
     rows, rates = _rows("score_law", model, [list(triple)], "triple")
     return _law("score_law", [x[0] for x in rows], model.interaction, rates, max_values)
 
@@ -183,7 +183,7 @@ def _checked(function, rows, interaction, rates):
     check.rows(function, **dict(zip("hrt", rows, strict=True)))
     interaction.forward(*(x[..., :0] for x in rows))  # refuses complex rows for distmult, real ones for complex
     if not isinstance(rates, (tuple, list, np.ndarray)) or len(rates) != 3:
-        raise ValueError(f"{function}: rates = {check.said(rates)} are not three; allowed: three numbers in [0, 1], for h, r and t")
+        raise ValueError(f"{function}: rates = {rates!r} are not three; allowed: three numbers in [0, 1], for h, r and t")
     return [0.0 if p is None else check.real(function, f"rates[{i}]", p, 0, 1) for i, p in enumerate(rates)]
 
 
