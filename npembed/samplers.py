@@ -228,7 +228,8 @@ def known_mask(negatives, known):
     """
     if not isinstance(known, KnownTriples):
         raise TypeError(f"known_mask: known is a {type(known).__name__}; allowed: KnownTriples, from index_triples")
-    shape = np.shape(negatives)
+    negatives = check.numbers_in("known_mask", "negatives", negatives)
+    shape = negatives.shape
     if not shape or shape[-1] != 3:
         raise ValueError(f"known_mask: negatives has shape {shape}; allowed: (..., 3), the columns head, relation, tail")
     flat = check.triples("known_mask", np.reshape(negatives, (-1, 3)), np.iinfo(np.int64).max, argument="negatives")

@@ -697,6 +697,7 @@ FUSED = ("load", "store", "turned", "add", "add_turned", "loop")
 def plain_function(value):
     """What Numba compiled, or a partial call binds: the Python function, or None for what is no function of the package."""
     value = getattr(value, "py_func", getattr(value, "func", value))
+    value = inspect.unwrap(value) if inspect.isfunction(value) else value  # behind its door
     return value if inspect.isfunction(value) and value.__module__.startswith("npembed.") else None
 
 
@@ -1075,6 +1076,7 @@ def exempt(name):
     return any(".".join(parts[: i + 1]) in EXEMPT for i in range(len(parts)))
 
 
+KILLERS = {inspect.unwrap(function): killers for function, killers in KILLERS.items()}
 FOUND = {name: value for name, value in sorted(found().items()) if not exempt(name)}
 TARGETS = {
     name: (

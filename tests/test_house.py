@@ -15,7 +15,7 @@ import npembed
 PACKAGE = Path(npembed.__file__).parent
 ROOT = PACKAGE.parent
 FLOORS = [
-    {"kernels"},
+    {"doors", "kernels"},
     {"check", "op", "exact", "double_double", "random", "gradcheck", "interrupts"},
     {"sums"},
     {"rows", "row_maps"},

@@ -186,7 +186,7 @@ def test_what_does_not_fit_is_refused_and_changes_nothing():
         ({**state, relation: state[entity]}, ValueError, r"relation_representations.0: state\['_embeddings.weight'\] has shape \(14, 6\)"),
         ({**state, relation: state[relation].double()}, TypeError, "relation_representations.0: .* has dtype float64; allowed: "),
         ({**state, "loss.margin": state[entity]}, KeyError, "load_state_dict: state = 'loss.margin' is unknown"),
-        (dict(theirs.named_parameters()), TypeError, r"entity_representations.0: state\['_embeddings.weight'\] is no array for NumPy"),
+        (dict(theirs.named_parameters()), TypeError, r"entity_representations.0: state\['_embeddings.weight'\] is a Parameter that NumPy"),
         ([state], TypeError, "load_state_dict: state is a list; allowed: a dict of arrays by name"),
     ):  # fmt: skip
         with pytest.raises(error, match=said):

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import inspect
 import itertools
 import json
 import os
@@ -639,7 +640,7 @@ def test_ctrl_c_is_between_two_batches_and_the_run_goes_on(tmp_path, monkeypatch
 
 def test_ctrl_c_before_any_line_loses_nothing():
     """A real SIGINT before each line of the training, one after the other: whether it waits there or acts, what follows is the same."""
-    codes = {function.__code__ for function in (PipelineResult.train, training_fit._epochs, Place.begin)}
+    codes = {inspect.unwrap(function).__code__ for function in (PipelineResult.train, training_fit._epochs, Place.begin)}
     at_once, seen, lines, left = trained(2), set(), 0, -1
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -874,7 +875,11 @@ BAD = [
         "pipeline: random_seed = 3 is given, and model_kwargs holds another; allowed: one seed",
     ),
     ({"model_kwargs": {"triples_factory": 4}}, TypeError, "pipeline: model_kwargs holds 'triples_factory'; allowed: "),
-    ({"model_kwargs": {"embeding_dim": 4}}, KeyError, "distmult: option = 'embeding_dim' is unknown; known are "),
+    (
+        {"model_kwargs": {"embeding_dim": 4}},
+        KeyError,
+        r"pipeline: model_kwargs = 'embeding_dim' is unknown \(did you mean 'embedding_dim'\?\); known are embedding_dim, ",
+    ),
     ({"model_kwargs": [1]}, TypeError, r"pipeline: model_kwargs = \[1\] is a list; allowed: a dict of options"),
     ({"model": None, "interaction": "transe"}, KeyError, "pipeline: model_kwargs = 'embedding_dim' is unknown; known are "),
     (
@@ -890,7 +895,7 @@ BAD = [
     (
         {"model": "transe", "model_kwargs": {"p": 1, "scoring_fct_norm": 2}},
         KeyError,
-        "transe: option = 'scoring_fct_norm' is unknown; known are ",
+        "pipeline: model_kwargs = 'scoring_fct_norm' is unknown; known are ",
     ),
     (
         {"loss": "mse", "model_kwargs": {"loss": "mse"}},

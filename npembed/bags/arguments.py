@@ -103,7 +103,7 @@ def check_weights(function, weights, shape, dtype, mode, argument="ids"):
         return
     name = "per_sample_weights"
     if mode != "sum":
-        raise ValueError(f"{function}: {name} are given with mode = {mode!r}; allowed: with mode 'sum' alone")
+        raise ValueError(f"{function}: {name} are given with mode = {check.said(mode)}; allowed: with mode 'sum' alone")
     check.array(function, name, weights)
     check.like(function, name, weights, shape, weights.dtype, argument)
     check.like(function, name, weights, shape, dtype, "the table")

@@ -2,13 +2,13 @@
 
 import itertools
 import os
-import sys
 import tempfile
 
 import numpy as np
 
 from .. import interrupts
 from ..datasets.parser import path_name
+from .report import tell
 
 
 class Keeper:
@@ -77,7 +77,7 @@ class Keeper:
                     before = self.trouble
                     self.save()
                     if self.trouble != before:
-                        print(f"npembed: {self.trouble} ({self.outcome()})", file=sys.stderr)
+                        tell(f"{self.trouble} ({self.outcome()})")
 
         return progress
 
@@ -112,7 +112,7 @@ class Keeper:
         for kind in (FloatingPointError, MemoryError, OSError):
             if isinstance(error, kind):
                 return kind(f"{str(error) or kind.__name__} ({outcome})")
-        print(f"npembed: ended {self.reached()}; {outcome}", file=sys.stderr)
+        tell(f"ended {self.reached()}; {outcome}")
         return error
 
 

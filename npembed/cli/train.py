@@ -1,18 +1,17 @@
 """``npembed train``: train a model on a graph, rank its test triples, save the run."""
 
 import argparse
+import errno
 import json
 import os
-import sys
 import tempfile
 import traceback
-import warnings
 
 from .. import check, interrupts
 from ..datasets.parser import path_name
 from ..op import plain
 from .keep import Keeper
-from .report import BadInputError, as_json, progress, refusing
+from .report import BadInputError, as_json, progress, refusing, tell
 
 DEFAULTS = {
     "dataset": "nations", "model": "rotate", "dim": 50, "epochs": 20, "batch_size": 256, "optimizer": "adam", "lr": 0.05,
@@ -113,14 +112,10 @@ def _trained(given, stops):
         if "json" in given:
             _writable(given["json"], out)
         keeper = Keeper(out)
-        with warnings.catch_warnings(record=True) as seen:
-            warnings.simplefilter("always")
-            result, epochs = _resumed(given) if "resume" in given else _prepared(given)
+        result, epochs = _resumed(given) if "resume" in given else _prepared(given)
         keeper.begin(result, epochs)
-    for warning in seen:
-        print(f"npembed: {warning.message}", file=sys.stderr)
     if out is None:
-        print("npembed: the run will not be saved; --out DIR saves it, also when it is stopped", file=sys.stderr)
+        tell("the run will not be saved; --out DIR saves it, also when it is stopped")
     before, begun = len(result.epochs), result.batches
     try:
         result.train(epochs, progress=keeper.saving(every, progress(epochs, "epoch")))
@@ -143,9 +138,11 @@ def _trained(given, stops):
         wrote.append(f"wrote {name}  (npembed predict {name} --head ... --relation ...)")
     try:
         if "json" in given:
-            with open(given["json"], "w", encoding="utf-8") as file:
-                file.write(as_json(result.to_dict()) + "\n")
-            wrote.append(f"wrote {given['json']}")
+            from ..io.files import write_files
+
+            text = as_json(result.to_dict()) + "\n"
+            write_files({given["json"]: lambda path: path.write_text(text, encoding="utf-8")}, function="train")
+            wrote.append(f"wrote {path_name(given['json'])}")
     finally:
         print("\n".join([*lines(result, before), *([""] if wrote else []), *wrote]))
     if keeper.trouble:
@@ -167,19 +164,19 @@ def _every(given):
 
 def _writable(path, out):
     """Refuse a file that cannot be written, or that would be in the way, before anything is done."""
-    if os.path.isdir(path):
-        raise ValueError(f"train: --json = {path!r} is a folder; allowed: a file")
+    if os.path.exists(path) and not os.path.isfile(path):
+        kind = "is a folder" if os.path.isdir(path) else "is no regular file"
+        raise ValueError(f"train: --json = {path!r} {kind}; allowed: a file")
     if out is not None and os.path.realpath(out) in (os.path.realpath(path), os.path.dirname(os.path.realpath(path))):
         raise ValueError(
             f"train: --json = {path!r} is in the folder of the run, where nothing else may be; allowed: a file outside of {out}"
         )
-    folder = os.path.dirname(os.path.abspath(path))
+    folder = os.path.dirname(os.path.realpath(path))
     if not os.path.isdir(folder):
         raise ValueError(f"train: --json = {path!r} is in no folder; allowed: a file in a folder that exists")
     try:
-        if os.path.exists(path):
-            with open(path, "a", encoding="utf-8"):
-                return
+        if os.path.exists(path) and not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         with tempfile.TemporaryFile(dir=folder):  # rights alone do not tell: a disk may be read-only
             return
     except OSError as error:
@@ -214,13 +211,12 @@ def _prepared(given):
         if "dropout" in told:
             model[f"{side}_dropout"] = told["dropout"]
     model |= {name: told[name] for name in ("p", "compat") if name in told}
-    loop = told["loop"].lower()
-    if loop == "lcwa":  # the default is of slcwa
+    if plain(told["loop"]).removesuffix("trainingloop") == "lcwa":  # the default is of slcwa
         told = {name: value for name, value in told.items() if name != "negatives" or name in given}
     names = {"negatives": "num_negs_per_pos", "filtered": "filtered"}
     sampling = {word: told[name] for name, word in names.items() if name in told}
     chosen = {name: told[name] for name in ("dataset", "model", "optimizer", "loss", "replay") if name in told}
-    how = {"training_loop": loop, "negative_sampler": told.get("sampler"), "negative_sampler_kwargs": sampling}
+    how = {"training_loop": told["loop"], "negative_sampler": told.get("sampler"), "negative_sampler_kwargs": sampling}
     if "target" in told:
         how["training_loop_kwargs"] = {"target": told["target"]}
     if "margin" in told:
@@ -267,7 +263,8 @@ def lines(result, before):
         last = f", epoch {len(losses)}: {losses[-1]:.4f}" if len(losses) > before + 1 else ""
         yield f"{first}{last}  ({sum(epoch.seconds for epoch in result.epochs[before:]):.1f} s)"
     low, high = result.to_dict()["entity_row_norms"]
-    yield f"{data.name}: {data.num_entities} entities, {data.num_relations} relations; entity rows {low:.3f} to {high:.3f} long"
+    name = check.escaped(data.name)
+    yield f"{name}: {data.num_entities} entities, {data.num_relations} relations; entity rows {low:.3f} to {high:.3f} long"
     yield ""
     yield f"{'ranks of ' + str(data.testing.num_triples) + ' test triples':<29}{'head':>10}{'tail':>10}{'both':>10}"
     for name, said, digits in (

@@ -72,7 +72,9 @@ class Pair:
         for i, before, d, after, scaled in zip(self.where, first, later, last, larger, strict=True):
             name = f"d{self.names[i]}"
             if not _alike(d, before):
-                raise Refuted(f"a later call of {vjp} changes the {name} that an earlier one returned: a buffer that is used again")
+                raise Refuted(
+                    f"a later call of {vjp} changes the {name} that an earlier one returned: a buffer that is used again"
+                )
             if not _alike(after, before):
                 raise Refuted(f"{name} is another when {vjp} is called again: it must depend on g and the arguments alone")
             if not _alike(scaled, before, factor):

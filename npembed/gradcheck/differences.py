@@ -83,7 +83,9 @@ def check_vjp(op, *args, rng=0, kinks="raise", entries=None, **options):
     rng, pair = generator(rng), Pair("check_vjp", op.forward, op.vjp, args, options)
     for i in pair.where:
         if args[i].dtype not in (np.float64, np.complex128):
-            raise TypeError(f"check_vjp: {pair.names[i]} has dtype {args[i].dtype}; allowed: float64 or complex128, to difference")
+            raise TypeError(
+                f"check_vjp: {pair.names[i]} has dtype {args[i].dtype}; allowed: float64 or complex128, to difference"
+            )
     name = function_name(op.vjp)
     try:
         with np.errstate(all="ignore"):
@@ -145,7 +147,9 @@ class _Differences:
         self.h = STEP * (float(np.sqrt(np.mean(np.abs(one.x) ** 2))) if one.x.size else 0.0) or STEP
         self.middle = self.terms(one.x.copy())
         ulps = [1 + k * np.finfo(float).eps for k in (-2, -1, 1, 2)]
-        self.spread = [self.terms(np.asarray(one.x * ulp)) - self.middle for ulp in ulps]  # what rounding does in the forward pass
+        self.spread = [
+            self.terms(np.asarray(one.x * ulp)) - self.middle for ulp in ulps
+        ]  # what rounding does in the forward pass
 
     def terms(self, x):
         return (np.conj(self.g) * self.forward(x)).real

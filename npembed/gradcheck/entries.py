@@ -154,7 +154,10 @@ class Claimed:
         if not seen.sides and not short:
             off, noise = abs(entry.claimed - entry.found), self.wobble()
             own = float((np.abs(v) * noise).sum() if isinstance(v, np.ndarray) else noise.flat[v[0]])
-            if self.longer is not None and self._along(self.longer, v, entry.found) <= entry.resolution + OWN * self.eps * seen.gross:
+            if (
+                self.longer is not None
+                and self._along(self.longer, v, entry.found) <= entry.resolution + OWN * self.eps * seen.gross
+            ):
                 own = max(own, off)
             if off <= entry.resolution + OWN * self.own * seen.gross + WOBBLE * own:
                 if own <= max((RESOLVED if self.own < CLEAR else COARSE) * abs(entry.found), np.sqrt(self.own) * height):

@@ -2,15 +2,12 @@
 
 import os
 import re
-import stat
 
+from .. import check
 from ..datasets.parser import path_name
 
 ATTEMPTS = 100
 """How often is looked anew because a folder was replaced meanwhile."""
-
-PLAIN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-"""How files are opened: no symbolic link is followed, no pipe waited for."""
 
 
 def place(function, path):
@@ -50,15 +47,4 @@ def is_mount(folder):
 
 def content(folder, name, most):
     """The bytes of a regular file in `folder`, of up to `most`; nothing else is opened, or waited for."""
-    path = os.path.join(folder, name)
-    mode = os.lstat(path).st_mode
-    if not stat.S_ISREG(mode):
-        raise ValueError("is a symbolic link" if stat.S_ISLNK(mode) else "is no regular file")
-    descriptor = os.open(path, os.O_RDONLY | PLAIN)
-    with os.fdopen(descriptor, "rb") as file:
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):  # it was exchanged just now
-            raise ValueError("is no regular file")
-        if about.st_size > most:
-            raise ValueError(f"has {about.st_size} bytes; at most {most} were due")
-        return file.read(about.st_size)
+    return check.files.content(os.path.join(folder, name), most)

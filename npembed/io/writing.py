@@ -217,21 +217,20 @@ def _write(function, name, target, files, replaces):
         swap.clear(target)
         _check_standing(target, allowed)
         with swap.beside(target) as new:
-            if os.path.isdir(target):
-                os.chmod(new, stat.S_IMODE(os.stat(target).st_mode))
+            _keep_mode(new, target)
             listed = {}
             for file, (encoded, about) in files.items():
                 content = encoded()
                 digest = hashlib.sha256(content).hexdigest()
                 listed[file] = {"size": len(content), "sha256": digest, **about}
-                _write_file(os.path.join(new, file), content)
+                _write_file(new, file, content, target)
             content = manifest.encode(listed)
             if sum(about["size"] for about in listed.values()) > manifest.MAX_FOLDER:
                 raise OSError(f"{function}: {name} would be too large; allowed: {manifest.MAX_FOLDER} bytes")
             if len(content) > manifest.MAX_MANIFEST:
                 found = f"would have a {manifest.NAME} of {len(content)} bytes"
                 raise OSError(f"{function}: {name} {found}; allowed: {manifest.MAX_MANIFEST}, which fewer arrays make")
-            _write_file(os.path.join(new, manifest.NAME), content)
+            _write_file(new, manifest.NAME, content, target)
             swap.sync(new)
             swap.put_in_place(new, target, allowed)
         return hashlib.sha256(content).hexdigest()
@@ -242,10 +241,20 @@ def _write(function, name, target, files, replaces):
         raise
 
 
-def _write_file(path, content):
-    """Write a new file and have it reach the disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | paths.PLAIN, 0o666)
+def _keep_mode(new, old):
+    """Give `new` the mode of the file or folder that it replaces, if that is there."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        mode = os.lstat(old).st_mode
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # the mode of a link is no mode
+            os.chmod(new, stat.S_IMODE(mode))
+
+
+def _write_file(folder, name, content, old):
+    """Write a new file, with the mode of its namesake in the folder `old`, and have it reach the disk."""
+    path = os.path.join(folder, name)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | check.files.PLAIN, 0o666)
     try:
+        _keep_mode(path, os.path.join(old, name))
         rest = memoryview(content)
         while rest:
             rest = rest[os.write(descriptor, rest) :]

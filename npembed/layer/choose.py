@@ -67,7 +67,9 @@ def choose_regularizer(choice, options, *, shape, dtype, compat, function):
             raise ValueError(f"{function}: {found}; allowed: a regularizer too")
         return None, False
     if isinstance(choice, tuple) and len(choice) == 2 and all(map(callable, choice)):
-        return Op(*choice).bind(**options), once
+        op = Op(*choice).bind(**options)
+        check.number(function, "regularizer", op.forward(np.ones((1, *shape), dtype)))
+        return op, once
     if not isinstance(choice, str):
         raise TypeError(f"{function}: regularizer is a {type(choice).__name__}; allowed: a name, or a pair (function, vjp)")
     name = resolve(REGULARIZERS, choice, function=function, argument="regularizer")

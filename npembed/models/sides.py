@@ -199,7 +199,7 @@ def _one(side, choice, options):
 def _check_given(side, options):
     for given in ("max_id", "num_embeddings", "rng"):
         if given in options:
-            found = f"{side}_representations_kwargs holds {given!r}"
+            found = f"{side}_representations_kwargs holds {check.said(given)}"
             source = "random_seed" if given == "rng" else "triples_factory"
             raise TypeError(f"ERModel: {found}; allowed: options of Embedding without it, it comes from {source}")
 

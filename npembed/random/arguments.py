@@ -17,7 +17,7 @@ def real_dtype(function, value):
     except TypeError:
         found = None
     if value is None or found is None or found not in DTYPES:
-        raise TypeError(f"{function}: dtype = {value!r} is not supported; allowed: {check.names(DTYPES)}")
+        raise TypeError(f"{function}: dtype = {check.said(value)} is not supported; allowed: {check.names(DTYPES)}")
     return found
 
 

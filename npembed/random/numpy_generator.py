@@ -31,7 +31,7 @@ class NumpyGenerator:
 
     def __init__(self, generator):
         if not isinstance(generator, np.random.Generator):
-            found = f"generator = {generator!r} is of type {type(generator).__name__}"
+            found = f"generator = {check.said(generator)} is of type {type(generator).__name__}"
             raise TypeError(f"NumpyGenerator: {found}; allowed: a numpy.random.Generator")
         self._generator = generator
 

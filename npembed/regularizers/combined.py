@@ -85,7 +85,7 @@ def _checked(function, x, regularizers, weight):
 
 def _part(function, argument, part):
     if not isinstance(part, (list, tuple)) or len(part) != 3:
-        raise TypeError(f"{function}: {argument} = {part!r} is no triple; allowed: (name or Op, options, weight)")
+        raise TypeError(f"{function}: {argument} = {check.said(part)} is no triple; allowed: (name or Op, options, weight)")
     op, options, share = part
     options = check.keywords(function, f"{argument}[1]", options)
     if "weight" in options:

@@ -11,6 +11,7 @@ from .. import check
 from ..datasets import Dataset, TriplesFactory
 from ..datasets import load as load_dataset
 from ..models import MODELS, ERModel
+from ..models.presets import check_names
 from ..op import resolve
 from ..optimizers import OPTIMIZERS
 from ..training import LOOPS
@@ -151,7 +152,7 @@ def _how(optimizer, optimizer_kwargs, loop, loop_kwargs, sampler, sampler_kwargs
     optimizer = resolve(OPTIMIZERS, optimizer, function="pipeline", argument="optimizer")
     options = check.keywords("pipeline", "optimizer_kwargs", optimizer_kwargs)
     lr = options.pop("lr", inspect.signature(OPTIMIZERS[optimizer].step_).parameters["lr"].default)
-    loop = resolve(LOOPS, loop, function="pipeline", argument="training_loop")
+    loop = resolve(LOOPS, loop, function="pipeline", argument="training_loop", suffix="TrainingLoop")
     how = {"loop": loop, "lr": lr, "optimizer": optimizer, "optimizer_kwargs": options, "replay": replay}
     given = _options("training_loop_kwargs", loop_kwargs, {"target": None})
     how |= {name: value for name, value in given.items() if value is not None}
@@ -225,4 +226,5 @@ def _model(data, model, model_kwargs, interaction, interaction_kwargs, loss, los
     name = resolve(MODELS, model, function="pipeline", argument="model")
     if name == "transe" and "scoring_fct_norm" in options and "p" not in options:
         options["p"] = options.pop("scoring_fct_norm")  # PyKEEN's word
+    check_names("pipeline", "model_kwargs", name, options)
     return MODELS[name](data.training, **options)

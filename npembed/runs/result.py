@@ -182,7 +182,7 @@ class PipelineResult:
 
     def __repr__(self):
         loss = f", loss={self.losses[-1]:.4f}" if self.epochs else ""
-        return f"PipelineResult({self.dataset.name}, epochs={len(self.epochs)}{loss})"
+        return f"PipelineResult({check.escaped(self.dataset.name)}, epochs={len(self.epochs)}{loss})"
 
 
 def _told(value):

@@ -94,7 +94,9 @@ def check_sweep_settings(*, dataset, epochs, lrs, dim, seeds, out):
 def _several(name, values, least):
     """`values` as a list of at least so many."""
     if isinstance(values, (str, bytes, dict)) or not hasattr(values, "__iter__"):
-        raise TypeError(f"show norm: {name} = {values!r} is of type {type(values).__name__}; allowed: a list of numbers")
+        raise TypeError(
+            f"show norm: {name} = {check.said(values)} is of type {type(values).__name__}; allowed: a list of numbers"
+        )
     values = list(values)
     if len(values) < least:
         raise ValueError(f"show norm: {name} = {values} has length {len(values)}; allowed: {least} or more numbers")

@@ -99,7 +99,7 @@ def fit(
     elif not callable(update):
         raise TypeError(f"fit: update is a {type(update).__name__}; allowed: a function of (model, gradients, lr)")
     elif optimizer != "sgd" or optimizer_kwargs:
-        raise ValueError(f"fit: optimizer = {optimizer!r} and update are both given; allowed: one of them")
+        raise ValueError(f"fit: optimizer = {check.said(optimizer)} and update are both given; allowed: one of them")
     triples = check.triples("fit", triples, model.num_entities, model.num_relations)
     check.integer("fit", "epochs", epochs, minimum=0)
     check.integer("fit", "done", done, minimum=0)
@@ -125,7 +125,7 @@ def fit(
 
 def _loop(name, model, triples, options):
     """The loop of that name, with the options that were given."""
-    name = resolve(LOOPS, name, function="fit", argument="loop")
+    name = resolve(LOOPS, name, function="fit", argument="loop", suffix="TrainingLoop")
     known = [p.name for p in inspect.signature(LOOPS[name]).parameters.values() if p.kind is p.KEYWORD_ONLY]
     for option, value in options.items():
         if option not in known:

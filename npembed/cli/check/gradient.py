@@ -81,7 +81,7 @@ def _function(argument, value):
         sys.path.insert(0, here)
     try:
         found = importlib.import_module(module)
-    except Exception as error:  # whatever the module does when it is imported: it is the user's to mend
+    except (Exception, SystemExit) as error:  # whatever the module does when it is imported: it is the user's to mend
         raise BadInputError(
             f"check gradient: {argument} = {value!r} cannot be imported ({error}); allowed: module:function"
         ) from error
@@ -131,9 +131,10 @@ def _arguments(options):
         raise ValueError("check gradient: --shape and --file are both given; allowed: one of them")
     allowed = "a .npy file, or a .npz file of arrays"
     try:
+        check.files.check_regular(os.stat(options.file).st_mode)
         read = np.load(options.file, allow_pickle=False)
         return [read[name] for name in read.files] if hasattr(read, "files") else [read]
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # zipfile, zlib and NumPy's header parser each have errors of their own
         raise BadInputError(f"check gradient: file = {options.file!r} cannot be read ({error}); allowed: {allowed}") from error
 
 

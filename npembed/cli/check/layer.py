@@ -3,7 +3,8 @@
 import os
 import sys
 
-from ..report import refusing
+from ...check import escaped
+from ..report import BadInputError, refusing
 
 
 def add_to(topics):
@@ -31,9 +32,16 @@ def _run(options):
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # where module:Class may be, as with python -m
     with refusing():
-        chosen = adapter(options.layer)
+        try:
+            chosen = adapter(options.layer)
+        except (ValueError, TypeError):  # our own
+            raise
+        except (Exception, SystemExit) as error:  # whatever the module does when it is imported: it is the user's to mend
+            found = f"layer = {options.layer!r} cannot be imported ({type(error).__name__}: {error})"
+            raise BadInputError(f"check layer: {found}; allowed: module:Class") from error
         declared(chosen)
         cases(options.topic)
     report = check(chosen, options.topic)
-    print("\n".join(report.lines(most=len(report.results) if options.all else 10)))
+    lines = report.lines(most=len(report.results) if options.all else 10)
+    print("\n".join(map(escaped, lines)))  # in some stands what the layer has said
     return 0 if report.ok else 1
