@@ -14,7 +14,7 @@ from ..models import MODELS, ERModel
 from ..training import OptimizerUpdate, fit
 
 DIM, BATCH, LR = 6, 50, 0.05
-LOOPS = {
+LOOPS: dict[str, dict] = {
     "slcwa": {"loop": "slcwa"},
     "bernoulli": {"loop": "slcwa", "sampler": "bernoulli", "num_negatives": 2},
     "filtered": {"loop": "slcwa", "filtered": True},
@@ -34,7 +34,7 @@ OPTIMIZERS = {
 }
 """Name and options of an optimizer."""
 
-ENTITIES = {
+ENTITIES: dict[str, dict] = {
     "table": {},
     "bag": {"assignment": [(i, j) for i in range(14) for j in range(i % 3, 6)], "mode": "sum", "shape": DIM},
     "low_rank": {"num_bases": 3, "shape": DIM},
@@ -115,7 +115,7 @@ def digests(models=None, steps=4):
     kept = cpu.SERIAL_BELOW, fused.SERIAL_BELOW
     cpu.SERIAL_BELOW = fused.SERIAL_BELOW = 0
     try:
-        found = {" ".join(one): _hashed(_trained(*one, steps)) for one in TRAININGS if models is None or one[0] in models}
+        found = {" ".join(one): _hashed(_trained(*one, steps=steps)) for one in TRAININGS if models is None or one[0] in models}
         return found | {name: _hashed(call()) for name, call in CALLS.items()}
     finally:
         cpu.SERIAL_BELOW, fused.SERIAL_BELOW = kept

@@ -51,10 +51,10 @@ class Gradient:
         self.around = Around(lambda *args: meant(*args, **pair.options), args, where, g_, finest) if intentional else around
         self.arguments = []
         for n, (i, d) in enumerate(zip(where, claims, strict=True)):
-            sights = [self._sight(one, n, i) for one in ((around, self.around) if intentional else (around,))]
-            sights = [*sights, None][:2]
+            seen = self._sight(around, n, i)
+            also = self._sight(self.around, n, i) if intentional else None
             self.arguments.append(
-                Claimed(pair.names[i], args[i], d, g_, *sights, analytic, eps[n], lambda n=n: wobble()[n], longer[n])
+                Claimed(pair.names[i], args[i], d, g_, seen, also, analytic, eps[n], lambda n=n: wobble()[n], longer[n])
             )
         names = [pair.names[i] for i in where]
         self.all = Claimed(
