@@ -115,13 +115,13 @@ def digests(models=None, steps=4):
     kept = cpu.SERIAL_BELOW, fused.SERIAL_BELOW
     cpu.SERIAL_BELOW = fused.SERIAL_BELOW = 0
     try:
-        found = {" ".join(one): _hashed(_trained(*one, steps=steps)) for one in TRAININGS if models is None or one[0] in models}
+        found = {" ".join(one): _hashed(_trained(steps, *one)) for one in TRAININGS if models is None or one[0] in models}
         return found | {name: _hashed(call()) for name, call in CALLS.items()}
     finally:
         cpu.SERIAL_BELOW, fused.SERIAL_BELOW = kept
 
 
-def _trained(name, loop, optimizer, loss, entities, precision, steps):
+def _trained(steps, name, loop, optimizer, loss, entities, precision):
     """One training from its seed, and what the model then says: pairs of a name and an array."""
     nations = Nations()
     model = _model(name, loss, entities, precision, nations.training)
