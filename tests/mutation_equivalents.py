@@ -155,6 +155,7 @@ EQUIVALENT = {
     ],
     "losses.nssa._negative_slope": [
         ("np.take_along_axis(terms", "without axis", "the last axis is the default"),
+        ("terms -= np.take_along_axis(terms", "times 1.000001", "any number near it will do"),
     ],
     "losses.arguments.columns": [("0.0 -> ", "np.where(mask, in_order(negat", "what does not count is not looked at")],
     "losses.margin_ranking._rows": [("zip(x, true, strict=True)", "without strict", ALIKE)],
