@@ -533,13 +533,13 @@ class Newer(Plain):
         "split",
         1.0,
     )
-    untouched, max_norm_slack = "lazy", 1e-7
+    untouched, max_norm_slack, id_kinds = "lazy", 1e-7, "i"
 
 
 class Halves(Newer):
     """JAX's edges, and a max_norm that leaves the table as it is."""
 
-    clamp_edge, max_norm_writes = "half", "output"
+    clamp_edge, max_norm_writes, frozen_max_norm = "half", "output", "stays"
 
 
 class Sparse(Plain):
@@ -559,7 +559,7 @@ class Conjugates(Plain):
     """JAX's complex gradients, subnormals flushed to zero."""
 
     def backward(self, g):
-        return super().backward(np.conj(g)).conj() if self.normalizer == "complex_normalize" else super().backward(g)
+        return super().backward(np.conj(g)).conj()
 
     def lookup(self, ids, *more):
         found = super().lookup(ids, *more)

@@ -20,7 +20,7 @@ def check(adapter, topic=None):
     Parameters
     ----------
     adapter : class, as described in `npembed.conformance`
-    topic : None for all, or one of "lookup", "maps", "bags", "steps", "second", "refused"
+    topic : None for all, or one of "lookup", "maps", "bags", "steps", "second", "pairs", "large", "refused"
 
     Returns
     -------

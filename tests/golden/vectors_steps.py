@@ -21,17 +21,19 @@ def sgd(x, s, g, t, lr, momentum=0, dampening=0, nesterov=False, weight_decay=0,
     return x - lr * g
 
 
-def adagrad(x, s, g, t, lr, lr_decay=0, eps=1e-10, weight_decay=0, eps_inside=False):
-    g = g + weight_decay * x
+def adagrad(x, s, g, t, lr, lr_decay=0, eps=1e-10, weight_decay=0, eps_inside=False, maximize=False):
+    g = (-g if maximize else g) + weight_decay * x
     s["s"] = s.get("s", 0) + g * g
     root = (s["s"] + mpf(eps)) ** mpf(0.5) if eps_inside else s["s"] ** mpf(0.5) + mpf(eps)
     return x - lr / (1 + (t - 1) * lr_decay) * g / root
 
 
 def adam(
-    x, s, g, t, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, decoupled=False, amsgrad=False, inside=False, corrected=True
-):
+    x, s, g, t, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, decoupled=False, amsgrad=False, inside=False, corrected=True,
+    maximize=False,
+):  # fmt: skip
     b1, b2 = map(mpf, betas)
+    g = -g if maximize else g
     if decoupled:
         x = x * (1 - lr * weight_decay)
     else:
@@ -258,6 +260,7 @@ def steps(dtype):
         {"tables": value(array(dtype, [[[-0.125], [2.0]], [[-0.25], [2.0]]]))},
         options={"optimizer": "sgd", "optimizer_options": lr},
     )
+    yield from rests(dtype, tolerance)
     yield case(
         f"steps/own-copy-{dtype}",
         "steps",
@@ -266,6 +269,30 @@ def steps(dtype):
         {"given": value(array(dtype, TABLE))},
         options={"optimizer": "sgd", "optimizer_options": lr},
     )
+
+
+def rests(dtype, tolerance):
+    """Steps without any gradient: those of padding alone, those without ids."""
+    rules = {
+        "sgd": (sgd, {}), "momentum": (sgd, {"momentum": 0.5}), "adagrad": (adagrad, {}), "adam": (adam, {}),
+        "adam-weight-decay": (adam, {"weight_decay": 0.25}),
+    }  # fmt: skip
+    for name, (rule, more) in rules.items():
+        for what, ids, padding in (("padding-alone", [[1, 1], [0, 2], [1, 1]], 1), ("no-ids", [[], []], None)):
+            g = [row[:2] for row in G[:3]] if padding is not None else [[], []]
+            options = {"lr": 0.125, **more}
+            about = {"optimizer": "sgd" if name == "momentum" else name.partition("-")[0], "optimizer_options": options}
+            about |= {} if padding is None else {"padding_idx": padding}
+            shapes = [None, None] if padding is not None else [[2, 0], [2, 0, 2]]
+            ways = [walk(rule, options, ids=ids, g=g, padding=padding, lazy=lazy) for lazy in (False, True)]
+            ways = [tables(dtype, way, tolerance) for way in ways]
+            inputs = {"table": array(dtype, TABLE), "ids": ints(ids, shape=shapes[0]), "g": array(dtype, g, shapes[1])}
+            id, why = f"steps/{what}-{name}-{dtype}", "A step without a gradient moves what goes on without one, and leaves no NaN."
+            if ways[0] == ways[1]:
+                yield case(id, "steps", why, inputs, ways[0], options=about)
+                continue
+            found = [({"untouched": u}, way) for u, way in zip(("dense", "lazy"), ways, strict=True)]
+            yield case(id, "steps", why, inputs, answers=found, options=about)
 
 
 def cases():
