@@ -6,7 +6,6 @@ from typing import ClassVar
 from . import by_case, jax_layer
 
 FAILURES = jax_layer.FAILURES | {
-    "eps of Adagrad stands under the root": ("steps/adagrad-float64", "steps/adagrad-eps-float32", "steps/adagrad-eps-float64"),
     "AMSGrad takes the largest of the corrected moments (optax#1389)": (
         "steps/adam-amsgrad-float32",
         "steps/adam-amsgrad-float64",
@@ -23,7 +22,7 @@ class Layer(jax_layer.Layer):
 
     library = "flax"
     capabilities = jax_layer.Layer.capabilities - {"row_shape"} | {"optimizer"}
-    conventions: ClassVar = {**jax_layer.Layer.conventions, "untouched": "dense"}
+    conventions: ClassVar = {**jax_layer.Layer.conventions, "adagrad_eps": "under_root", "untouched": "dense"}
     known_failures = by_case(FAILURES)
 
     def __init__(self, table, *, optimizer=None, optimizer_options=None, **options):

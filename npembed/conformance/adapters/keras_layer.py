@@ -40,10 +40,6 @@ FAILURES = {
         "steps/constrainer-each-step-float64",
     ),
     "a constraint: the squares of the row leave the dtype": (f"constrainer/clamp-norm-huge-{dtype}" for dtype in BOTH),
-    "eps of Adagrad stands under the root": ("steps/adagrad-float64", "steps/adagrad-eps-float32", "steps/adagrad-eps-float64"),
-    "eps of Adam is added before the root is corrected, as documented": (
-        "steps/adam-float64", "steps/adam-eps-float32", "steps/adam-eps-float64", "steps/adam-amsgrad-float64", "steps/adamw-float64",
-    ),
     "weight_decay of Adam is that of AdamW": (f"steps/adam-weight-decay-{dtype}" for dtype in BOTH),
     "a negative id counts from the end": ("refused/negative-id",),
     "ids are cut to whole numbers": ("refused/fractional-ids",),
@@ -80,7 +76,10 @@ class Layer:
         "lookup", "float16", "bfloat16", "float32", "float64", "frozen", "normalizer=normalize", "normalizer=softmax", "normalizer=clamp",
         "constrainer=normalize", "constrainer=clamp_norm", "optimizer",
     ))  # fmt: skip
-    conventions: ClassVar = {"accumulation": "table", "untouched": "dense", **CONVENTIONS_BY_BACKEND.get(BACKEND, {})}
+    conventions: ClassVar = {
+        "accumulation": "table", "adagrad_eps": "under_root", "adam_eps": "uncorrected", "untouched": "dense",
+        **CONVENTIONS_BY_BACKEND.get(BACKEND, {}),
+    }  # fmt: skip
     known_failures = by_case(FAILURES | FAILURES_BY_BACKEND.get(BACKEND, {}))
 
     def __init__(
