@@ -4,8 +4,9 @@ import numpy as np
 
 from .. import check, exact
 from ..double_double import check_precision, exact_unit, exact_unit_vjp
+from ..extended import floats, inner, ldexp, reach, where
 from ..op import wide
-from .norms import conventions, ldexp, scaled, slope, unit
+from .norms import conventions, full, scaled, slope, unit
 
 
 def normalize(x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide", ties="split", slope_at_zero=0.0, precision=None):
@@ -53,10 +54,11 @@ def normalize(x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide", ties=
            [0. , 0. ]])
     """
     w, p, (xs, length, e), dims, small = _checked("normalize", x, p, dim, eps, axis, zero_row, ties, slope_at_zero, precision)
-    u = exact_unit(w, p, dims, unit(xs, length)) if precision else unit(xs, length)
+    u = floats(reach(unit, xs, length))
+    u = exact_unit(w, p, dims, u) if precision else u
     u = np.where(small, over_eps(w, small, eps), u).astype(x.dtype)
     ulps = 1 if exact.sharp(x, p) or x.dtype.char in "fF" else 4
-    stays = (np.abs(ldexp(length, e) - 1) <= ulps * np.finfo(x.dtype).eps) & ~small & (precision is None)
+    stays = (np.abs(full(length, e) - 1) <= ulps * np.finfo(x.dtype).eps) & ~small & (precision is None)
     return np.where(stays, x, u)
 
 
@@ -95,9 +97,8 @@ def normalize_vjp(
     """
     w, p, (xs, length, e), dims, small = _checked("normalize_vjp", x, p, dim, eps, axis, zero_row, ties, slope_at_zero, precision)
     check.like("normalize_vjp", "g", g, x.shape, x.dtype, "x")
-    s = slope(xs, length, p, dims, ties, slope_at_zero)
-    d = unit_vjp(wide(g), xs, length, e, s, dims)
-    d = exact_unit_vjp(wide(g), w, s, p, dims, d) if precision else d
+    d, s = reach(lambda g, *row: unit_vjp(g, *row, e, p, dims, ties, slope_at_zero), wide(g), xs, length)
+    d = exact_unit_vjp(wide(g), w, floats(s), p, dims, floats(d)) if precision else floats(d)
     d = np.where(small, over_eps(wide(g), small, eps), d)
     if zero_row == "stop" or eps == 0:
         d = np.where(length == 0, 0.0, d)
@@ -106,13 +107,13 @@ def normalize_vjp(
 
 def over_eps(x, small, eps):
     """``x / eps`` where `small`; zero elsewhere, where it could overflow and is not needed."""
-    return unit(np.where(small, x, 0.0), eps)
+    return unit(where(small, x, 0.0), eps)
 
 
-def unit_vjp(g, xs, length, e, s, dims):
-    """``(g - s <g, u>) / n`` with ``u = xs / length`` and ``n = length * 2**e``."""
-    inner = (np.conj(unit(xs, length)) * g).real.sum(axis=dims, keepdims=True)
-    return ldexp(unit(g - s * inner, length), -e)
+def unit_vjp(g, xs, length, e, p, dims, ties, slope_at_zero):
+    """``(g - s <g, u>) / n`` with ``u = xs / length`` and ``n = length * 2**e``; and s."""
+    s = slope(xs, length, p, dims, ties, slope_at_zero)
+    return ldexp(unit(g - s * inner(unit(xs, length), g, dims), length), -e), s
 
 
 def _checked(function, x, p, dim, eps, axis, zero_row, ties, slope_at_zero, precision):
@@ -125,5 +126,5 @@ def _checked(function, x, p, dim, eps, axis, zero_row, ties, slope_at_zero, prec
     dims = check.dims(function, dim, axis, x.ndim)
     check_precision(function, precision, x, p)
     xs, length, e = scaled(x, p, dims, careful=True)
-    small = exact.compare(wide(x), xs, length, e, eps, p, dims) < 0
+    small = exact.compare(wide(x), floats(xs), length, e, eps, p, dims) < 0
     return wide(x), p, (xs, length, e), dims, small
