@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import check, exact
-from ..double_double import check_precision, exact_unit, exact_unit_vjp
+from ..double_double import check_precision, exact_quotient, exact_unit, exact_unit_vjp
 from ..extended import floats, inner, ldexp, reach, where
 from ..op import wide
 from .norms import conventions, full, scaled, slope, unit
@@ -30,8 +30,8 @@ def normalize(x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide", ties=
     zero_row, ties, slope_at_zero
         Conventions at the kinks; only `normalize_vjp` reads them.
     precision : None or "exact"
-        None: computed in float64, rounded once. "exact", for p in {1, 2, inf} (complex rows: 2): each number is within 0.51 ulp of
-        ``x / max(|x|_p, eps)``, and no row stays only because it is nearly of length one.
+        None: computed in float64, rounded once. "exact", for p in {1, 2, inf} (complex rows: 2): each number is the nearest one of its
+        dtype to ``x / max(|x|_p, eps)``, subnormal numbers included, and no row stays only because it is nearly of length one.
 
     Returns
     -------
@@ -55,8 +55,9 @@ def normalize(x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide", ties=
     """
     w, p, (xs, length, e), dims, small = _checked("normalize", x, p, dim, eps, axis, zero_row, ties, slope_at_zero, precision)
     u = floats(reach(unit, xs, length))
-    u = exact_unit(w, p, dims, u) if precision else u
-    u = np.where(small, over_eps(w, small, eps), u).astype(x.dtype)
+    if precision:
+        u = exact_unit(w, p, dims, x.real.dtype, u)
+    u = np.where(small, over_eps(w, small, eps, x.real.dtype if precision else None), u).astype(x.dtype)
     ulps = 1 if exact.sharp(x, p) or x.dtype.char in "fF" else 4
     stays = (np.abs(full(length, e) - 1) <= ulps * np.finfo(x.dtype).eps) & ~small & (precision is None)
     return np.where(stays, x, u)
@@ -84,7 +85,7 @@ def normalize_vjp(
         See `norm_vjp`.
     precision : None or "exact"
         ``g - s <g, u>`` cancels where `g` is nearly parallel to the row, and what is left has few digits, if any. With "exact", for p
-        in {1, 2, inf} (complex rows: 2), each number is within 0.51 ulp of the vjp even so.
+        in {1, 2, inf} (complex rows: 2), each number is the nearest one of its dtype even so, infinite beyond the largest.
 
     Returns
     -------
@@ -98,16 +99,19 @@ def normalize_vjp(
     w, p, (xs, length, e), dims, small = _checked("normalize_vjp", x, p, dim, eps, axis, zero_row, ties, slope_at_zero, precision)
     check.like("normalize_vjp", "g", g, x.shape, x.dtype, "x")
     d, s = reach(lambda g, *row: unit_vjp(g, *row, e, p, dims, ties, slope_at_zero), wide(g), xs, length)
-    d = exact_unit_vjp(wide(g), w, floats(s), p, dims, floats(d)) if precision else floats(d)
-    d = np.where(small, over_eps(wide(g), small, eps), d)
+    d = floats(d)
+    if precision:
+        d = exact_unit_vjp(wide(g), w, floats(s), p, dims, x.real.dtype, d)
+    d = np.where(small, over_eps(wide(g), small, eps, x.real.dtype if precision else None), d)
     if zero_row == "stop" or eps == 0:
         d = np.where(length == 0, 0.0, d)
     return d.astype(x.dtype)
 
 
-def over_eps(x, small, eps):
-    """``x / eps`` where `small`; zero elsewhere, where it could overflow and is not needed."""
-    return unit(where(small, x, 0.0), eps)
+def over_eps(x, small, eps, dtype=None):
+    """``x / eps`` where `small`, rounded once to the reals of `dtype` if one is given; zero elsewhere, where it could overflow."""
+    x = where(small, x, 0.0)
+    return unit(x, eps) if dtype is None else exact_quotient(x, eps or 1.0, dtype)
 
 
 def unit_vjp(g, xs, length, e, p, dims, ties, slope_at_zero):
