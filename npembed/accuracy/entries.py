@@ -12,6 +12,10 @@ BITS_OF_EXPONENTIALS = 1800
 """The same for the classes "tiny" and "huge", where gradients may be as small as 2**-1074 beside terms of order one."""
 
 
+BITS_OF_SPANNING = {32: 2000, 64: 9000}
+"""For the class "spanning", by the bits of a dtype: of products of numbers that are 2**-2098 of each other some may count."""
+
+
 class Entry(NamedTuple):
     """An op's name, its cases, what tells it from another entry of the op, and the digits that its reference takes."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from .. import check
 from ..rows import RowSparse
 from .bounds import bounds_of
-from .entries import BITS, ENTRIES, REASONS
+from .entries import BITS, BITS_OF_SPANNING, ENTRIES, REASONS
 from .inputs import CLASSES, cotangent
 
 DTYPES = ("float32", "float64", "complex64", "complex128")
@@ -115,7 +115,8 @@ def _records(entry, op, dtype, kind, examples, rng):
     if probe is None:
         return []
     found: dict[str, list] = {"forward": [], "backward": []}
-    with mpmath.workprec(entry.bits if kind in ("tiny", "huge") else BITS), np.errstate(all="ignore"):
+    bits = BITS_OF_SPANNING[np.finfo(dtype).bits] if kind == "spanning" else entry.bits if kind in ("tiny", "huge") else BITS
+    with mpmath.workprec(bits), np.errstate(all="ignore"):
         for case in entry.cases(rng, kind, rows if probe.rows else batches, dtype):
             for direction, errors in _case(op, reference, case, rng):
                 found[direction].append(errors)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import check
+from ..extended import floats, reach
 from ..op import unbroadcast, wide
 
 
@@ -38,7 +39,8 @@ def complex_bilinear(h, r, t):
     (array(-6.), array(6.))
     """
     h, r, t, dtype = _checked("complex_bilinear", h, r, t)
-    return np.asarray((h * r * np.conj(t)).real.sum(axis=-1), dtype)
+    score = reach(lambda h, r, t: (h * r * t.conj()).real.sum(axis=-1), h, r, t)
+    return np.asarray(floats(score, over=None), dtype)
 
 
 def complex_bilinear_vjp(g, h, r, t):
@@ -65,9 +67,12 @@ def complex_bilinear_vjp(g, h, r, t):
     """
     x, y, z, dtype = _checked("complex_bilinear_vjp", h, r, t)
     check.like("complex_bilinear_vjp", "g", g, np.broadcast_shapes(h.shape, r.shape, t.shape)[:-1], dtype, "the score")
-    g = wide(g)[..., None]
-    gradients = (g * np.conj(y) * z, h), (g * np.conj(x) * z, r), (g * x * y, t)
-    return tuple(unbroadcast(d, a.shape).astype(a.dtype) for d, a in gradients)
+
+    def gradients(g, x, y, z):
+        return [unbroadcast(d, a.shape) for d, a in ((g * y.conj() * z, h), (g * x.conj() * z, r), (g * x * y, t))]
+
+    found = reach(gradients, wide(g)[..., None], x, y, z)
+    return tuple(floats(d, over=None).astype(a.dtype) for d, a in zip(found, (h, r, t), strict=True))
 
 
 def _checked(function, h, r, t):

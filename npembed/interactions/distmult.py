@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import check
+from ..extended import floats, reach
 from ..op import unbroadcast, wide
 
 
@@ -34,7 +35,7 @@ def distmult(h, r, t):
     array(83.)
     """
     h, r, t, dtype = _checked("distmult", h, r, t)
-    return np.asarray((h * r * t).sum(axis=-1), dtype)
+    return np.asarray(floats(reach(lambda h, r, t: (h * r * t).sum(axis=-1), h, r, t), over=None), dtype)
 
 
 def distmult_vjp(g, h, r, t):
@@ -58,8 +59,11 @@ def distmult_vjp(g, h, r, t):
     """
     h, r, t, dtype = _checked("distmult_vjp", h, r, t)
     check.like("distmult_vjp", "g", g, np.broadcast_shapes(h.shape, r.shape, t.shape)[:-1], dtype, "the score")
-    g = wide(g)[..., None]
-    return tuple(unbroadcast(d, x.shape).astype(dtype) for d, x in ((g * r * t, h), (g * h * t, r), (g * h * r, t)))
+
+    def gradients(g, h, r, t):
+        return [unbroadcast(d, x.shape) for d, x in ((g * r * t, h), (g * h * t, r), (g * h * r, t))]
+
+    return tuple(floats(d, over=None).astype(dtype) for d in reach(gradients, wide(g)[..., None], h, r, t))
 
 
 def _checked(function, h, r, t):

@@ -3,9 +3,10 @@
 import numpy as np
 
 from .. import check, exact
+from ..extended import floats, reach, where
 from ..op import EDGE, wide
 from .normalize import over_eps, unit_vjp
-from .norms import conventions, ldexp, scaled, slope, unit
+from .norms import conventions, full, scaled, unit
 
 
 def clamp(x, *, min=None, max=None, edge="pass"):
@@ -110,14 +111,14 @@ def clamp_norm(x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="project
     """
     w, maxnorm, p, dims, (xs, length, e), side = _ball("clamp_norm", x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero)
     if eps is not None:
-        short = ldexp(length, e) < eps
-        outside = np.where(short, over_eps(w, short, eps), unit(xs, length)) * maxnorm
-        return np.where(side < 0, w, outside).astype(x.dtype)
+        short = full(length, e) < eps
+        outside = reach(lambda w, *row: where(short, over_eps(w, short, eps), unit(*row)) * maxnorm, w, xs, length)
+        return np.where(side < 0, w, floats(outside)).astype(x.dtype)
     if (side <= 0).all():
         return w.astype(x.dtype)
     # where it takes many digits to tell inside from outside: just so far inside that it takes few
-    reach = maxnorm if exact.sharp(x, p) else maxnorm * (1 - 1.25 * exact.NEAR)
-    outside = unit(xs, length) * reach
+    radius = maxnorm if exact.sharp(x, p) else maxnorm * (1 - 1.25 * exact.NEAR)
+    outside = floats(reach(lambda *row: unit(*row) * radius, xs, length))
     return _stepped_inside(np.where(side <= 0, w, outside).astype(x.dtype), maxnorm, p, dims)
 
 
@@ -145,10 +146,11 @@ def clamp_norm_vjp(g, x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="
     checked = _ball("clamp_norm_vjp", x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero)
     _, maxnorm, p, dims, (xs, length, e), side = checked
     check.like("clamp_norm_vjp", "g", g, x.shape, x.dtype, "x")
-    outside = maxnorm * unit_vjp(wide(g), xs, length, e, slope(xs, length, p, dims, ties, slope_at_zero), dims)
+    about = (e, p, dims, ties, slope_at_zero)
+    outside = floats(reach(lambda g, *row: maxnorm * unit_vjp(g, *row, *about)[0], wide(g), xs, length))
     if eps is not None:
-        short = ldexp(length, e) < eps
-        outside = np.where(short, maxnorm * over_eps(wide(g), short, eps), outside)
+        short = full(length, e) < eps
+        outside = np.where(short, floats(reach(lambda g: maxnorm * over_eps(g, short, eps), wide(g))), outside)
     return np.where(side <= 0 if edge == "pass" else side < 0, wide(g), outside).astype(x.dtype)
 
 
@@ -163,7 +165,10 @@ def _ball(function, x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero):
     conventions(function, ties, slope_at_zero)
     dims = check.dims(function, dim, axis, x.ndim)
     xs, length, e = scaled(x, p, dims, careful=True)
-    side = exact.compare(wide(x), xs, length, e, maxnorm, p, dims) if eps is None else np.sign(ldexp(length, e) - maxnorm)
+    if eps is None:
+        side = exact.compare(wide(x), floats(xs), length, e, maxnorm, p, dims)
+    else:
+        side = np.sign(full(length, e) - maxnorm)
     return wide(x), maxnorm, p, dims, (xs, length, e), side
 
 
@@ -171,7 +176,7 @@ def _stepped_inside(x, maxnorm, p, dims):
     """Rows that rounding has carried over the bound, each entry stepped towards zero by one ulp, as often as that takes."""
     while True:
         xs, length, e = scaled(x, p, dims, careful=True)
-        over = (exact.compare(wide(x), xs, length, e, maxnorm, p, dims) > 0) & np.isfinite(length)
+        over = (exact.compare(wide(x), floats(xs), length, e, maxnorm, p, dims) > 0) & np.isfinite(length)
         if not over.any():
             return x
         x = np.where(over, exact.towards_zero(x), x)
