@@ -1,6 +1,6 @@
 """The command line: each verb is a thin door to functions that one can call.
 
-Exit status: 0 done, 1 a check failed, 2 bad input, 130 interrupted.
+Exit status: 0 done, 1 a check failed, 2 bad input, or output that a full disk has lost, 130 interrupted. A closed pipe changes none.
 """
 
 import argparse
