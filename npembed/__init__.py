@@ -25,8 +25,8 @@ _MODULES = (
     "second_order", "show", "sums", "touched", "trace", "training", "uncertainty",
 )  # fmt: skip
 _NAMES = {"Embedding": "layer", "EmbeddingBag": "layer", "Op": "op", "RowSparse": "rows", "load": "runs", "pipeline": "runs"}
-_PLAIN = ("check", "doors", "interrupts", "kernels")
-"""Rooms that are called from within alone, and often."""
+_PLAIN = ("check", "conformance", "doors", "interrupts", "kernels")
+"""Rooms without doors: the kit stands alone, and the others are called from within, and often."""
 
 
 class _Map(types.ModuleType):

@@ -9,6 +9,7 @@ import functools
 import inspect
 import math
 import types
+from typing import Any
 
 METHODS = ("__init__", "__call__")
 
@@ -23,7 +24,7 @@ def doors(module):
         if name.startswith("_") or not getattr(value, "__module__", "").startswith("npembed."):
             continue
         if isinstance(value, types.FunctionType):
-            setattr(module, name, door(value))
+            _put_before(value)
         elif isinstance(value, type):
             for kind in value.__mro__:
                 if kind.__module__.startswith("npembed."):
@@ -38,6 +39,26 @@ def _methods(kind):
                 setattr(kind, name, type(method)(door(method.__func__)))
             elif isinstance(method, types.FunctionType):
                 setattr(kind, name, door(method))
+
+
+def _through(*args, **options):
+    call: Any = "the door"
+    return call(*args, **options)
+
+
+def _put_before(function):
+    """Put a door before a function that stays the object that it is: registries hold it already, and some compare by identity.
+
+    Its code becomes that of `_through`, with the door in the place of the constant; what it was before is behind ``__wrapped__``.
+    """
+    if hasattr(function, "__wrapped__") or function.__closure__:
+        return
+    inner = types.FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__)
+    for name in ("__kwdefaults__", "__qualname__", "__doc__", "__annotations__"):
+        setattr(inner, name, getattr(function, name))
+    consts = tuple(door(inner) if const == "the door" else const for const in _through.__code__.co_consts)
+    function.__code__ = _through.__code__.replace(co_consts=consts, co_name=function.__name__)
+    function.__wrapped__ = inner  # type: ignore[attr-defined]
 
 
 def door(function):

@@ -1,6 +1,7 @@
 """The command line: each verb is a thin door to functions that one can call.
 
-Exit status: 0 done, 1 a check failed, 2 bad input, 130 interrupted by Ctrl-C; a training also 143 by SIGTERM, 129 by SIGHUP.
+Exit status: 0 done, 1 a check failed, 2 bad input, or output that a full disk has lost, 130 interrupted by Ctrl-C; a training also 143
+by SIGTERM, 129 by SIGHUP. A closed pipe changes none.
 """
 
 import argparse

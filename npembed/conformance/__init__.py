@@ -127,8 +127,6 @@ are described by their ``schema.json``.
 
 import importlib
 
-from ..doors import doors
-
 __all__ = ["ADAPTERS", "CONVENTIONS", "Case", "Report", "Result", "adapter", "cases", "check", "export"]
 
 _NAMES = {
@@ -140,9 +138,7 @@ _NAMES = {
 def __getattr__(name):
     """Import when asked: pytest loads the plugin beside this file in every session, which is to cost nothing until it is used."""
     if name in _NAMES:
-        module = importlib.import_module(f".{_NAMES[name]}", __name__)
-        doors(module)  # what is not there when this room is imported gets its doors now
-        return getattr(module, name)
+        return getattr(importlib.import_module(f".{_NAMES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..io.files import write_files
-
 VECTORS = pathlib.Path(__file__).parent / "vectors"
 TOPICS = ("lookup", "maps", "bags", "steps", "second", "pairs", "large", "refused")
 _NUMBERS = {
@@ -178,5 +176,7 @@ def export(folder):
         raise ValueError(f"export: folder = {str(folder)!r} is a file; allowed: a folder, there or not")
     folder.mkdir(parents=True, exist_ok=True)
     names = [f"{topic}.json" for topic in TOPICS] + ["schema.json"]
+    from ..io.files import write_files  # which the rest of the kit does without
+
     write_files({folder / name: functools.partial(shutil.copyfile, VECTORS / name) for name in names}, function="export")
     return names

@@ -164,7 +164,7 @@ def numbers(function, table, lr, betas, eps):
     """The numbers that Adam and its kin have in common, checked: lr, b1, b2, eps."""
     lr = number(function, "lr", lr, table, minimum=0)
     if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-        raise TypeError(f"{function}: betas = {check.said(betas)} is no pair; allowed: two numbers >= 0 and < 1")
+        raise TypeError(f"{function}: betas = {betas!r} is no pair; allowed: two numbers >= 0 and < 1")
     b1, b2 = (number(function, f"betas[{i}]", b, table, minimum=0, below=1) for i, b in enumerate(betas))
     eps = number(function, "eps", eps, table, minimum=float(np.finfo(arithmetic(table.dtype)).tiny))
     return lr, b1, b2, eps
