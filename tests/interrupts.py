@@ -12,8 +12,7 @@ import pytest
 DRIVER = """
 import importlib, os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-if os.environ.get("NOHUP"):
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, signal.SIG_IGN if os.environ.get("NOHUP") else signal.SIG_DFL)  # whatever the tests were begun under
 module = importlib.import_module(sys.argv[1])
 fit = module.fit
 

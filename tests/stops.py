@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from npembed import datasets, load
+from npembed import datasets, interrupts, load
 from npembed.cli import main
 from npembed.io import swap
 from npembed.models import ERModel
 from npembed.training import OptimizerUpdate
 
-ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+ENDING = list(interrupts.ENDING)
 OPTIONS = ["--dataset", "graph.tsv", "--dim", "3", "--batch-size", "30", "--model", "distmult", "--dropout", "0.2"]
 MORE = {
     "slcwa": ["--optimizer", "adam", "--sampler", "bernoulli", "--filtered", "--negatives", "1"],
@@ -117,5 +117,6 @@ def stop_all(kind, step):
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever the tests were begun under
     os.fsync = lambda descriptor: None  # which takes longer than all the rest
     stop_all(sys.argv[1], int(sys.argv[2]))

@@ -684,3 +684,12 @@ def test_names_that_are_none(name, error, said):
     with pytest.raises(error) as caught:
         metric(metrics(Ranks(tail=ONE_SIDE)), name)
     assert str(caught.value).startswith(said)
+
+
+def test_scores_that_are_all_infinite_are_no_bad_input_but_an_overflow():
+    scores = np.array([[0.0, 1.0], [np.inf, -np.inf]])
+    zeros = np.zeros((2, 2))
+    model = SimpleNamespace(score_t=lambda hr: scores[hr[:, 0]], score_h=lambda rt: zeros[rt[:, 0]], num_entities=2)
+    said = r"evaluate: all tail scores of triples\[1\] are infinite; allowed: at least one that is finite"
+    with pytest.raises(FloatingPointError, match=said):
+        evaluate(model, [[0, 0, 1], [1, 0, 1]])
