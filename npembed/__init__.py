@@ -13,32 +13,16 @@ and tail; ``g`` is the gradient that comes in from above, ``dx`` the gradient of
 """
 
 import importlib
-import sys
-import types
 
 __version__ = "0.1.0"
 
 _MODULES = (
-    "accuracy", "bags", "bits", "check", "conformance", "datasets", "doors", "double_double", "embedding", "evaluation", "exact",
+    "accuracy", "bags", "bits", "check", "conformance", "datasets", "double_double", "embedding", "evaluation", "exact", "extended",
     "gradcheck", "initializers", "interactions", "interrupts", "io", "kernels", "layer", "losses", "model", "models", "op",
     "optimizers", "peers", "random", "regularizers", "renorm", "representations", "row_maps", "rows", "runs", "samplers",
     "second_order", "show", "sums", "touched", "trace", "training", "uncertainty",
 )  # fmt: skip
 _NAMES = {"Embedding": "layer", "EmbeddingBag": "layer", "Op": "op", "RowSparse": "rows", "load": "runs", "pipeline": "runs"}
-_PLAIN = ("check", "conformance", "doors", "interrupts", "kernels")
-"""Rooms without doors: the kit stands alone, and the others are called from within, and often."""
-
-
-class _Map(types.ModuleType):
-    """This module: the rooms that are imported into it get their doors, see `npembed.doors`."""
-
-    def __setattr__(self, name, value):
-        super().__setattr__(name, value)
-        if name in _MODULES and name not in _PLAIN and isinstance(value, types.ModuleType):
-            importlib.import_module(".doors", __name__).doors(value)
-
-
-sys.modules[__name__].__class__ = _Map
 
 
 def __getattr__(name):

@@ -121,10 +121,10 @@ def exact_unit(x, p, dims, dtype, otherwise):
     flat, back = _rows(x, dims)
     xs, _ = _near_one(flat)
     with np.errstate(all="ignore"):
-        unit = over((xs, 0.0), _length(xs, p))
+        hi, lo = over((xs, 0.0), _length(xs, p))
     sound = _sound(flat)
-    doubtful = sound & (_is_tiny(flat, xs) | _may_round_otherwise(*unit, OFF, dtype))
-    out = _settled(*unit, doubtful, dtype, lambda i, j: _unit_in_fractions(flat[i], j, p))
+    doubtful = sound & (_is_tiny(flat, xs) | _may_round_otherwise(hi, lo, OFF, dtype))
+    out = _settled(hi, lo, doubtful, dtype, lambda i, j: _unit_in_fractions(flat[i], j, p))
     return np.where(back(np.broadcast_to(sound, out.shape)), back(out), otherwise)
 
 
@@ -157,7 +157,9 @@ def exact_unit_vjp(g, x, s, p, dims, dtype, otherwise):
     sound = _sound(flat) & np.isfinite(g).all(axis=1, keepdims=True)
     tiny = (_is_tiny(flat, xs) | _is_tiny(g, gs)).any(axis=1, keepdims=True)
     doubtful = sound & (tiny | _may_round_otherwise(hi, lo, off, dtype))
-    out = _settled(hi, lo, doubtful, dtype, lambda i, j: _vjp_in_fractions(g[i], flat[i], slopes[i], j, int(largest[i].item()), p))
+    out = _settled(
+        hi, lo, doubtful, dtype, lambda i, j: _vjp_in_fractions(g[i], flat[i], slopes[i], j, int(largest[i].item()), p)
+    )
     return np.where(back(np.broadcast_to(sound, out.shape)), back(out), otherwise)
 
 
@@ -212,7 +214,8 @@ def _is_tiny(x, xs):
 def _may_round_otherwise(hi, lo, off, dtype):
     """For which of the results another is nearest to what is `off`, relative, in one direction than in the other; or may be, as `SMALL`."""
     with np.errstate(all="ignore"):
-        below, above = (rounded(*two_sum(hi, lo + sign * off * hi), dtype) for sign in (-1, 1))
+        near = (two_sum(hi, lo + sign * off * hi) for sign in (-1, 1))
+        below, above = (rounded(first, rest, dtype) for first, rest in near)
         return (below != above) | ((hi != 0) & (np.abs(hi) < SMALL))
 
 

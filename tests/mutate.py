@@ -61,7 +61,7 @@ def check_canary():
 
 def judge(function, killers, equivalents=()):
     """Run every mutant of a function: an `Outcome`. The killers pass on the function as it stands, or that is the error raised."""
-    function = inspect.unwrap(function)  # behind its door
+    function = inspect.unwrap(function)  # behind `check.public`
     times = []
     for killer in killers:
         begun = time.process_time()

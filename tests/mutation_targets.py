@@ -697,7 +697,7 @@ FUSED = ("load", "store", "turned", "add", "add_turned", "loop")
 def plain_function(value):
     """What Numba compiled, or a partial call binds: the Python function, or None for what is no function of the package."""
     value = getattr(value, "py_func", getattr(value, "func", value))
-    value = inspect.unwrap(value) if inspect.isfunction(value) else value  # behind its door
+    value = inspect.unwrap(value) if inspect.isfunction(value) else value  # behind `check.public`
     return value if inspect.isfunction(value) and value.__module__.startswith("npembed.") else None
 
 

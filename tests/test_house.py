@@ -15,8 +15,8 @@ import npembed
 PACKAGE = Path(npembed.__file__).parent
 ROOT = PACKAGE.parent
 FLOORS = [
-    {"doors", "kernels"},
-    {"check", "op", "exact", "double_double", "random", "gradcheck", "interrupts"},
+    {"kernels"},
+    {"check", "op", "exact", "double_double", "extended", "random", "gradcheck", "interrupts"},
     {"sums"},
     {"rows", "row_maps"},
     {"initializers", "regularizers", "interactions", "losses", "samplers", "datasets", "renorm"},
@@ -36,6 +36,7 @@ BESIDE = {
     "check": set(),
     "op": {"check"},
     "double_double": {"check", "exact"},
+    "extended": {"double_double", "exact"},
     "random": {"check"},
     "gradcheck": {"check", "random"},
     "trace": {"training"},

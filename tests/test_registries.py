@@ -320,7 +320,7 @@ def called_from(function, seen):
     if name in seen:
         return
     seen.add(name)
-    function = inspect.unwrap(function)  # behind its door
+    function = inspect.unwrap(function)  # behind `check.public`
     for word in function.__code__.co_names:
         value = function.__globals__.get(word)
         if hasattr(value, "__code__") and value.__module__.startswith("npembed."):

@@ -193,7 +193,9 @@ def scores(rng, kind, shape, dtype):
     elif kind == "tiny":
         x *= 1e-30
     elif kind == "spanning":
-        x = np.clip(spanning(rng, shape, dtype, 0.05 if single(dtype) else 0.01), *((-104, 104) if single(dtype) else (-745, 745)))
+        x = np.clip(
+            spanning(rng, shape, dtype, 0.05 if single(dtype) else 0.01), *((-104, 104) if single(dtype) else (-745, 745))
+        )
     elif kind == "huge":
         x = np.sign(x) * rng.uniform(20, 104 if single(dtype) else 745, shape)
     elif kind == "ties":
@@ -240,7 +242,9 @@ def charged(*options, arrays=1, dtypes="fdFD", bound=0.625):
         for i in range(n):
             o = options[i % len(options)]
             size = np.asarray(scale(kind, dtype, product=True), dtype)
-            draw = (lambda: spanning(rng, (2, 3), dtype, 1 / 3)) if kind == "spanning" else lambda: normal(rng, (2, 3), dtype) * size  # noqa: B023
+            draw = (
+                (lambda: spanning(rng, (2, 3), dtype, 1 / 3)) if kind == "spanning" else lambda: normal(rng, (2, 3), dtype) * size
+            )
             args = tuple(draw() for _ in range(arrays))
             if kind == "cancelling" and arrays == 2:  # nearly at right angles
                 args[1][:, 2] = -(args[0][:, :2] * args[1][:, :2]).sum(axis=1) / args[0][:, 2] + 0.1

@@ -18,6 +18,7 @@ EXAMPLES = {"rows": 20, "batches": 10}
 SEED = 20
 
 
+@check.public
 def ops():
     """Every op that has an entry or a reason, by name."""
     from ..bags import EMBEDDING_BAG
@@ -37,6 +38,7 @@ def ops():
     return {op.forward.__name__: op for op in found}
 
 
+@check.public
 def accuracy(*, only=None, examples=1.0, seed=SEED, progress=None):
     """Measure every op, forward and backward, against mpmath.
 
@@ -86,6 +88,7 @@ def accuracy(*, only=None, examples=1.0, seed=SEED, progress=None):
     }
 
 
+@check.public
 def check_settings(*, only=None, examples=1.0, seed=SEED):
     """Refuse what `accuracy` would refuse, before anything is run.
 
@@ -200,6 +203,7 @@ def _errors(pairs):
     return np.concatenate([ulps for ulps, _ in found]), max(norm for _, norm in found)
 
 
+@check.public
 def errors_of(actual, expected):
     """By how much an array is off what it should be.
 

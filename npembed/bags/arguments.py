@@ -28,6 +28,7 @@ class Bags(NamedTuple):
         return np.repeat(np.arange(len(self.starts) - 1), self.sizes)
 
 
+@check.public
 def bags(function, ids, offsets, num_rows, *, include_last_offset=False, padding_idx=None, argument="ids"):
     """Check ids and offsets, and cut the one at the other.
 

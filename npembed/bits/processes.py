@@ -41,6 +41,7 @@ class Outcome(NamedTuple):
     error: str
 
 
+@check.public
 def threading_layers():
     """The threading layers that Numba finds here, without starting one.
 
@@ -57,6 +58,7 @@ def threading_layers():
     return tuple(found)
 
 
+@check.public
 def check_bits(models=None, *, threads=THREADS, runs=3, steps=4, jobs=None, progress=None):
     """Train each model in many processes, which must all give the same bits.
 

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 
+from .. import check
 from ..bags import embedding_bag, embedding_bag_vjp
 from ..datasets import Nations
 from ..evaluation import Ranks, SideRanks, metrics, ranks
@@ -89,6 +90,7 @@ TRAININGS = covering(
 """Model, loop, optimizer, loss, entities and precision of each training."""
 
 
+@check.public
 def digests(models=None, steps=4):
     """Train, on Nations and from seed 0, and hash all that came of it; and the same for some calls of functions.
 

@@ -3,6 +3,8 @@
 import hashlib
 import json
 
+from .. import check
+
 
 def value_of(outcome):
     """One SHA-256 for all results of a process.
@@ -14,6 +16,7 @@ def value_of(outcome):
     return hashlib.sha256(json.dumps(outcome.digests, sort_keys=True).encode()).hexdigest()
 
 
+@check.public
 def lines(report):
     """A line for each number of threads, layer, and compiler on or off; then whether there is one value, or which results differ.
 

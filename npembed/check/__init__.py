@@ -29,6 +29,7 @@ from .arrays import (
     writable,
     zeros,
 )
+from .public import public
 from .returned import gradients, number
 from .values import (
     LARGEST,
@@ -52,6 +53,6 @@ from .values import (
 __all__ = [
     "ID_DTYPES", "LARGEST", "TABLE_DTYPES", "UnknownNameError", "array", "axes", "batch", "choice", "columns", "cotangent",
     "dims", "dtype", "escaped", "files", "fits", "gradients", "ids", "integer", "keywords", "like", "mask", "names", "number",
-    "numbers_in", "op", "options", "order", "position", "readable", "real", "rows", "said", "shape", "table", "triples",
+    "numbers_in", "op", "options", "order", "position", "public", "readable", "real", "rows", "said", "shape", "table", "triples",
     "unknown", "writable", "zeros",
 ]  # fmt: skip

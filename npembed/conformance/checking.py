@@ -73,7 +73,7 @@ def judge(case, adapter, about):
         return Result(case, "not run", message=f"{id}: {about.not_run[id]}")
     with np.errstate(all="ignore"):
         result = run(case, adapter, about.conventions)
-        if result.status == "passed" and case.verdict == "invalid" or any(c.endswith("=refused") for c in result.conventions):
+        if (result.status == "passed" and case.verdict == "invalid") or any(c.endswith("=refused") for c in result.conventions):
             result = _sound_refusal(result, adapter, about)
     if id not in about.known:
         return result

@@ -16,6 +16,7 @@ STEMS = {"training": ("train",), "validation": ("valid", "validation", "dev"), "
 ENDINGS = (".txt", ".tsv")
 
 
+@check.public
 class Dataset:
     """A knowledge graph in three parts.
 
@@ -56,6 +57,7 @@ class Dataset:
         return f"Dataset({self.name!r}, {', '.join(f'{name}={size}' for name, size in sizes.items())})"
 
 
+@check.public
 class Shipped(Dataset):
     """A graph whose files, and a note on their origin, lie in the folder beside this file that bears the class's name."""
 
@@ -128,6 +130,7 @@ DATASETS = {"nations": Nations, "kinships": Kinships, "umls": UMLS}
 """By name."""
 
 
+@check.public
 def load(source, *, seed=0):
     """A knowledge graph, by name or from one's own files.
 

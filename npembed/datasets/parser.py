@@ -38,6 +38,7 @@ class LabeledTriples(NamedTuple):
     duplicates: int
 
 
+@check.public
 def read_triples(path):
     r"""Read a file of triples, strictly.
 

@@ -11,6 +11,7 @@ from .parser import read_triples
 from .split import split_indices
 
 
+@check.public
 @dataclass(frozen=True, eq=False, repr=False)
 class TriplesFactory:
     """Triples as ids, and which label each id stands for.

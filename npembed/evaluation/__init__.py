@@ -3,11 +3,13 @@
 `ranks` asks the model and counts; `metrics` sums the ranks up; `evaluate` is the one after the other.
 """
 
+from .. import check
 from .known import Known, index_known, known_answers
 from .metrics import METRICS, SYNONYMS, metric, metric_key, metrics
 from .ranks import BLOCK, Ranks, SideRanks, evaluation_mode, ranks
 
 
+@check.public
 def evaluate(model, triples, *, known=(), filtered=True, block=None, engine="fused"):
     """Rank true triples among all candidates, on the head side and on the tail side, and sum the ranks up.
 

@@ -73,6 +73,7 @@ class Ranks(NamedTuple):
         return {**{name: side for name, side in self._asdict().items() if side is not None}, "both": self.both}
 
 
+@check.public
 def ranks(model, triples, *, known=(), sides=("head", "tail"), filtered=True, block=None, engine="fused"):
     """Rank the true entity of each triple among all entities.
 

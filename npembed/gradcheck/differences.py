@@ -34,6 +34,7 @@ class Report(NamedTuple):
     worst: float
 
 
+@check.public
 def check_vjp(op, *args, rng=0, kinks="raise", entries=None, **options):
     """Check ``op.vjp`` against central differences of ``op.forward`` at `args`.
 

@@ -10,6 +10,7 @@ from .gradient import Gradient
 from .verdicts import INTENTIONAL, RIGHT, VERDICTS, WRONG, Argument, Judgement
 
 
+@check.public
 def judge(forward, vjp, *args, rng=0, entries=100, projections=1, analytic=False, intentional=None, **options):
     """Judge whether ``vjp(g, *args)`` is the gradient of ``Re sum conj(g) forward(*args)``, for any pair of callables.
 

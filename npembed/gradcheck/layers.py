@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import check
 from ..random import generator
 from .calls import draw_cotangent
 from .differences import GradientError, check_vjp
@@ -24,6 +25,7 @@ class _Pair(NamedTuple):
     vjp: object
 
 
+@check.public
 def check_layer(layer, indices, *, rng=0, kinks="raise", entries=None):
     """Check the gradient of a layer's table against differences of its forward pass, dropout left out.
 

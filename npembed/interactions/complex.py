@@ -7,6 +7,7 @@ from ..extended import floats, reach
 from ..op import unbroadcast, wide
 
 
+@check.public
 def complex_bilinear(h, r, t):
     """Score by a three-way product, the tail conjugated: ``f(h, r, t) = Re sum_i h_i r_i conj(t_i)``.
 
@@ -43,6 +44,7 @@ def complex_bilinear(h, r, t):
     return np.asarray(floats(score, over=None), dtype)
 
 
+@check.public
 def complex_bilinear_vjp(g, h, r, t):
     """The product rule: ``dh = g conj(r) t``, ``dr = g conj(h) t``, ``dt = g h r``, summed over broadcast axes.
 

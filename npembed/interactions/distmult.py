@@ -7,6 +7,7 @@ from ..extended import floats, reach
 from ..op import unbroadcast, wide
 
 
+@check.public
 def distmult(h, r, t):
     """Score by a three-way product: ``f(h, r, t) = sum_i h_i r_i t_i``.
 
@@ -38,6 +39,7 @@ def distmult(h, r, t):
     return np.asarray(floats(reach(lambda h, r, t: (h * r * t).sum(axis=-1), h, r, t), over=None), dtype)
 
 
+@check.public
 def distmult_vjp(g, h, r, t):
     """The product rule: ``dh = g r t``, ``dr = g h t``, ``dt = g h r``, summed over broadcast axes.
 

@@ -42,6 +42,7 @@ class Form(NamedTuple):
     options: dict
 
 
+@check.public
 def score_all(h, r, t, *, interaction, side):
     """Score each query against each candidate: rows of two of h, r and t make the queries, the third, `side`, the candidates.
 

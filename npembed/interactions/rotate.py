@@ -10,6 +10,7 @@ from ..op import unbroadcast, wide
 from .transe import distance, distance_vjp
 
 
+@check.public
 def rotate(h, r, t, *, p=2, power_norm=False, slope_at_zero=0.0, turn="head"):
     """Score by the distance that is left after the rotation: ``f(h, r, t) = -|h o r - t|_p``.
 
@@ -56,6 +57,7 @@ def rotate(h, r, t, *, p=2, power_norm=False, slope_at_zero=0.0, turn="head"):
     return np.asarray(-distance(x, p, power_norm), dtype)
 
 
+@check.public
 def rotate_vjp(g, h, r, t, *, p=2, power_norm=False, slope_at_zero=0.0, turn="head"):
     """With ``x = h o r - t``: ``dh = -g s o conj(r)``, ``dr = -g s o conj(h)``, ``dt = g s``, s being the derivative of the norm at x.
 
@@ -86,7 +88,9 @@ def rotate_vjp(g, h, r, t, *, p=2, power_norm=False, slope_at_zero=0.0, turn="he
     x, p, head_turns, dtype = _rest("rotate_vjp", h, r, t, p, power_norm, slope_at_zero, turn)
     check.like("rotate_vjp", "g", g, x.shape[:-1], dtype, "the score")
     row, pull = distance_vjp(x, p, power_norm, slope_at_zero)
-    from_, to = (np.broadcast_shapes(h.shape, r.shape), t.shape) if head_turns else (h.shape, np.broadcast_shapes(t.shape, r.shape))
+    from_, to = (
+        (np.broadcast_shapes(h.shape, r.shape), t.shape) if head_turns else (h.shape, np.broadcast_shapes(t.shape, r.shape))
+    )
 
     def gradients(g, x, y, z, *row):
         d = pull(g, *row)

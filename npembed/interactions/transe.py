@@ -8,6 +8,7 @@ from ..op import unbroadcast, wide
 from ..row_maps.norms import full, nonzero, scaled, slope
 
 
+@check.public
 def transe(h, r, t, *, p=1, power_norm=False, slope_at_zero=0.0):
     """Score by the distance that is left after the translation: ``f(h, r, t) = -|h + r - t|_p``.
 
@@ -44,6 +45,7 @@ def transe(h, r, t, *, p=1, power_norm=False, slope_at_zero=0.0):
     return np.asarray(-distance(x, p, power_norm), dtype)
 
 
+@check.public
 def transe_vjp(g, h, r, t, *, p=1, power_norm=False, slope_at_zero=0.0):
     """With ``x = h + r - t``: ``dh = dr = -g s`` and ``dt = g s``, ``s`` being the derivative of the norm at x.
 

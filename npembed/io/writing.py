@@ -19,6 +19,7 @@ ANY = "any"
 """For a target that may be replaced whatever npembed wrote there."""
 
 
+@check.public
 def write_folder(
     path, *, arrays=None, documents=None, tables=None, array_format=None, replaces=ANY, function="write_folder"
 ):  # fmt: skip
@@ -105,6 +106,7 @@ def write_folder(
         raise type(error)(f"{function}: {name} cannot be written ({reason}); allowed: a folder that can") from error
 
 
+@check.public
 def manifest_at(path, *, function="manifest_at"):
     """The SHA-256 of the manifest in a folder, which no other folder shares unless all is the same in it; None where there is none.
 
@@ -122,6 +124,7 @@ def _manifest_in(folder):
         return None
 
 
+@check.public
 def check_writable(path, *, sizes=(), function="check_writable"):
     """Refuse a target that `write_folder` would refuse for what is there already, or where it is, leaving nothing behind.
 

@@ -30,6 +30,7 @@ def only_tables_like(shapes):
         _STORED.reset(token)
 
 
+@check.public
 def table_shape(max_id=None, embedding_dim=None, num_embeddings=None, shape=None):
     """``(N, *shape)`` from the names that torch and PyKEEN have for it; either name of each, or both if they agree.
 

@@ -14,6 +14,7 @@ TORCH_WEIGHT = "weight"
 REGULARIZER = ("regularizer.weight", "regularizer.regularization_term")
 
 
+@check.public
 def to_state(layer):
     """The state of a layer: `WEIGHT`, a copy, and the two numbers that PyKEEN keeps for a regularizer, if there is one.
 
@@ -35,6 +36,7 @@ def to_state(layer):
     return state
 
 
+@check.public
 def from_state(function, layer, state):
     """The table that a state holds, checked against the layer that is to take it.
 

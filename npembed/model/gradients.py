@@ -18,6 +18,7 @@ BLOCK = 2**22
 NO_REGULARIZERS = (None, None)
 
 
+@check.public
 def loss_and_gradients(
     entities, relations, positives, negatives, *, loss, keep=None, masks=(NO_MASKS, NO_MASKS), regularizers=NO_REGULARIZERS, **settings
 ):  # fmt: skip
@@ -68,6 +69,7 @@ def loss_and_gradients(
     return _charged(value, gradients, (entities, relations), [hrt for *hrt, _ in lookups], regularizers, settings)
 
 
+@check.public
 def lcwa_loss_and_gradients(
     entities, relations, pairs, labels, *, loss, target="tail", masks=NO_MASKS, regularizers=NO_REGULARIZERS, **settings
 ):  # fmt: skip

@@ -15,6 +15,7 @@ from .scoring import Scorer
 from .sides import Sides, make_sides
 
 
+@check.public
 class ERModel(Sides, Scorer, ByLabel):
     """Entities, relations, and an interaction that scores triples of them.
 

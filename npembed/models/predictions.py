@@ -21,6 +21,7 @@ class Prediction(NamedTuple):
     known: str
 
 
+@check.public
 class Predictions:
     """Answers to one question, the most plausible first; a sequence of `Prediction`.
 
@@ -79,6 +80,7 @@ class Predictions:
         return f"Predictions({self.target!r}, {self.given}, {len(self)} answers)"
 
 
+@check.public
 class ByLabel:
     """What a model says of entities and relations by name; the model has a `TriplesFactory`, representations and scores.
 

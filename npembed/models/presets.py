@@ -14,6 +14,7 @@ from .er_model import ERModel
 _OWN = ("interaction_kwargs", "loss", "loss_kwargs", "random_seed")
 
 
+@check.public
 def transe(triples_factory, embedding_dim=50, *, p=1, compat=None, **options):
     """TransE: a relation is a translation, ``f(h, r, t) = -|h + r - t|_p``; entities are kept on the unit sphere.
 
@@ -48,6 +49,7 @@ def transe(triples_factory, embedding_dim=50, *, p=1, compat=None, **options):
     return _make("transe", triples_factory, embedding_dim, entity, relation, options, compat, interaction_kwargs={"p": p})
 
 
+@check.public
 def distmult(triples_factory, embedding_dim=50, *, compat=None, **options):
     """DistMult: ``f(h, r, t) = sum_i h_i r_i t_i``; entities on the unit sphere, long relations charged for.
 
@@ -78,6 +80,7 @@ def distmult(triples_factory, embedding_dim=50, *, compat=None, **options):
     return _make("distmult", triples_factory, embedding_dim, entity, relation, options, compat)
 
 
+@check.public
 def complex_bilinear(triples_factory, embedding_dim=200, *, compat=None, **options):
     """ComplEx: ``f(h, r, t) = Re sum_i h_i r_i conj(t_i)``, complex rows.
 
@@ -106,6 +109,7 @@ def complex_bilinear(triples_factory, embedding_dim=200, *, compat=None, **optio
     return _make("complex", triples_factory, embedding_dim, rows, rows, options, compat, loss="softplus")
 
 
+@check.public
 def rotate(triples_factory, embedding_dim=200, *, compat=None, **options):
     """RotatE: a relation turns each entry by an angle, ``f(h, r, t) = -|h o r - t|``, complex rows.
 

@@ -15,6 +15,7 @@ SIDES = ("entity_representations.0", "relation_representations.0")
 """PyKEEN's names of the two."""
 
 
+@check.public
 class Sides:
     """All representations of a model together: its tables, their state, its modes."""
 

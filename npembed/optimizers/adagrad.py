@@ -9,6 +9,7 @@ from ..op import arithmetic
 from .rowwise import check_state, check_step, downhill, fused, new_state, number, refuse_decay, walk_
 
 
+@check.public
 def adagrad_state(table):
     """What `adagrad_` remembers of a table: how many steps were taken, and the sum of all squared gradients.
 
@@ -23,6 +24,7 @@ def adagrad_state(table):
     return new_state("adagrad_state", table, "sum")
 
 
+@check.public
 def adagrad_(
     table, gradient, *, state, lr=1e-2, lr_decay=0.0, eps=1e-10, weight_decay=0.0, maximize=False, untouched="dense"
 ):  # fmt: skip

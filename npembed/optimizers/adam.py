@@ -10,6 +10,7 @@ from ..op import arithmetic
 from .rowwise import check_state, check_step, downhill, faded, fused, new_state, number, refuse_decay, walk_
 
 
+@check.public
 def adam_state(table):
     """What `adam_` remembers of a table: how many steps were taken, and the running means of gradients and of their squares.
 
@@ -24,6 +25,7 @@ def adam_state(table):
     return new_state("adam_state", table, "exp_avg", "exp_avg_sq")
 
 
+@check.public
 def adamw_state(table):
     """What `adamw_` remembers of a table: the same as `adam_`, see `adam_state`.
 
@@ -35,6 +37,7 @@ def adamw_state(table):
     return new_state("adamw_state", table, "exp_avg", "exp_avg_sq")
 
 
+@check.public
 def adam_(
     table, gradient, *, state, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False, maximize=False,
     untouched="dense",
@@ -109,6 +112,7 @@ def adam_(
     )  # fmt: skip
 
 
+@check.public
 def adamw_(
     table, gradient, *, state, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False, maximize=False,
     untouched="dense",

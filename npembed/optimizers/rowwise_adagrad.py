@@ -9,6 +9,7 @@ from ..op import arithmetic, wide
 from .rowwise import check_state, check_step, downhill, fused, new_state, number, refuse_decay, walk_
 
 
+@check.public
 def rowwise_adagrad_state(table):
     """What `rowwise_adagrad_` remembers of a table: for each row the sum of the mean squares of its gradients, one real number.
 
@@ -20,6 +21,7 @@ def rowwise_adagrad_state(table):
     return new_state("rowwise_adagrad_state", table, "row_sum", counter=False)
 
 
+@check.public
 def rowwise_adagrad_(table, gradient, *, state, lr=1e-2, eps=1e-8, weight_decay=0.0, maximize=False, untouched="dense"):
     """Take one step of row-wise Adagrad: ``s += mean(g^2); x -= lr g / (sqrt(s) + eps)``, row by row.
 

@@ -8,6 +8,7 @@ from .. import check, interrupts
 from .rowwise import check_state, check_step, downhill, fused, new_state, number, walk_
 
 
+@check.public
 def sgd_state(table):
     """What `sgd_` with momentum remembers of a table: how many steps were taken, and where its rows were going, at first nowhere.
 
@@ -20,6 +21,7 @@ def sgd_state(table):
     return new_state("sgd_state", table, "momentum_buffer")
 
 
+@check.public
 def sgd_(
     table, gradient, *, lr=1e-3, momentum=0.0, dampening=0.0, nesterov=False, weight_decay=0.0, maximize=False, state=None,
     untouched="dense",

@@ -16,6 +16,7 @@ from .torch_generator import TorchGenerator
 __all__ = ["NumpyGenerator", "TorchGenerator", "generator"]
 
 
+@check.public
 def generator(rng):
     """The generator that `rng` means.
 

@@ -6,6 +6,7 @@ from .. import check
 from . import arguments, states
 
 
+@check.public
 class NumpyGenerator:
     """`numpy.random.Generator` with the methods, arguments and results of `TorchGenerator`, for where torch's bits do not matter.
 

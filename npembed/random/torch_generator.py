@@ -19,6 +19,7 @@ _WIDE_RANGE = 2**28
 _LONGEST_PERMUTATION = (2**32 - 1) // 20 - 1
 
 
+@check.public
 class TorchGenerator:
     """The numbers of ``torch.manual_seed(seed)``, without torch.
 

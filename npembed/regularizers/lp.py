@@ -11,6 +11,7 @@ from ..row_maps.norms import conventions, scaled, slope
 from .expected import expected_norm
 
 
+@check.public
 def lp(x, *, weight=1.0, dim=-1, p=2.0, normalize=False, expected="exact", ties="split", slope_at_zero=0.0):
     """Charge for length: ``weight mean |x|_p``, over all rows of x; with ``normalize=True`` divided by `expected_norm`.
 
@@ -55,6 +56,7 @@ def lp(x, *, weight=1.0, dim=-1, p=2.0, normalize=False, expected="exact", ties=
     return x.real.dtype.type(floats(reach(lambda n: scale * ldexp(n, e).sum() / count, length), over=None))
 
 
+@check.public
 def lp_vjp(g, x, *, weight=1.0, dim=-1, p=2.0, normalize=False, expected="exact", ties="split", slope_at_zero=0.0):
     """Pull each row back along the derivative of its norm, ``dx = g weight (d|x|_p / dx) / (n E)`` for n rows.
 
@@ -82,7 +84,7 @@ def lp_vjp(g, x, *, weight=1.0, dim=-1, p=2.0, normalize=False, expected="exact"
     scale, count, p, axes = _checked("lp_vjp", x, weight, dim, p, normalize, expected, ties, slope_at_zero)
     xs, length, _ = scaled(wide(x), p, axes)
     g = np.float64(check.cotangent("lp_vjp", g))
-    d = reach(lambda g, *row: g * scale / count * slope(*row, p, axes, ties, slope_at_zero), g, xs, length)
+    d = reach(lambda g, xs, length: g * scale / count * slope(xs, length, p, axes, ties, slope_at_zero), g, xs, length)
     return floats(d, over=None).astype(x.dtype)
 
 

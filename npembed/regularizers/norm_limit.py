@@ -9,6 +9,7 @@ from ..row_maps.norms import scaled, slope
 from .power_sum import power, sum_powers, sum_powers_slope
 
 
+@check.public
 def norm_limit(
     x, *, weight=1.0, dim=-1, p=2.0, power_norm=True, max_norm=1.0, edge="stop", ties="split", slope_at_zero=0.0
 ):  # fmt: skip
@@ -53,6 +54,7 @@ def norm_limit(
     return x.real.dtype.type(floats(charge, over=None))
 
 
+@check.public
 def norm_limit_vjp(
     g, x, *, weight=1.0, dim=-1, p=2.0, power_norm=True, max_norm=1.0, edge="stop", ties="split", slope_at_zero=0.0
 ):  # fmt: skip
@@ -84,9 +86,12 @@ def norm_limit_vjp(
     weight, excess, p, axes, row = checked
     kept = hinge_slope(excess, edge)
 
-    def gradient(g, *row):
-        return g * weight * kept * (
-            sum_powers_slope(*row, p, slope_at_zero) if power_norm else slope(*row, p, axes, ties, slope_at_zero)
+    def gradient(g, x, *length):
+        return (
+            g
+            * weight
+            * kept
+            * (sum_powers_slope(x, p, slope_at_zero) if power_norm else slope(x, length[0], p, axes, ties, slope_at_zero))
         )
 
     d = reach(gradient, np.float64(check.cotangent("norm_limit_vjp", g)), *row)

@@ -10,6 +10,7 @@ from ..op import wide
 from ..row_maps import norms
 
 
+@check.public
 def power_sum(x, *, weight=1.0, dim=-1, p=2.0, normalize=False, count="summed", slope_at_zero=0.0):
     """Charge for every entry by itself: ``weight mean_rows sum_i |x_i|^p``; with ``normalize=True`` divided by the row's d entries.
 
@@ -53,6 +54,7 @@ def power_sum(x, *, weight=1.0, dim=-1, p=2.0, normalize=False, count="summed", 
     return x.real.dtype.type(floats(charge, over=None))
 
 
+@check.public
 def power_sum_vjp(g, x, *, weight=1.0, dim=-1, p=2.0, normalize=False, count="summed", slope_at_zero=0.0):
     """Pull each entry towards zero, ``dx_i = g weight p |x_i|^(p-1) sign(x_i) / n`` for n rows, over d with `normalize`.
 

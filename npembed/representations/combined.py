@@ -11,6 +11,7 @@ from .mixing import COMBINATIONS
 from .representation import Representation, passed_on, same_dtype, same_max_id, same_shape
 
 
+@check.public
 class CombinedRepresentation(Representation):
     """What several bases say of an id, put side by side, added, or multiplied.
 

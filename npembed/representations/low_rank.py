@@ -12,6 +12,7 @@ from .mixing import LOW_RANK
 from .representation import Representation, passed_on, same_max_id, same_shape
 
 
+@check.public
 class LowRankRepresentation(Representation):
     """Mixtures of a few bases: ``row[i] = sum_k weight[i, k] base[k]``.
 

@@ -8,6 +8,7 @@ from ..op import resolve
 from .representation import options_of
 
 
+@check.public
 def make(choice, options, *, function, argument, rng, compat=None, **given):
     """A representation: `choice` itself, or one of that kind with `options` and what is `given` by the place that it is for.
 

@@ -9,6 +9,7 @@ from .normalize import over_eps, unit_vjp
 from .norms import conventions, full, scaled, unit
 
 
+@check.public
 def clamp(x, *, min=None, max=None, edge="pass"):
     """Cut each entry off at `min` and `max` (rounded to the dtype): the nearest point of the box. NaN stays NaN.
 
@@ -37,6 +38,7 @@ def clamp(x, *, min=None, max=None, edge="pass"):
     return np.where(x < low, low, np.where(x > high, high, x))
 
 
+@check.public
 def clamp_vjp(g, x, *, min=None, max=None, edge="pass"):
     """Pass `g` where the entry was inside, stop it where it was cut off: ``dx = g [min <= x <= max]``.
 
@@ -76,6 +78,7 @@ def _bounds(function, x, low, high, edge):
     return check.fits(function, "min", low, x.dtype), check.fits(function, "max", high, x.dtype)
 
 
+@check.public
 def clamp_norm(x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="project", ties="split", slope_at_zero=0.0):
     """Bring rows that are too long to length `maxnorm`: ``x`` where ``|x|_p <= maxnorm``, else ``maxnorm x / |x|_p``.
 
@@ -122,6 +125,7 @@ def clamp_norm(x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="project
     return _stepped_inside(np.where(side <= 0, w, outside).astype(x.dtype), maxnorm, p, dims)
 
 
+@check.public
 def clamp_norm_vjp(g, x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="project", ties="split", slope_at_zero=0.0):
     """Pass `g` for rows inside the ball; for the others it is `normalize_vjp` times `maxnorm`.
 
@@ -147,7 +151,7 @@ def clamp_norm_vjp(g, x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="
     _, maxnorm, p, dims, (xs, length, e), side = checked
     check.like("clamp_norm_vjp", "g", g, x.shape, x.dtype, "x")
     about = (e, p, dims, ties, slope_at_zero)
-    outside = floats(reach(lambda g, *row: maxnorm * unit_vjp(g, *row, *about)[0], wide(g), xs, length))
+    outside = floats(reach(lambda g, xs, length: maxnorm * unit_vjp(g, xs, length, *about)[0], wide(g), xs, length))
     if eps is not None:
         short = full(length, e) < eps
         outside = np.where(short, floats(reach(lambda g: maxnorm * over_eps(g, short, eps), wide(g))), outside)
@@ -165,10 +169,7 @@ def _ball(function, x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero):
     conventions(function, ties, slope_at_zero)
     dims = check.dims(function, dim, axis, x.ndim)
     xs, length, e = scaled(x, p, dims, careful=True)
-    if eps is None:
-        side = exact.compare(wide(x), floats(xs), length, e, maxnorm, p, dims)
-    else:
-        side = np.sign(full(length, e) - maxnorm)
+    side = exact.compare(wide(x), floats(xs), length, e, maxnorm, p, dims) if eps is None else np.sign(full(length, e) - maxnorm)
     return wide(x), maxnorm, p, dims, (xs, length, e), side
 
 

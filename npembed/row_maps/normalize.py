@@ -9,6 +9,7 @@ from ..op import wide
 from .norms import conventions, full, scaled, slope, unit
 
 
+@check.public
 def normalize(x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide", ties="split", slope_at_zero=0.0, precision=None):
     """Scale each row to length one: ``u = x / max(|x|_p, eps)``.
 
@@ -63,6 +64,7 @@ def normalize(x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide", ties=
     return np.where(stays, x, u)
 
 
+@check.public
 def normalize_vjp(
     g, x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide", ties="split", slope_at_zero=0.0, precision=None
 ):  # fmt: skip
@@ -98,7 +100,7 @@ def normalize_vjp(
     """
     w, p, (xs, length, e), dims, small = _checked("normalize_vjp", x, p, dim, eps, axis, zero_row, ties, slope_at_zero, precision)
     check.like("normalize_vjp", "g", g, x.shape, x.dtype, "x")
-    d, s = reach(lambda g, *row: unit_vjp(g, *row, e, p, dims, ties, slope_at_zero), wide(g), xs, length)
+    d, s = reach(lambda g, xs, length: unit_vjp(g, xs, length, e, p, dims, ties, slope_at_zero), wide(g), xs, length)
     d = floats(d)
     if precision:
         d = exact_unit_vjp(wide(g), w, floats(s), p, dims, x.real.dtype, d)

@@ -87,6 +87,7 @@ def slope(xs, norm, p, dims, ties="split", slope_at_zero=0.0):
     return direction * top / np.maximum(top.sum(axis=dims, keepdims=True), 1)
 
 
+@check.public
 def norm(x, *, p=2.0, dim=-1, ties="split", slope_at_zero=0.0):
     """Measure each row: ``|x|_p = (sum_i |x_i|^p)^(1/p)``, and ``max_i |x_i|`` for p = inf.
 
@@ -114,6 +115,7 @@ def norm(x, *, p=2.0, dim=-1, ties="split", slope_at_zero=0.0):
     return np.asarray(np.squeeze(full(length, e), axis=dims), x.real.dtype)
 
 
+@check.public
 def norm_vjp(g, x, *, p=2.0, dim=-1, ties="split", slope_at_zero=0.0):
     """Spread `g` over the row along the derivative of its norm: ``dx = g s``.
 
@@ -147,7 +149,9 @@ def norm_vjp(g, x, *, p=2.0, dim=-1, ties="split", slope_at_zero=0.0):
     p, dims, (xs, length, _) = _checked("norm_vjp", x, p, dim, ties, slope_at_zero)
     expected = tuple(n for i, n in enumerate(x.shape) if i not in dims)
     check.like("norm_vjp", "g", g, expected, x.real.dtype, "norm(x)")
-    d = reach(lambda g, *row: g * slope(*row, p, dims, ties, slope_at_zero), wide(np.expand_dims(g, dims)), xs, length)
+    d = reach(
+        lambda g, xs, length: g * slope(xs, length, p, dims, ties, slope_at_zero), wide(np.expand_dims(g, dims)), xs, length
+    )
     return np.asarray(floats(d), x.dtype)
 
 

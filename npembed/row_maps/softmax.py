@@ -7,6 +7,7 @@ from ..extended import exp, floats, reach, where
 from ..op import wide
 
 
+@check.public
 def softmax(x, *, dim=-1, axis=...):
     """Turn each row into positive weights: ``s_i = exp(x_i - max x) / sum_j exp(x_j - max x)``.
 
@@ -36,6 +37,7 @@ def softmax(x, *, dim=-1, axis=...):
     return np.asarray(weights(w, dims), x.dtype)
 
 
+@check.public
 def softmax_vjp(g, x, *, dim=-1, axis=...):
     """Subtract the weighted mean of `g`, then weigh: ``dx = s (g - sum s g)``.
 

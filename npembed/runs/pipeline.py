@@ -24,6 +24,7 @@ SAMPLER_KWARGS = {"num_negs_per_pos": "num_negatives", "filtered": "filtered"}
 """PyKEEN's words for the options of a sampler, and those of `npembed.training.fit`."""
 
 
+@check.public
 def pipeline(
     *, dataset=None, training=None, validation=None, testing=None, model=None, model_kwargs=None, interaction=None,
     interaction_kwargs=None, loss=None, loss_kwargs=None, optimizer="adam", optimizer_kwargs=None, training_loop="slcwa",
@@ -89,6 +90,7 @@ def pipeline(
     return result.train(num_epochs, progress=progress).evaluate()
 
 
+@check.public
 def prepare(
     *, dataset=None, training=None, validation=None, testing=None, model=None, model_kwargs=None, interaction=None,
     interaction_kwargs=None, loss=None, loss_kwargs=None, optimizer="adam", optimizer_kwargs=None, training_loop="slcwa",

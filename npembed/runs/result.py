@@ -11,6 +11,7 @@ from ..training import Epoch, OptimizerUpdate, Place, fit, plain_rows
 from .documents import PARTS
 
 
+@check.public
 class PipelineResult:
     """What a run is and has given; made by `pipeline` or `load`.
 

@@ -85,6 +85,7 @@ def save(result, path, *, over=True):
     result.stood[target] = write_folder(path, **written, replaces=replaces, function="save_to_directory")
 
 
+@check.public
 def load(path):
     """A run that `PipelineResult.save_to_directory` has written, ready to predict, to be ranked, and to be trained on.
 

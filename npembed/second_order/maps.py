@@ -27,6 +27,7 @@ from ..row_maps.norms import full, nonzero, slope, unit
 from ..row_maps.softmax import from_top, weigh, weights
 
 
+@check.public
 def normalize_vjp_vjp(
     v, g, x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide", ties="split", slope_at_zero=0.0, precision=None
 ):  # fmt: skip
@@ -60,7 +61,9 @@ def normalize_vjp_vjp(
     _, p, (xs, length, e), dims, small = about
     _alike("normalize_vjp_vjp", v, g, x)
     conventions = (e, p, dims, ties, slope_at_zero)
-    dg, dx = map(floats, reach(lambda *rows: unit_vjp_vjp(*rows, *conventions), wide(v), wide(g), xs, length))
+    dg, dx = map(
+        floats, reach(lambda v, g, xs, length: unit_vjp_vjp(v, g, xs, length, *conventions), wide(v), wide(g), xs, length)
+    )
     dg, dx = np.where(small, over_eps(v, small, eps), dg), np.where(small, 0.0, dx)
     if zero_row == "stop" or eps == 0:
         dg, dx = np.where(length == 0, 0.0, dg), np.where(length == 0, 0.0, dx)
@@ -101,6 +104,7 @@ def bent(v, u, s, sv, p):
     return power * (turning + (p - 1) * lengthening) - (p - 1) * s * sv
 
 
+@check.public
 def complex_normalize_vjp_vjp(v, g, x, *, eps=0.0, zero_row="divide"):
     """Differentiate ``<v, (g - u Re(conj(u) g)) / |z|>``, entry by entry.
 
@@ -124,6 +128,7 @@ def complex_normalize_vjp_vjp(v, g, x, *, eps=0.0, zero_row="divide"):
     return _blockwise("complex_normalize_vjp_vjp", _pairs, v, g, x, eps, zero_row)
 
 
+@check.public
 def quaternion_normalize_vjp_vjp(v, g, x, *, eps=1e-12, zero_row="divide"):
     """Differentiate ``<v, (g - u <u, g>) / |q|>``, four numbers by four.
 
@@ -148,6 +153,7 @@ def quaternion_normalize_vjp_vjp(v, g, x, *, eps=1e-12, zero_row="divide"):
     return _blockwise("quaternion_normalize_vjp_vjp", _fours, v, g, x, eps, zero_row)
 
 
+@check.public
 def clamp_vjp_vjp(v, g, x, *, min=None, max=None, edge="pass"):
     """Differentiate ``<v, g [min <= x <= max]>``: ``dg = v [min <= x <= max]``, and ``dx = 0``.
 
@@ -173,6 +179,7 @@ def clamp_vjp_vjp(v, g, x, *, min=None, max=None, edge="pass"):
     return clamp_vjp(v, x, min=min, max=max, edge=edge), np.zeros_like(x)
 
 
+@check.public
 def clamp_norm_vjp_vjp(v, g, x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="project", ties="split", slope_at_zero=0.0):
     """Pass `v` to `g` for rows inside the ball; for the others it is `normalize_vjp_vjp` times `maxnorm`.
 
@@ -199,8 +206,11 @@ def clamp_norm_vjp_vjp(v, g, x, *, maxnorm, p="fro", dim=-1, eps=None, axis=...,
     _, maxnorm, p, dims, (xs, length, e), side = checked
     _alike("clamp_norm_vjp_vjp", v, g, x)
     conventions = (e, p, dims, ties, slope_at_zero)
-    rows = (wide(v), wide(g), xs, length)
-    dg, dx = map(floats, reach(lambda *rows: [maxnorm * d for d in unit_vjp_vjp(*rows, *conventions)], *rows))
+
+    def scaled_unit(v, g, xs, length):
+        return [maxnorm * d for d in unit_vjp_vjp(v, g, xs, length, *conventions)]
+
+    dg, dx = map(floats, reach(scaled_unit, wide(v), wide(g), xs, length))
     if eps is not None:
         short = full(length, e) < eps
         dg = np.where(short, floats(reach(lambda v: maxnorm * over_eps(v, short, eps), wide(v))), dg)
@@ -209,6 +219,7 @@ def clamp_norm_vjp_vjp(v, g, x, *, maxnorm, p="fro", dim=-1, eps=None, axis=...,
     return np.where(inside, v, dg).astype(x.dtype), np.where(inside, 0.0, dx).astype(x.dtype)
 
 
+@check.public
 def softmax_vjp_vjp(v, g, x, *, dim=-1, axis=...):
     """Differentiate ``<v, s (g - m(g))>``, with ``m(g) = sum s g`` the mean of `g` by the weights.
 

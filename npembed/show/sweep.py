@@ -19,6 +19,7 @@ LRS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 SEEDS = (0, 1, 2, 3, 4)
 
 
+@check.public
 def sweep(*, dataset="nations", epochs=20, lrs=LRS, dim=50, seeds=SEEDS, out=None, progress=None):
     """Train TransE at each learning rate from each seed, the unit norm on entities inside the forward pass and after the update.
 
@@ -72,6 +73,7 @@ def sweep(*, dataset="nations", epochs=20, lrs=LRS, dim=50, seeds=SEEDS, out=Non
     return {**result, "files": written}
 
 
+@check.public
 def check_sweep_settings(*, dataset, epochs, lrs, dim, seeds, out):
     """Refuse what `sweep` cannot do, before it does anything; makes the folder `out`. Returns dataset, lrs and seeds in full."""
     dataset = resolve(DATASETS, dataset, function="show norm", argument="dataset")

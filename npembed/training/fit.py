@@ -36,6 +36,7 @@ class Epoch(NamedTuple):
     entity_row_norms: tuple
 
 
+@check.public
 def fit(
     model, triples, *, epochs, lr, batch_size=256, loop="slcwa", num_negatives=None, sampler=None, filtered=None, target=None,
     optimizer="sgd", optimizer_kwargs=None, rng=None, update=None, replay=None, done=0, place=None,
@@ -174,6 +175,7 @@ def _drawn_anew_after_an_error(rng):
         raise
 
 
+@check.public
 def plain_rows(representation, ids=None):
     """Rows before normalizer and dropout; all of them where no ids are given.
 

@@ -12,6 +12,7 @@ from ..op import resolve
 from ..samplers import SAMPLERS, bernoulli_probabilities, index_triples, known_mask
 
 
+@check.public
 class SLCWA:
     """Batches of triples, with corrupted ones drawn for each.
 
@@ -71,6 +72,7 @@ class SLCWA:
         return np.unique(flat[:, [0, 2]]), np.unique(flat[:, 1])
 
 
+@check.public
 class LCWA:
     """Batches of pairs, with a label for every candidate of the target.
 

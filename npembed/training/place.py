@@ -5,6 +5,7 @@ import numpy as np
 from .. import check
 
 
+@check.public
 class Place:
     """The epoch that `fit` is in, or was in when it was interrupted: handed to `fit` again, it goes on at the next batch, bit for bit.
 
@@ -64,6 +65,7 @@ class Place:
         return self
 
 
+@check.public
 def not_finite(model, states=()):
     """A sentence that names the rows that are not finite: of a table that is trained, or of what an optimizer keeps for it; or None.
 

@@ -10,6 +10,7 @@ from ..optimizers.rowwise import check_entry
 from ..touched import is_constrained, post_step_rows_
 
 
+@check.public
 def step_(model, gradients, lr):
     """One step of gradient descent on each table that is trainable, without the constrainers.
 
@@ -25,6 +26,7 @@ def step_(model, gradients, lr):
                 sgd_(layer.weight, gradient, lr=lr)
 
 
+@check.public
 def update_(model, gradients, lr):
     """`step_`, then the constrainers: what `fit` does to the tables after each batch."""
     with interrupts.deferred():
@@ -32,6 +34,7 @@ def update_(model, gradients, lr):
         model.post_parameter_update()
 
 
+@check.public
 class OptimizerUpdate:
     """`update_` with any optimizer: its step on each trainable table, with the state that it keeps, then the constrainers.
 

@@ -32,6 +32,7 @@ from .monte_carlo import UncertainPrediction, check_model
 _BLOCK = 2**14  # cases looked at in one go, which bounds memory
 
 
+@check.public
 def score_moments(model, hrt_batch):
     """What `predict_hrt_uncertain` tends to with more and more samples, in closed form.
 
@@ -64,6 +65,7 @@ def score_moments(model, hrt_batch):
     return UncertainPrediction(*(x[:, None] for x in found))
 
 
+@check.public
 def score_law(model, triple, *, max_values=2**20):
     """All values that the score of a triple takes under dropout, each with its probability.
 
@@ -115,6 +117,7 @@ def score_law(model, triple, *, max_values=2**20):
     return _law("score_law", [x[0] for x in rows], model.interaction, rates, max_values)
 
 
+@check.public
 def exact_moments(h, r, t, *, interaction, rates):
     """Mean and variance of the score of rows under dropout: ``sum_i c_i`` and ``(1 - a)/a sum_i c_i^2``; for a = 0 both are 0.
 
@@ -139,6 +142,7 @@ def exact_moments(h, r, t, *, interaction, rates):
     return _moments("exact_moments", (h, r, t), interaction, rates)
 
 
+@check.public
 def exact_law(h, r, t, *, interaction, rates, max_values=2**20):
     """All values of the score of three rows under dropout; see `score_law`.
 

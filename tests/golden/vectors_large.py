@@ -24,7 +24,11 @@ FACTOR = 1009  # has no divisor in common with a number of rows: the ids leap th
 
 def rule(dtype, shape, times, mod, *, plus=0, over=1, minus=0):
     """An array of whole numbers: the entry at an index is ``(<times, index> + plus) % mod // over - minus``."""
-    return {"dtype": dtype, "shape": list(shape), "rule": {"times": times, "plus": plus, "mod": mod, "over": over, "minus": minus}}
+    return {
+        "dtype": dtype,
+        "shape": list(shape),
+        "rule": {"times": times, "plus": plus, "mod": mod, "over": over, "minus": minus},
+    }
 
 
 def block(dtype, shape, nested):
@@ -227,7 +231,9 @@ def crowds(dtype):
         first = scattered(n, listed[:1024], cotangents[:1024])
         wrong = [("only the first 1,024 ids are added", {"gradient": value(array(dtype, first))})]
         why = f"{b} gradients of {n} rows add up, however often an id occurs."
-        yield case(f"large/many-{name}-{dtype}", "backward", why, inputs, {"gradient": value(array(dtype, right))}, mistakes=wrong)
+        yield case(
+            f"large/many-{name}-{dtype}", "backward", why, inputs, {"gradient": value(array(dtype, right))}, mistakes=wrong
+        )
         pad = 7 if name == "one-id" else 12
         padded = [[0] * 3 if i == pad else row for i, row in enumerate(right)]
         leak = [[0] * 3 for _ in range(n)]
@@ -307,7 +313,9 @@ def long_bags(dtype):
             rounded = (loose(dtype, 32), 8)
             near = rounded if options["mode"] == "mean" or freq else ("exact",)
             found = {"output": value(array(dtype, out), *near)}
-            found["gradient"] = value(array(dtype, d), *(rounded if options["mode"] == "max" else near))  # an id may share with itself
+            found["gradient"] = value(
+                array(dtype, d), *(rounded if options["mode"] == "max" else near)
+            )  # an id may share with itself
             more = {"weights": weights} if weighted else {}
             yield case(
                 f"large/long-bags-{name}-{order}-{dtype}",
@@ -339,7 +347,12 @@ def many_bags(dtype):
         ("mean", "mean", {"ids": ids, "offsets": offsets}, {}),
         ("max", "max", {"ids": ids, "offsets": offsets}, {}),
         ("matrix", "sum", {"ids": matrix}, {}),
-        ("last-offset", "sum", {"ids": ids, "offsets": rule("int64", [count + 1], [3], 3 * count + 1)}, {"include_last_offset": True}),
+        (
+            "last-offset",
+            "sum",
+            {"ids": ids, "offsets": rule("int64", [count + 1], [3], 3 * count + 1)},
+            {"include_last_offset": True},
+        ),
         ("weights", "sum", {"ids": ids, "offsets": offsets, "weights": weights}, {}),
     ):
         w = entries(weights) if name == "weights" else None
@@ -452,7 +465,9 @@ def maps(dtype):
     for writes in ("table", "output"):
         found = {"output": value(folded(dtype, [short[i % 7] for i in listed], [2 * n, 3], 7, 3), loose(dtype, 64))}
         table = [(short if writes == "table" else TILE)[i % 7] for i in range(n)]
-        answers.append(({"max_norm_writes": writes}, {**found, "table": value(folded(dtype, table, [n, 3], 7, 3), loose(dtype, 64))}))
+        answers.append(
+            ({"max_norm_writes": writes}, {**found, "table": value(folded(dtype, table, [n, 3], 7, 3), loose(dtype, 64))})
+        )
     if dtype == "float32":
         yield case(
             f"large/max-norm-{dtype}",

@@ -2,7 +2,7 @@
 
 from vectors_cases import Complex, array, case, ints, loose, value
 from vectors_exact import EPS
-from vectors_layer import answers, flat
+from vectors_layer import answers
 
 TABLE = [[1.5, -2.0, 0.5, 1.0], [0.25, 3.0, -1.0, 2.0], [-0.75, 0.125, 2.5, -4.0]]
 DEEP = [[*row, *(v * -0.5 for v in row[::-1])] for row in TABLE]
@@ -184,7 +184,9 @@ def constrainers():
         for bag in ("sum", "mean", "max-matrix", "weights", "last-offset"):
             if name != "complex" or bag != "max-matrix":
                 more = {} if bag == "max-matrix" else LAYER["frequency"]
-                yield met(f"constrainer-{name}-and-{bag}", after, constrainer, BAGS[bag], LAYER["padding"], more, optimized("sgd"))
+                yield met(
+                    f"constrainer-{name}-and-{bag}", after, constrainer, BAGS[bag], LAYER["padding"], more, optimized("sgd")
+                )
 
 
 def cases():

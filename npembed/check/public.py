@@ -1,7 +1,6 @@
-"""What is called with arguments that it has not says so in the words of the house: a misspelt keyword is told the nearest one.
+"""What is called with arguments that it does not have says so in the words of the house: a misspelt keyword is told the nearest one.
 
-Python finds a bad keyword before the function that is called begins, so no function can tell of it by itself. `doors` puts a thin layer
-before all public functions and classes of a module at once; `npembed` does that to each room that is imported.
+Python finds a bad keyword before the function that is called begins, so no function can tell of it by itself.
 """
 
 import difflib
@@ -9,66 +8,35 @@ import functools
 import inspect
 import math
 import types
-from typing import Any
+from typing import TypeVar
 
 METHODS = ("__init__", "__call__")
+Thing = TypeVar("Thing")
 
 
-def doors(module):
-    """Have the public functions, and the methods of the public classes, of a module refuse arguments in the words of the house."""
-    public = getattr(module, "__all__", None) or [
-        name for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__
-    ]
-    for name in public:
-        value = vars(module).get(name)
-        if name.startswith("_") or not getattr(value, "__module__", "").startswith("npembed."):
-            continue
-        if isinstance(value, types.FunctionType):
-            _put_before(value)
-        elif isinstance(value, type):
-            for kind in value.__mro__:
-                if kind.__module__.startswith("npembed."):
-                    _methods(kind)
+def public(thing: Thing) -> Thing:
+    """Decorate a function, or a class with public methods: called with arguments that it does not have, it names itself and them.
 
+    A lack of memory is told in the words of the house too.
 
-def _methods(kind):
-    """Give the public methods of a class their doors."""
-    for name, method in list(vars(kind).items()):
-        if name in METHODS or not name.startswith("_"):
-            if isinstance(method, (classmethod, staticmethod)):
-                setattr(kind, name, type(method)(door(method.__func__)))
-            elif isinstance(method, types.FunctionType):
-                setattr(kind, name, door(method))
-
-
-def _through(*args, **options):
-    call: Any = "the door"
-    return call(*args, **options)
-
-
-def _put_before(function):
-    """Put a door before a function that stays the object that it is: registries hold it already, and some compare by identity.
-
-    Its code becomes that of `_through`, with the door in the place of the constant; what it was before is behind ``__wrapped__``.
-    """
-    if hasattr(function, "__wrapped__") or function.__closure__:
-        return
-    inner = types.FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__)
-    for name in ("__kwdefaults__", "__qualname__", "__doc__", "__annotations__"):
-        setattr(inner, name, getattr(function, name))
-    consts = tuple(door(inner) if const == "the door" else const for const in _through.__code__.co_consts)
-    function.__code__ = _through.__code__.replace(co_consts=consts, co_name=function.__name__)
-    function.__wrapped__ = inner  # type: ignore[attr-defined]
-
-
-def door(function):
-    """`function`, refusing arguments that it has not by a TypeError in the words of the house.
-
-    >>> door(lambda *, dim: dim)(dimm=3)
+    >>> public(lambda *, dim: dim)(dimm=3)
     Traceback (most recent call last):
     TypeError: <lambda>: dimm is no argument (did you mean 'dim'?); allowed: dim
     """
-    if hasattr(function, "__wrapped__") or not isinstance(function, types.FunctionType):
+    if not isinstance(thing, type):
+        return _refusing(thing)
+    for name, method in list(vars(thing).items()):
+        if name in METHODS or not name.startswith("_"):
+            if isinstance(method, (classmethod, staticmethod)):
+                setattr(thing, name, type(method)(_refusing(method.__func__)))
+            elif isinstance(method, types.FunctionType):
+                setattr(thing, name, _refusing(method))
+    return thing
+
+
+def _refusing(function):
+    """`function`, with its errors in the words of the house."""
+    if hasattr(function, "__wrapped__"):
         return function
 
     refused, named, unaffordable = refusal, name_of, without_memory
