@@ -15,7 +15,7 @@ class Plain:
     ))  # fmt: skip
     accumulation, clamp_edge, clamp_norm_edge, inf_norm_ties, max_norm_writes = "wide", "pass", "project", "split", "table"
     max_norm_slack, max_ties, norm_at_zero, slope_at_zero, untouched = 0.0, "first", "divide", 0.0, "dense"
-    step_count = "table"
+    step_count, frozen_max_norm, id_kinds = "table", "shortened", "iu"
 
     def __init__(
         self, table, *, padding_idx=None, max_norm=None, norm_type=2, scale_grad_by_freq=False, trainable=True, normalizer=None,
@@ -43,9 +43,9 @@ class Plain:
 
     def valid(self, ids):
         ids = np.asarray(ids)
-        if ids.dtype.kind != "i" or ((ids < 0) | (ids >= self.n)).any():
+        if ids.dtype.kind not in self.id_kinds or ((ids < 0) | (ids >= self.n)).any():
             raise IndexError("ids")
-        return ids
+        return ids.astype(np.int64)
 
     def lookup(self, ids, offsets=None, weights=None):
         self.ids = ids = self.valid(ids)
@@ -60,13 +60,16 @@ class Plain:
     def shortened(self, ids):
         new = self.table.copy()
         for i in self.asked(ids):
-            row = new[i].astype(np.float64)
-            n = self.norm(row, self.norm_type)[..., 0]
+            row = self.wide(new[i])
+            n = self.norm(row.reshape(-1), self.norm_type).item()
             if n > self.max_norm:
                 new[i] = row * self.max_norm / (n + self.max_norm_slack)
-        if self.max_norm_writes == "table":
+        if self.max_norm_writes == "table" and (self.trainable or self.frozen_max_norm == "shortened"):
             self.table[...] = new
         return new
+
+    def wide(self, x):
+        return x.astype(np.complex128 if x.dtype.kind == "c" else np.float64)
 
     def asked(self, ids):
         return np.unique(ids)
@@ -90,8 +93,7 @@ class Plain:
         return np.bincount(self.ids.reshape(-1), minlength=self.n)
 
     def added(self, ids, drows):
-        wide = {"f": np.float64, "c": np.complex128}[self.table.dtype.kind] if self.accumulation == "wide" else self.table.dtype
-        total = np.zeros(self.table.shape, wide)
+        total = np.zeros_like(self.wide(self.table) if self.accumulation == "wide" else self.table)
         np.add.at(total, ids, drows)
         self.last_ids = ids
         return total.astype(self.table.dtype)
@@ -114,7 +116,7 @@ class Plain:
         if (np.diff(starts) < 0).any() or (starts.size and (starts[0] != 0 or starts[-1] > flat.size)):
             raise ValueError("offsets")
         self.bags = self.places(flat, self.bounds(starts, flat.size))
-        self.flat, self.weights = flat, weights
+        self.flat, self.weights = flat, None if weights is None else weights.reshape(-1)
 
     def bounds(self, starts, n):
         return starts if self.include_last_offset else np.append(starts, n)
@@ -132,8 +134,11 @@ class Plain:
         if not bag:
             return self.nothing(rows)
         if self.weights is not None:
-            rows = rows * self.weights[bag][:, None]
+            rows = rows * self.along(self.weights[bag], rows)
         return {"sum": rows.sum(0), "mean": rows.sum(0) / self.size(bag), "max": self.largest(rows)}[self.mode]
+
+    def along(self, numbers, rows):
+        return numbers.reshape(-1, *[1] * (rows.ndim - 1))
 
     def nothing(self, rows):
         return np.zeros(rows.shape[1:])
@@ -145,14 +150,15 @@ class Plain:
         return rows.max(0)
 
     def unpooled(self, g):
-        d = np.zeros((self.flat.size, *self.table.shape[1:]), np.float64)
+        d = np.zeros_like(self.wide(self.table), shape=(self.flat.size, *self.table.shape[1:]))
         dw = np.zeros(self.flat.size, self.table.dtype)
         for bag, row in zip(self.bags, g, strict=True):
             if bag:
-                d[bag], dw[bag] = self.bag_vjp(row, self.seen[self.flat[bag]], bag), self.seen[self.flat[bag]] @ row
+                rows = self.seen[self.flat[bag]]
+                d[bag], dw[bag] = self.bag_vjp(row, rows, bag), rows.reshape(len(bag), -1) @ row.reshape(-1)
         if self.by_freq:
-            d = d / self.bag_counts()[self.flat][:, None]
-        self.weight_gradient = dw
+            d = d / self.along(self.bag_counts()[self.flat], d)
+        self.weight_gradient = dw.reshape(self.ids.shape)
         return self.without_padding(self.added(self.flat, d))
 
     def bag_counts(self):
@@ -163,28 +169,34 @@ class Plain:
             top = rows == rows.max(0)
             if self.max_ties != "split":
                 one = top.argmax(0) if self.max_ties == "first" else len(rows) - 1 - top[::-1].argmax(0)
-                top = np.arange(len(rows))[:, None] == one
+                top = self.along(np.arange(len(rows)), rows) == one
             return g * top / top.sum(0)
         if self.weights is not None:
             return self.weighted(g, bag)
         return np.broadcast_to(g / (self.size(bag) if self.mode == "mean" else 1), rows.shape)
 
     def weighted(self, g, bag):
-        return self.weights[bag][:, None] * g
+        return self.along(self.weights[bag], g[None]) * g
 
-    # ---- maps of rows
+    # ---- maps of rows; a complex row is one of twice as many reals
+
+    def reals(self, x):
+        return np.ascontiguousarray(x).view(x.real.dtype).astype(np.float64)
+
+    def whole(self, x):
+        return np.ascontiguousarray(x, self.table.real.dtype).view(self.table.dtype)
 
     BLOCKS: ClassVar = {"complex_normalize": 2, "quaternion_normalize": 4}
 
     def mapped(self, name, x, **options):
         if name in self.BLOCKS:
             return self.joined(self.normalize(self.split(name, x), eps=0.0), x)
-        return self.map_of(name)(x.astype(np.float64), **options).astype(x.dtype)
+        return self.whole(self.map_of(name)(self.reals(x), **options))
 
     def mapped_vjp(self, name, g, x, **options):
         if name in self.BLOCKS:
             return self.joined(self.normalize_vjp(self.split(name, g), self.split(name, x), eps=0.0), x)
-        return getattr(self, f"{name}_vjp")(g.astype(np.float64), x.astype(np.float64), **options).astype(x.dtype)
+        return self.whole(getattr(self, f"{name}_vjp")(self.reals(g), self.reals(x), **options))
 
     def map_of(self, name):
         return {"normalize": self.normalize, "softmax": self.softmax, "clamp": self.clamp, "clamp_norm": self.clamp_norm}[name]
@@ -266,7 +278,7 @@ class Plain:
         if self.trainable:
             self.t += 1
             rows = self.moving()
-            self.table[rows] = self.moved(self.table[rows].astype(np.float64), self.gradient[rows].astype(np.float64), rows)
+            self.table[rows] = self.whole(self.moved(self.reals(self.table[rows]), self.reals(self.gradient[rows]), rows))
 
     def moving(self):
         rows = np.arange(self.n)
@@ -278,7 +290,7 @@ class Plain:
         return getattr(self, self.optimizer)(x, g, rows, **self.options)
 
     def kept(self, name):
-        return self.state.setdefault(name, np.zeros(self.table.shape))
+        return self.state.setdefault(name, np.zeros_like(self.reals(self.table)))
 
     def sgd(self, x, g, rows, lr, momentum=0, dampening=0, nesterov=False, weight_decay=0, maximize=False):
         g = (-g if maximize else g) + weight_decay * x
@@ -294,7 +306,8 @@ class Plain:
     def nesterov(self, g, b, momentum):
         return g + momentum * b
 
-    def adagrad(self, x, g, rows, lr, lr_decay=0, eps=1e-10):
+    def adagrad(self, x, g, rows, lr, lr_decay=0, eps=1e-10, weight_decay=0, maximize=False):
+        g = (-g if maximize else g) + weight_decay * x
         s = self.kept("s")
         s[rows] += self.squares(g)
         return x - lr / (1 + (self.now - 1) * lr_decay) * g / self.root(s[rows], eps)
@@ -305,8 +318,8 @@ class Plain:
     def root(self, s, eps):
         return np.sqrt(s) + eps
 
-    def adam(self, x, g, rows, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False):
-        g = g + weight_decay * x
+    def adam(self, x, g, rows, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False, maximize=False):
+        g = (-g if maximize else g) + weight_decay * x
         m, v, top = self.kept("m"), self.kept("v"), self.kept("top")
         m[rows] += (1 - betas[0]) * (g - m[rows])
         v[rows] += (1 - betas[1]) * (g * g - v[rows])

@@ -58,7 +58,7 @@ def test_ids_of_cases_stay_within_a_version():
     """Other ids need another version: whoever lists a known failure by its id relies on it."""
     ids = "\n".join(sorted(case.id for case in cases()))
     found = {make_vectors.VERSION: hashlib.sha256(ids.encode()).hexdigest()}
-    assert found == {"1": "46f61104420249dcf5db660d7c050ec186188c09fe278a0b9ae3f60e0c9ba75f"}
+    assert found == {"2": "77454d71c4558e741e7913dbc80e3d1cd5ae9257e325554184e087c4d04cdaac"}
 
 
 def test_what_the_issue_asks_for_is_covered():
@@ -159,24 +159,25 @@ class ByRow(Lazy):
             self.options = {"eps": 1e-10, **self.options}
 
 
-TOPIC = {**dict.fromkeys(SOUND), **dict.fromkeys((Lazy, OnTouch, ByRow), "steps")}
+SMALL = tuple(topic for topic in TOPICS if topic != "large")  # which takes long, and knows few conventions
+ASKED = {**dict.fromkeys(SOUND, SMALL), Plain: TOPICS, **dict.fromkeys((Lazy, OnTouch, ByRow), ("steps",))}
 
 
 @functools.cache
-def report_of(layer):
-    return check(layer, TOPIC[layer])
+def results_of(layer):
+    return [r for topic in ASKED[layer] for r in check(layer, topic).results]
 
 
-@pytest.mark.parametrize("layer", TOPIC, ids=lambda layer: layer.__name__)
+@pytest.mark.parametrize("layer", ASKED, ids=lambda layer: layer.__name__)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_sound_layers_raise_no_alarm(layer):
-    report = report_of(layer)
-    assert report.ok, "\n".join(r.message for r in report.failures)
+    assert not [r.message for r in results_of(layer) if r.status == "failed"]
+    assert sum(r.status in ("passed", "acceptable") for r in results_of(layer)) >= 20
 
 
 def test_conventions_are_told_apart():
     """The same cases, passed by other conventions, each of them said."""
-    found = [{c for r in report_of(layer).results for c in r.conventions} for layer in TOPIC]
+    found = [{c for r in results_of(layer) for c in r.conventions} for layer in ASKED]
     for name, choices in CONVENTIONS.items():
         assert {f"{name}={choice}" for choice in choices if not is_rule(name, choice)} <= set().union(*found), name
 
@@ -184,9 +185,13 @@ def test_conventions_are_told_apart():
 @pytest.mark.parametrize(("layer", "cause", "seen"), [b[1:] for b in BUGS], ids=[b[0] for b in BUGS])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_historical_bug_is_found_and_named(layer, cause, seen):
-    report = check(layer)
-    assert not report.ok
-    assert any(re.search(cause, r.message) for r in report.failures), "\n".join(r.message for r in report.failures)
+    failures = []
+    for topic in (*SMALL, "large"):  # which takes long
+        failures += check(layer, topic).failures
+        if any(re.search(cause, r.message) for r in failures):
+            break
+    else:
+        raise AssertionError("\n".join(r.message for r in failures))
     assert seen
 
 
@@ -462,18 +467,26 @@ METHODS = {
     "__init__": ["table"], "lookup": ["table", "ids", "offsets", "weights"], "backward": ["table", "ids", "offsets", "weights", "g"],
     "second": ["table", "ids", "g", "v"], "step": ["ids", "g"], "constrain": ["table"],
 }  # fmt: skip
+METHOD_TOPICS = {
+    "__init__": "lookup",
+    "lookup": "bags",
+    "backward": "bags",
+    "second": "second",
+    "step": "steps",
+    "constrain": "maps",
+}
 
 
 @pytest.mark.parametrize(("method", "array"), [(m, a) for m, arrays in METHODS.items() for a in arrays])
 def test_what_a_layer_is_handed_stays_as_it_was(method, array):
-    report = check(type("Mine", (Meddles,), {"method": method, "array": array}))
+    report = check(type("Mine", (Meddles,), {"method": method, "array": array}), METHOD_TOPICS[method])
     cause = f"{method} changes the caller's {array} in place"
     assert cause in {r.cause for r in report.failures}
     assert f"  {cause} (" in str(report)
 
 
 def test_a_layer_that_meddles_with_nothing_passes():
-    assert check(Meddles).ok
+    assert all(check(Meddles, topic).ok for topic in METHOD_TOPICS.values())
 
 
 def test_what_a_layer_refuses_it_leaves_as_it_was():
@@ -664,7 +677,7 @@ def test_export_copies_what_is_shipped(tmp_path, capsys):
 def test_check_layer_says_what_it_found(capsys, monkeypatch):
     assert main(["check", "layer", "npembed"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith(f"npembed {npembed.__version__}: {len(cases())} cases, vectors version 1\n")
+    assert out.startswith(f"npembed {npembed.__version__}: {len(cases())} cases, vectors version 2\n")
     assert "acceptable by convention: accumulation=table (2), clamp_edge=pass (2)" in out
     monkeypatch.chdir(HERE)
     assert main(["check", "layer", "wrong_layers:Overwrites", "--topic", "lookup"]) == 1

@@ -683,13 +683,14 @@ class Newer(Plain):
         "split",
         1.0,
     )
-    untouched, max_norm_slack = "lazy", 1e-7
+    untouched, max_norm_slack, id_kinds = "lazy", 1e-7, "i"
 
 
 class Halves(Newer):
     """JAX's edges, a max_norm that leaves the table as it is, and steps that each row counts for itself."""
 
     clamp_edge, clamp_norm_edge, max_norm_writes, slope_at_zero, step_count = "half", "half", "output", -1.0, "row"
+    frozen_max_norm = "stays"
 
 
 class Lasts(Plain):
@@ -755,7 +756,7 @@ class Conjugates(Plain):
     """JAX's complex gradients, subnormals flushed to zero."""
 
     def backward(self, g):
-        return super().backward(np.conj(g)).conj() if self.normalizer == "complex_normalize" else super().backward(g)
+        return super().backward(np.conj(g)).conj()
 
     def lookup(self, ids, *more):
         found = super().lookup(ids, *more)

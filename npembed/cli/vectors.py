@@ -10,7 +10,8 @@ def add_to(verbs):
     topic = topics.add_parser(
         "export",
         help="write the conformance cases as JSON",
-        description="Write the conformance cases, JSON files with bit patterns beside decimals, and the schema that describes them.",
+        description="Write the conformance cases, JSON files with bit patterns beside decimals, and the schema that describes them. "
+        "Large arrays are given by a rule of integers, or by a block that repeats along each axis; the schema says how.",
     )
     topic.add_argument("folder", metavar="DIR", help="a folder, made if need be")
     topic.set_defaults(run=_export)

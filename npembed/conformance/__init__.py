@@ -40,9 +40,9 @@ NotImplementedError says no, too::
                            =quaternion_normalize, =softmax: arguments normalizer, a name, and normalizer_options, a dict
     constrainer            =clamp (:min, :max), =clamp_norm (:maxnorm, :p), =normalize (:p), =quaternion_normalize:
                            arguments constrainer and constrainer_options
-    optimizer              =adagrad (:lr, :lr_decay, :eps), =adam (:lr, :eps, :weight_decay, :amsgrad), =adamw (:lr, :weight_decay),
-                           =sgd (:lr, :momentum, :dampening, :nesterov, :weight_decay, :maximize): arguments optimizer and
-                           optimizer_options
+    optimizer              =adagrad (:lr, :lr_decay, :eps, :weight_decay, :maximize), =adam (:lr, :betas, :eps, :weight_decay, :amsgrad,
+                           :maximize), =adamw (:lr, :betas, :eps, :weight_decay, :amsgrad, :maximize), =sgd (:lr, :momentum, :dampening,
+                           :nesterov, :weight_decay, :maximize): arguments optimizer and optimizer_options
 
 Conventions. Where one is marked with a star, the first choice is expected of a layer that does not declare another::
 
@@ -59,6 +59,8 @@ Conventions. Where one is marked with a star, the first choice is expected of a 
     empty_max *            the maximum of an empty bag: 0 ("zeros"), or -inf ("minus_infinity")
     empty_mean *           the mean of an empty bag: 0 ("zeros"), or NaN ("not_a_number")
     first_momentum *       with dampening, SGD's first b is g ("gradient"), or (1 - dampening) g ("dampened")
+    frozen_max_norm        a frozen table stays ("stays"), or is shortened where it is looked up ("shortened"); what is looked up is short
+    id_dtypes              ids of other integer types than int32, int64 and uint64 are looked up ("taken"), or refused ("refused")
     inf_norm_ties          largest entries that are equal share the slope of the maximum norm ("split"), or one has it ("first", "last")
     max_norm_formula       x max_norm / |x| ("projection"), or x max_norm / (|x| + 1e-7) ("plus_1e-7")
     max_norm_gradient *    that of a lookup ("plain"), or, where the table stays long, that of the shortening ("projected")
@@ -68,6 +70,7 @@ Conventions. Where one is marked with a star, the first choice is expected of a 
     slope_at_zero          of the absolute value: 0 ("zero"), 1 ("one") or -1 ("minus_one")
     step_count             optimizers count the steps of the table ("table"), or of each row ("row")
     subnormals             are numbers like others ("kept"), or zero ("flushed")
+    uint64_ids             are looked up ("taken"), or refused ("refused")
     untouched              rows without a gradient are moved by momentum, moments and weight decay ("dense"), wait ("lazy"), or wait and
                            then make up for it ("decay_on_touch")
 

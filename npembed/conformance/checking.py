@@ -4,6 +4,7 @@ import importlib.metadata
 
 import numpy as np
 
+from .conventions import CONVENTIONS, meant
 from .declaring import declared
 from .reading import cases
 from .report import Report
@@ -16,7 +17,7 @@ def check(adapter, topic=None):
     Parameters
     ----------
     adapter : class, as described in `npembed.conformance`
-    topic : None for all, or one of "lookup", "maps", "bags", "steps", "second", "refused"
+    topic : None for all, or one of "lookup", "maps", "bags", "steps", "second", "pairs", "large", "refused"
 
     Returns
     -------
@@ -50,10 +51,17 @@ def name_of(adapter):
 
 
 def lacking(case, adapter, about):
-    """What a case needs and the layer has not: methods, and names like those of capabilities."""
+    """What a case needs and the layer has not: methods, names like those of capabilities, conventions that the case assumes."""
     found = [method for method in METHODS[case.op] if not hasattr(adapter, method)]
     needs = [need for need in case.needs if not about.can(need)]
-    return tuple(found + [need for need in needs if need.partition(":")[0] not in needs or ":" not in need])
+    rules = {name: CONVENTIONS[name][0] for name in case.raw.get("assumes", ())}
+    strange = [f"{name}={rule}" for name, rule in rules.items() if not meant(about.conventions, name, rule)]
+    return tuple(found + [need for need in needs if need.partition(":")[0] not in needs or ":" not in need] + strange)
+
+
+def may_refuse(case):
+    """Whether a layer that raises may be right."""
+    return not all(answer["expected"] for answer in case.raw["answers"]) or case.verdict == "invalid"
 
 
 def judge(case, adapter, about):
@@ -65,7 +73,7 @@ def judge(case, adapter, about):
         return Result(case, "not run", message=f"{id}: {about.not_run[id]}")
     with np.errstate(all="ignore"):
         result = run(case, adapter, about.conventions)
-        if case.verdict == "invalid" and result.status == "passed":
+        if (result.status == "passed" and case.verdict == "invalid") or any(c.endswith("=refused") for c in result.conventions):
             result = _sound_refusal(result, adapter, about)
     if id not in about.known:
         return result
@@ -78,7 +86,7 @@ def _sound_refusal(result, adapter, about):
     """A layer that refuses whatever it is given has refused nothing: the valid case that is nearest to this one is not to be refused."""
     needs = set(result.case.needs)
     likely = sorted(
-        (case for case in cases() if case.verdict != "invalid" and case.op == result.case.op),
+        (case for case in cases() if case.op == result.case.op and not may_refuse(case)),
         key=lambda case: -len(needs.intersection(case.needs)),
     )
     listed = {**about.known, **about.not_run}

@@ -11,6 +11,8 @@ CONVENTIONS = {
     "empty_max": ("zeros", "minus_infinity"),
     "empty_mean": ("zeros", "not_a_number"),
     "first_momentum": ("gradient", "dampened"),
+    "frozen_max_norm": ("stays", "shortened"),
+    "id_dtypes": ("taken", "refused"),
     "inf_norm_ties": ("split", "first", "last"),
     "max_norm_formula": ("projection", "plus_1e-7"),
     "max_norm_gradient": ("plain", "projected"),
@@ -20,6 +22,7 @@ CONVENTIONS = {
     "slope_at_zero": ("zero", "one", "minus_one"),
     "step_count": ("table", "row"),
     "subnormals": ("kept", "flushed"),
+    "uint64_ids": ("taken", "refused"),
     "untouched": ("dense", "lazy", "decay_on_touch"),
 }
 """Name: what a layer may choose. What the choices mean stands in the docstring of `npembed.conformance`."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 VECTORS = pathlib.Path(__file__).parent / "vectors"
-TOPICS = ("lookup", "maps", "bags", "steps", "second", "refused")
+TOPICS = ("lookup", "maps", "bags", "steps", "second", "pairs", "large", "refused")
 _NUMBERS = {
     "float16": (np.uint16, np.float16), "float32": (np.uint32, np.float32), "float64": (np.uint64, np.float64),
     "complex64": (np.uint32, np.float32), "complex128": (np.uint64, np.float64),
@@ -20,10 +20,25 @@ _NUMBERS = {
 def decode(array):
     """An array of the vectors, from its bit patterns; bfloat16, which NumPy has not, as float32.
 
+    A large array is given by a ``rule``: the entry at ``(i, j)`` is ``(times[0] i + times[1] j + plus) % mod // over - minus``; or by
+    a ``block``, the shape of the entries that are listed: the entry at ``(i, j)`` is that of the block at ``(i % block[0],
+    j % block[1])``.
+
     >>> decode({"dtype": "float32", "shape": [2], "bits": ["3f800000", "c0000000"], "decimal": ["1.0", "-2.0"]})
     array([ 1., -2.], dtype=float32)
+    >>> decode({"dtype": "int64", "shape": [8], "rule": {"times": [3], "plus": 1, "mod": 5, "over": 1, "minus": 0}})
+    array([1, 4, 2, 0, 3, 1, 4, 2])
+    >>> decode({"dtype": "int64", "shape": [3, 5], "block": [2, 2], "values": [1, 2, 3, 4]})
+    array([[1, 2, 1, 2, 1],
+           [3, 4, 3, 4, 3],
+           [1, 2, 1, 2, 1]])
     """
     dtype, shape = array["dtype"], tuple(array["shape"])
+    if "rule" in array:
+        return _by_rule(shape, **array["rule"]).astype("float32" if dtype == "bfloat16" else dtype)
+    if "block" in array:
+        block = decode({name: value for name, value in array.items() if name != "block"} | {"shape": array["block"]})
+        return block[np.ix_(*(np.arange(n) % b for n, b in zip(shape, block.shape, strict=True)))]
     if "values" in array:
         flat = np.array(array["values"], dtype)
     elif dtype == "bfloat16":
@@ -37,6 +52,12 @@ def decode(array):
         flat = np.full(size, flat[0])
     found = flat.reshape(shape)
     return np.asfortranarray(found) if array.get("layout") == "fortran" else found
+
+
+def _by_rule(shape, times, plus, mod, over, minus):
+    """Integers, entry by entry: ``(<times, index> + plus) % mod // over - minus``."""
+    index = np.indices(shape, np.int64, sparse=True)
+    return (sum(t * i for t, i in zip(times, index, strict=True)) + plus) % mod // over - minus
 
 
 @dataclass(frozen=True)
@@ -123,7 +144,7 @@ def cases(topic=None):
 
     Parameters
     ----------
-    topic : None, "lookup", "maps", "bags", "steps", "second" or "refused"
+    topic : None, "lookup", "maps", "bags", "steps", "second", "pairs", "large" or "refused"
 
     Returns
     -------
@@ -141,6 +162,8 @@ def cases(topic=None):
 
 def export(folder):
     """Copy the vectors and their schema to a folder, which is made if need be; returns the names of the files.
+
+    The arrays of large cases are not listed there, but given by a rule of integers or by a block that repeats, see ``schema.json``.
 
     Parameters
     ----------

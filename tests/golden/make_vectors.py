@@ -12,17 +12,20 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import vectors_bags
 import vectors_constrainers
+import vectors_large
 import vectors_lookup
 import vectors_maps
 import vectors_options
+import vectors_pairs
 import vectors_refused
 import vectors_second
 import vectors_steps
 
-VERSION = "1"
+VERSION = "2"
 TOPICS = {
     "lookup": (vectors_lookup, vectors_options), "maps": (vectors_maps, vectors_constrainers), "bags": (vectors_bags,),
-    "steps": (vectors_steps,), "second": (vectors_second,), "refused": (vectors_refused,),
+    "steps": (vectors_steps,), "second": (vectors_second,), "pairs": (vectors_pairs,), "large": (vectors_large,),
+    "refused": (vectors_refused,),
 }  # fmt: skip
 FOLDER = pathlib.Path(__file__).parents[2] / "npembed" / "conformance" / "vectors"
 

@@ -229,6 +229,25 @@ def bags(dtype):
     )
 
 
+def corners(dtype):
+    """No bags at all, and bags all of which are empty."""
+    table = array(dtype, TABLE)
+    for mode in ("sum", "mean", "max"):
+        for name, bags, ids, offsets, more in (
+            ("no-bags", 0, ints([]), ints([]), {}),
+            ("no-bags-last-offset", 0, ints([]), ints([0]), {"include_last_offset": True}),
+            ("no-bags-matrix", 0, ints([], shape=[0, 3]), None, {}),
+            ("empty-matrix", 3, ints([], shape=[3, 0]), None, {}),
+        ):
+            inputs = {"table": table, "ids": ids, "g": array(dtype, [[1.0, -2.0]] * bags, [bags, 2])}
+            inputs |= {"offsets": offsets} if offsets else {}
+            found = {"output": value(array(dtype, [[0, 0]] * bags, [bags, 2])), "gradient": value(array(dtype, [[0, 0]] * 5))}
+            why = "No bags, no rows, and no gradient." if bags == 0 else EMPTY
+            assumes = [NOTHING[mode][0]] if bags and mode in NOTHING else []
+            id = f"bag/{mode}-{name}-{dtype}"
+            yield case(id, "bag_backward", why, inputs, found, options={"mode": mode, **more}, assumes=assumes)
+
+
 def half(dtype):
     stuck = 2048 if dtype == "float16" else 256
     inputs = {"table": array(dtype, [[1.0], [2.0]]), "ids": ints(0, shape=[4096]), "offsets": ints([0])}
@@ -260,3 +279,4 @@ def cases():
         yield from half(dtype)
     for dtype in ("float32", "float64"):
         yield from bags(dtype)
+        yield from corners(dtype)

@@ -99,7 +99,7 @@ def flat(nested):
 def array(dtype, nested, shape=None, **more):
     """An array of the vectors, from nested lists or, with `shape`, from one number for all entries."""
     entries = flat(nested)
-    if dtype.startswith("int"):
+    if "int" in dtype:
         return {"dtype": dtype, "shape": shape or shape_of(nested), "values": entries, **more}
     part = PARTS.get(dtype, dtype)
     bits = [to_bits(x, part) for x in entries]
@@ -138,7 +138,8 @@ def normalize(x, p=2, eps=1e-12):
 def softmax(x):
     """exp(x_i) / sum exp(x_j)."""
     e = [mp.exp(v) for v in x]
-    return [v / mp.fsum(e) for v in e]
+    total = mp.fsum(e)
+    return [v / total for v in e]
 
 
 def clamp(x, min=None, max=None):

@@ -206,6 +206,72 @@ def gradients(dtype):
     )
 
 
+def types_of_ids(dtype):
+    """Ids of every integer type, the smallest and the largest that it has, or that the table has."""
+    for kind, n, ids in (
+        ("int8", 300, [127, 0, 100]), ("uint8", 300, [200, 0, 255, 128, 127]), ("int16", 300, [299, 0, 255, 256, 128]),
+        ("uint16", 70000, [40000, 65535, 32768, 0, 32767]), ("int32", 70000, [69999, 65536, 32768, 0]),
+        ("uint32", 70000, [69999, 65536, 32768, 0]), ("int64", 70000, [69999, 65536, 32768, 0]),
+        ("uint64", 70000, [69999, 65536, 32768, 0]),
+    ):  # fmt: skip
+        rule = {"times": [1, 70000], "plus": 0, "mod": 140000, "over": 1, "minus": 70000}
+        inputs = {"table": {"dtype": dtype, "shape": [n, 2], "rule": rule}, "ids": ints(ids, kind)}
+        found = {"output": value(array(dtype, [[i - 70000, i] for i in ids]))}
+        if kind in ("int32", "int64"):
+            why = "Each id names its row, whatever its size: none is cut to 16 bits."
+            yield case(f"lookup/ids-of-{kind}-{dtype}", "lookup", why, inputs, found)
+            continue
+        name = "uint64_ids" if kind == "uint64" else "id_dtypes"
+        yield case(
+            f"lookup/ids-of-{kind}-{dtype}",
+            "lookup",
+            f"Ids of {kind} are looked up as the numbers that they are, or refused.",
+            inputs,
+            answers=[({name: "taken"}, found), ({name: "refused"}, {})],
+        )
+
+
+def corners(dtype):
+    table = array(dtype, TABLE)
+    why = "A single id, without axes, gives a single row."
+    yield case(
+        f"lookup/id-without-axes-{dtype}",
+        "lookup",
+        why,
+        {"table": table, "ids": ints(3)},
+        {"output": value(array(dtype, TABLE[3]))},
+    )
+    for name, options in (("padding", {"padding_idx": 3}), ("frequency", {"scale_grad_by_freq": True}), ("max-norm", {"max_norm": 9.0})):
+        g = [0, 0] if name == "padding" else [1.5, -2.5]
+        yield case(
+            f"backward/id-without-axes-{name}-{dtype}",
+            "backward",
+            why + " Its gradient is one row, too.",
+            {"table": table, "ids": ints(3), "g": array(dtype, [1.5, -2.5])},
+            {
+                "output": value(array(dtype, TABLE[3])),
+                "gradient": value(array(dtype, [g if i == 3 else [0, 0] for i in range(5)])),
+            },
+            options=options,
+        )
+    none = {"table": table, "ids": ints([], shape=[0, 3]), "g": array(dtype, [], [0, 3, 2])}
+    for name, options in (
+        ("padding", {"padding_idx": 3}), ("frequency", {"scale_grad_by_freq": True}), ("max-norm", {"max_norm": 1.0}),
+        ("normalize", {"normalizer": "normalize"}), ("softmax", {"normalizer": "softmax"}),
+    ):  # fmt: skip
+        found = {"output": value(array(dtype, [], [0, 3, 2])), "gradient": value(array(dtype, [[0, 0]] * 5))}
+        found |= {"table": value(table)} if name == "max-norm" else {}
+        why = "No ids, no rows, no gradient, and no row is shortened."
+        yield case(f"backward/no-ids-{name}-{dtype}", "backward", why, none, found, options=options)
+    yield case(
+        f"backward/one-row-{dtype}",
+        "backward",
+        "A table of one row: each id names it.",
+        {"table": array(dtype, TABLE[:1]), "ids": ints([0, 0]), "g": array(dtype, [[1.0, -2.0], [0.5, 4.0]])},
+        {"output": value(array(dtype, [TABLE[0]] * 2)), "gradient": value(array(dtype, [[1.5, 2.0]]))},
+    )
+
+
 def half(dtype):
     yield case(
         f"lookup/matrix-of-ids-{dtype}",
@@ -248,7 +314,7 @@ def half(dtype):
 def cases():
     """All of them."""
     for dtype in DTYPES:
-        for topic in (gathers, gradients):
+        for topic in (gathers, gradients, types_of_ids, corners):
             yield from topic(dtype)
     for dtype in ("float16", "bfloat16"):
         yield from half(dtype)

@@ -81,6 +81,11 @@ def max_norms(dtype):
     small = [[v / 1024 for v in row] for row in rows([[3.0, 4.0], [1.0, 1.0]], dtype)]
     yield _max_norm(f"max-norm/small-rows-{dtype}", dtype, small, [0], 2.0**-10, 2, {})
     yield _max_norm(f"max-norm/padding-too-{dtype}", dtype, table, [3, 1], 2.0, 2, {"padding_idx": 3})
+    size = 1e38 if dtype == "float32" else 1e300
+    huge = rows([[size, -2 * size], [size, size / 2], [1.0, 2.0]], dtype)
+    yield _max_norm(f"max-norm/huge-rows-{dtype}", dtype, huge, [0, 1], 1.0, 2, {})
+    size = 1e-30 if dtype == "float32" else 1e-200
+    yield _max_norm(f"max-norm/tiny-rows-{dtype}", dtype, rows([[3 * size, -4 * size]], dtype), [0], size, 2, {})
     at = rows([[3.0, 4.0], [1.0, 2.0]], dtype)
     yield case(
         f"max-norm/at-the-bound-{dtype}",

@@ -29,6 +29,21 @@ def cases():
             {"table": table, "ids": ints([0, bad, 1])},
             options={"max_norm": 1.0},
         )
+    one = array(dtype, TABLE[:1])
+    for name, bad in {"negative": -1, "one-too-many": 1, "far": 2**40}.items():
+        why = f"The id {bad} names no row of a table of 1: that it has one row only does not make it the one."
+        yield case(f"refused/{name}-id-of-one-row", "lookup", why, {"table": one, "ids": ints([0, bad])})
+        yield case(f"refused/{name}-id-without-axes", "lookup", why, {"table": one, "ids": ints(bad)})
+        inputs = {"table": one, "ids": ints([[0, bad]])}
+        yield case(f"refused/{name}-id-of-one-row-in-bag", "bag", why, inputs, options={"mode": "mean"})
+    rows = {"dtype": dtype, "shape": [100, 2], "rule": {"times": [2, 1], "plus": 0, "mod": 200, "over": 1, "minus": 100}}
+    for kind, bad in (("int8", -1), ("uint8", 200), ("uint8", 255), ("int16", -100), ("uint16", 65535), ("uint32", 2**32 - 1)):
+        yield case(
+            f"refused/{kind}-id-{abs(bad)}",
+            "lookup",
+            f"The id {bad} names no row of a table of 100, as whatever type it is read.",
+            {"table": rows, "ids": ints([0, bad, 1], kind)},
+        )
     yield case(
         "refused/no-rows",
         "lookup",

@@ -23,8 +23,8 @@ def sgd(x, s, g, t, lr, momentum=0, dampening=0, nesterov=False, weight_decay=0,
     return x - lr * g
 
 
-def adagrad(x, s, g, t, lr, lr_decay=0, eps=1e-10, weight_decay=0, eps_inside=False, square=None):
-    g = g + weight_decay * x
+def adagrad(x, s, g, t, lr, lr_decay=0, eps=1e-10, weight_decay=0, eps_inside=False, square=None, maximize=False):
+    g = (-g if maximize else g) + weight_decay * x
     s["s"] = s.get("s", 0) + (g * g if square is None else square)
     root = (s["s"] + mpf(eps)) ** mpf(0.5) if eps_inside else s["s"] ** mpf(0.5) + mpf(eps)
     return x - lr / (1 + (t - 1) * lr_decay) * g / root
@@ -32,9 +32,10 @@ def adagrad(x, s, g, t, lr, lr_decay=0, eps=1e-10, weight_decay=0, eps_inside=Fa
 
 def adam(
     x, s, g, t, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, decoupled=False, amsgrad=False, inside=False, corrected=True,
-    under_root=False,
+    under_root=False, maximize=False,
 ):  # fmt: skip
     b1, b2 = map(mpf, betas)
+    g = -g if maximize else g
     if decoupled:
         x = x * (1 - lr * weight_decay)
     else:
@@ -110,6 +111,7 @@ def ways(dtype, optimizer, options, lazily):
     `lazily`: rows without a gradient may be moved, or wait.
     """
     adam, decay = optimizer in ("adam", "adamw"), options.get("weight_decay", 0)
+    lazily = lazily and (optimizer != "adagrad" or decay)  # else a gradient of zero moves nothing
     counted = adam or options.get("dampening") or options.get("lr_decay")
     counts = [{"step_count": "table"}, {"step_count": "row"}] if counted else [{}]
     alone = [(c, {}, {"lazy": lazily or "row" in c.values(), "by_row": "row" in c.values()}) for c in counts]
@@ -134,26 +136,27 @@ def ways(dtype, optimizer, options, lazily):
     ]
 
 
+def answered(dtype, optimizer, rule, options, lazily, **how):
+    """What is right by each convention, as an argument of `case`."""
+    decoupled, near = {"decoupled": True} if optimizer == "adamw" else {}, f"rtol:{64 * EPS[dtype]:.1e}"
+    answers = [
+        (conventions, tables(dtype, walk(rule, {**options, **decoupled, **more}, **how, **way), near))
+        for conventions, more, way in ways(dtype, optimizer, options, lazily)
+    ]
+    first = answers[0][1]
+    return {"expected": first} if all(found == first for _, found in answers) else {"answers": answers}
+
+
 def steps(dtype):
     tolerance = f"rtol:{64 * EPS[dtype]:.1e}"
     batches = {"ids": ints(IDS), "g": array(dtype, G)}
 
     def made(id, optimizer, rule, options, why, *, lazily=False, mistakes=(), about=None, **how):
         options = {k: float(stored(v, "float64")) if isinstance(v, float) else v for k, v in options.items()}
-        decoupled = {"decoupled": True} if optimizer == "adamw" else {}
-        answers: list = []
-        for conventions, more, way in ways(dtype, optimizer, options, lazily):
-            found = tables(dtype, walk(rule, {**options, **decoupled, **more}, **how, **way), tolerance)
-            same = [c for c, other in answers if other == found]
-            if same:  # what tells them apart makes no difference here
-                for name in [n for n, choice in same[0].items() if conventions.get(n) != choice]:
-                    del same[0][name]
-            else:
-                answers.append((conventions, found))
+        right = answered(dtype, optimizer, rule, options, lazily, **how)
         about = {"optimizer": optimizer, "optimizer_options": options, **(about or {})}
         wrong = [(cause, tables(dtype, m, tolerance)) for cause, m in mistakes]
         inputs = {"table": array(dtype, TABLE), **batches}
-        right = {"answers": answers} if len(answers) > 1 else {"expected": answers[0][1]}
         return case(f"steps/{id}-{dtype}", "steps", why, inputs, **right, options=about, mistakes=wrong)
 
     lr, heavy = {"lr": 0.125}, {"lr": 0.125, "momentum": 0.5}
@@ -315,6 +318,7 @@ def steps(dtype):
         {"tables": value(array(dtype, [[[-0.125], [2.0]], [[-0.25], [2.0]]]))},
         options={"optimizer": "sgd", "optimizer_options": lr},
     )
+    yield from rests(dtype)
     yield case(
         f"steps/own-copy-{dtype}",
         "steps",
@@ -323,6 +327,28 @@ def steps(dtype):
         {"given": value(array(dtype, TABLE))},
         options={"optimizer": "sgd", "optimizer_options": lr},
     )
+
+
+def rests(dtype):
+    """Steps without any gradient: those of padding alone, those without ids."""
+    rules = {
+        "sgd": (sgd, {}), "momentum": (sgd, {"momentum": 0.5}), "adagrad": (adagrad, {}), "adam": (adam, {}),
+        "adam-weight-decay": (adam, {"weight_decay": 0.25}),
+    }  # fmt: skip
+    for name, (rule, more) in rules.items():
+        for what, ids, padding in (("padding-alone", [[1, 1], [0, 2], [1, 1]], 1), ("no-ids", [[], []], None)):
+            g = [row[:2] for row in G[:3]] if padding is not None else [[], []]
+            options = {"lr": 0.125, **more}
+            about = {"optimizer": "sgd" if name == "momentum" else name.partition("-")[0], "optimizer_options": options}
+            about |= {} if padding is None else {"padding_idx": padding}
+            shapes = [None, None] if padding is not None else [[2, 0], [2, 0, 2]]
+            right = answered(dtype, about["optimizer"], rule, options, True, ids=ids, g=g, padding=padding)
+            inputs = {"table": array(dtype, TABLE), "ids": ints(ids, shape=shapes[0]), "g": array(dtype, g, shapes[1])}
+            id, why = (
+                f"steps/{what}-{name}-{dtype}",
+                "A step without a gradient moves what goes on without one, and leaves no NaN.",
+            )
+            yield case(id, "steps", why, inputs, **right, options=about)
 
 
 def cases():

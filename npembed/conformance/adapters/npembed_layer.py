@@ -17,15 +17,16 @@ class Layer:
     ))  # fmt: skip
     conventions: ClassVar = {
         "accumulation": "table", "clamp_edge": "pass", "clamp_norm_edge": "project", "complex_gradient": "re_plus_i_im",
-        "inf_norm_ties": "split", "max_norm_formula": "projection", "max_norm_writes": "table", "max_ties": "first",
-        "norm_at_zero": "divide", "slope_at_zero": "zero", "subnormals": "kept", "untouched": "dense",
+        "frozen_max_norm": "stays", "id_dtypes": "taken", "inf_norm_ties": "split", "max_norm_formula": "projection",
+        "max_norm_writes": "table", "max_ties": "first", "norm_at_zero": "divide", "slope_at_zero": "zero", "subnormals": "kept",
+        "uint64_ids": "refused", "untouched": "dense",
     }  # fmt: skip
 
     def __init__(self, table, *, mode=None, trainable=True, optimizer=None, optimizer_options=None, **options):
+        for which in ("normalizer", "constrainer"):
+            if f"{which}_options" in options:
+                options[f"{which}_kwargs"] = options.pop(f"{which}_options")
         if mode is None:
-            for which in ("normalizer", "constrainer"):
-                if f"{which}_options" in options:
-                    options[f"{which}_kwargs"] = options.pop(f"{which}_options")
             self.layer = Embedding.from_pretrained(table, trainable=trainable, **options)
         else:
             self.layer = EmbeddingBag.from_pretrained(table, trainable=trainable, mode=mode, **options)
