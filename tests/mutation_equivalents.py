@@ -4,6 +4,7 @@ WIDE = "the other factor is wide already"
 COPY = "copies more often, and says the same"
 IN_PYTHON = "in Python any layout will do; tests of the compiled kernels want this one"
 SAME_SUM = "a sum of two squares"
+INFINITE = "it is nan or infinite"
 ALIKE = "they are of one length"
 ALONE = "there is one, so the last is the first"
 EQUIVALENT = {
@@ -96,6 +97,40 @@ EQUIVALENT = {
     ],
     "samplers.known_mask": [("zip(known.columns, flat.T, strict=True)", "without strict", ALIKE)],
     "uncertainty.law.score_law": [("0 -> -1", "x[0] for x in rows", ALONE)],
+    "io.text.plain": [
+        (
+            "isinstance(value, np.generic) and",
+            "[isinstance(value, np.generic) alone]",
+            "what else there is is refused after that",
+        ),
+        ("(list, tuple)", "swapped", "they are only looked for"),
+        ("value > 0 -> ", "", INFINITE),
+        ("0 -> ", "not math.isfinite", INFINITE),
+    ],
+    "io.arrays.encode": [
+        ("1 -> 2", "for name, value in arrays.items()", "NumPy reads any negative size as what is left"),
+        ("np.lib.format.write_array", "without version", "the version that NumPy takes for such an array"),
+        ("np.lib.format.write_array", "without allow_pickle", "there is no object among them"),
+    ],
+    "io.arrays._restored": [
+        ("np.array(value", "without dtype", "it is that of the machine, where that is the least byte first"),
+        ("np.array(value", "without order", "it lies in this order already"),
+        ("1 -> 2", "value.reshape(-1)", "NumPy reads any negative size as what is left"),
+    ],
+    "io.arrays._safetensors": [
+        ("8 -> 7", "content[:8], 'little')  #2", "the eighth byte is zero, but for headers of 2**56 bytes")
+    ],
+    "io.arrays.possible": [("0 -> 1", "min(shape, default=0) >...  #1", "no axis, none below zero")],
+    "runs.store._same": [("np.array_equal(one, other", "swapped", "a = b as b = a")],
+    "runs.store._written": [
+        ("(list, tuple)", "swapped", "they are only looked for"),
+        ("(bool, int, float, str) -> (int", "", "they are only looked for"),
+        ("(bool, int, float, str) -> (bool, float", "", "they are only looked for"),
+        ("(bool, int, float, str) -> (bool, int, str", "", "they are only looked for"),
+        ("(np.dtype, type)", "swapped", "they are only looked for"),
+    ],
+    "runs.store._listed": [("(np.ndarray, np.generic)", "swapped", "they are only looked for")],
+    "io.text._object": [("return NON_FINITE", "times", INFINITE)],
     "optimizers.rowwise.walk_": [
         ("0 -> -1", "for where, g in _blocks(g", "blocks of another size change nothing"),
         ("1 -> 2", "for where, g in _blocks(g...  #1", "blocks of another size change nothing"),

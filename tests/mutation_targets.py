@@ -14,6 +14,7 @@ import mutation_rooms
 import naive
 import numpy as np
 import pytest
+import store_killers
 import test_bags
 import test_clip_and_project
 import test_double_double
@@ -859,6 +860,7 @@ KILLERS = {
     adam._more: descents("adam"),
     clip._cut: [clipping, test_half.test_around_a_step],
     clip._like: [clipping, bad_input, test_half.test_around_a_step],
+    **store_killers.KILLERS,
 }
 """Where the killers are special: those of a function, the quick ones first."""
 
@@ -901,6 +903,7 @@ EXEMPT = {
     "optimizers.rowwise.check_step": "refuses bad input: tests/test_optimizers.py",
     "optimizers.rowwise.check_state": "refuses bad input: tests/test_optimizers.py",
     "optimizers.rowwise.check_like_table": "refuses bad input: tests/test_optimizers.py",
+    "optimizers.rowwise.check_entry": "refuses bad input: tests/test_store.py",
     "optimizers.rowwise._check_counts": "refuses bad input: tests/test_optimizers.py",
     "optimizers.rowwise._check_values": "refuses bad input: tests/test_optimizers.py",
     "optimizers.rowwise.refuse_decay": "refuses bad input: tests/test_optimizers.py",

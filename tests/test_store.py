@@ -278,6 +278,32 @@ def test_sums_of_squares_are_none_of_negative_numbers(tmp_path):
     assert np.isinf(load(path).update.states[0]["exp_avg_sq"]).any()  # which large gradients make
 
 
+def test_numbers_that_are_not_finite_come_back(tmp_path):
+    result = small().train(1)
+    result.model.layers[0].restore(np.full((5, 2), np.nan, np.float32))
+    result.epochs[0] = result.epochs[0]._replace(loss=np.inf, entity_row_norms=(np.nan, np.inf))
+    result.save_to_directory(tmp_path / "run")
+    loaded = load(tmp_path / "run")
+    assert np.isnan(loaded.model.layers[0].weight).all()
+    assert str(loaded.epochs) == str(result.epochs)
+    loaded.save_to_directory(tmp_path / "again")
+    assert files(tmp_path / "again") == files(tmp_path / "run")
+
+
+def test_numbers_that_options_say_are_those_that_are_stored(tmp_path):
+    result = small(model_kwargs={"entity_regularizer": "lp"}).train(1)
+    result.save_to_directory(tmp_path / "run")
+    folder = read_folder(tmp_path / "run")
+    name = "entity_representations.0.regularizer.weight"
+    for value in (np.array(9, np.float32), folder.arrays["model"][name].astype(np.float64)):
+        arrays = {**folder.arrays, "model": {**folder.arrays["model"], name: value}}
+        write_folder(tmp_path / "run", arrays=arrays, documents=folder.documents, tables=folder.tables)
+        with pytest.raises(
+            ValueError, match=rf"load: .*model\.safetensors holds other numbers for '{name}'; allowed: the arrays of this"
+        ):
+            load(tmp_path / "run")
+
+
 SAID = {
     "training.json['filtered'] = 'yes' is not a choice; allowed: True or False": lambda d, a: d["training"].update(
         filtered="yes"
