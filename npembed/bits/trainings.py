@@ -14,7 +14,7 @@ from ..models import MODELS, ERModel
 from ..training import OptimizerUpdate, fit
 
 DIM, BATCH, LR = 6, 50, 0.05
-LOOPS = {
+LOOPS: dict[str, dict] = {
     "slcwa": {"loop": "slcwa"},
     "bernoulli": {"loop": "slcwa", "sampler": "bernoulli", "num_negatives": 2},
     "filtered": {"loop": "slcwa", "filtered": True},
@@ -23,7 +23,7 @@ LOOPS = {
 }
 """Options of `fit`."""
 
-OPTIMIZERS = {
+OPTIMIZERS: dict[str, tuple] = {
     "sgd": ("sgd", {}),
     "momentum": ("sgd", {"momentum": 0.9, "untouched": "decay_on_touch"}),
     "adagrad": ("adagrad", {}),
@@ -34,12 +34,16 @@ OPTIMIZERS = {
 }
 """Name and options of an optimizer."""
 
-ENTITIES = {
-    "table": {},
-    "bag": {"assignment": [(i, j) for i in range(14) for j in range(i % 3, 6)], "mode": "sum", "shape": DIM},
-    "low_rank": {"num_bases": 3, "shape": DIM},
+ENTITIES: dict[str, tuple] = {
+    "table": ("embedding", (), {}),
+    "bag": (
+        "embedding_bag",
+        ("embedding_bag",),
+        {"assignment": [(i, j) for i in range(14) for j in range(i % 3, 6)], "mode": "sum"},
+    ),
+    "low_rank": ("low_rank", ("base", "weight"), {"num_bases": 3}),
 }
-"""What entity rows are made of, and options of that."""
+"""What entity rows are made by: its name, the tables that it is made of, and its options."""
 
 
 def covering(options):
@@ -115,13 +119,13 @@ def digests(models=None, steps=4):
     kept = cpu.SERIAL_BELOW, fused.SERIAL_BELOW
     cpu.SERIAL_BELOW = fused.SERIAL_BELOW = 0
     try:
-        found = {" ".join(one): _hashed(_trained(*one, steps)) for one in TRAININGS if models is None or one[0] in models}
+        found = {" ".join(one): _hashed(_trained(steps, *one)) for one in TRAININGS if models is None or one[0] in models}
         return found | {name: _hashed(call()) for name, call in CALLS.items()}
     finally:
         cpu.SERIAL_BELOW, fused.SERIAL_BELOW = kept
 
 
-def _trained(name, loop, optimizer, loss, entities, precision, steps):
+def _trained(steps, name, loop, optimizer, loss, entities, precision):
     """One training from its seed, and what the model then says: pairs of a name and an array."""
     nations = Nations()
     model = _model(name, loss, entities, precision, nations.training)
@@ -153,10 +157,10 @@ def _model(name, loss, entities, precision, triples):
     model = MODELS[name](triples, random_seed=0, **about)
     if entities == "table":
         return model
-    parts = {"bag": ("embedding_bag",), "low_rank": ("base", "weight")}[entities]
-    options = {**ENTITIES[entities], "dropout": 0.1, **{f"{part}_kwargs": {"dtype": dtype} for part in parts}}
-    given = {**model.settings, "entity_representations": f"embedding_{entities}" if entities == "bag" else entities}
-    return ERModel(triples_factory=triples, random_seed=0, **{**given, "entity_representations_kwargs": options})
+    made_by, parts, options = ENTITIES[entities]
+    options = {"shape": DIM, "dropout": 0.1, **options, **{f"{part}_kwargs": {"dtype": dtype} for part in parts}}
+    given = {**model.settings, "entity_representations": made_by, "entity_representations_kwargs": options}
+    return ERModel(triples_factory=triples, random_seed=0, **given)
 
 
 def _metrics_of_many():
