@@ -88,7 +88,7 @@ def test_the_trained_rows_are_of_their_precision():
 @pytest.mark.parametrize("what", ["loss", "entity_representations.0._embeddings.weight", "0 step", "tails", "optimistic", "tail"])
 def test_what_is_hashed(what, monkeypatch):
     """Losses, tables, states, scores, ranks and predictions, each by itself; and the shape and dtype of what is hashed."""
-    one = ("distmult", "slcwa", "adam", "softplus", "table", "single", 1)
+    one = (1, "distmult", "slcwa", "adam", "softplus", "table", "single")
     said = [(name, np.asarray(value)) for name, value in trainings._trained(*one)]
     assert what in dict(said)
     assert "both.realistic.arithmetic_mean_rank" in dict(said)

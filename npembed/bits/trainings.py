@@ -24,7 +24,7 @@ LOOPS: dict[str, dict] = {
 }
 """Options of `fit`."""
 
-OPTIMIZERS = {
+OPTIMIZERS: dict[str, tuple] = {
     "sgd": ("sgd", {}),
     "momentum": ("sgd", {"momentum": 0.9, "untouched": "decay_on_touch"}),
     "adagrad": ("adagrad", {}),
@@ -35,12 +35,16 @@ OPTIMIZERS = {
 }
 """Name and options of an optimizer."""
 
-ENTITIES: dict[str, dict] = {
-    "table": {},
-    "bag": {"assignment": [(i, j) for i in range(14) for j in range(i % 3, 6)], "mode": "sum", "shape": DIM},
-    "low_rank": {"num_bases": 3, "shape": DIM},
+ENTITIES: dict[str, tuple] = {
+    "table": ("embedding", (), {}),
+    "bag": (
+        "embedding_bag",
+        ("embedding_bag",),
+        {"assignment": [(i, j) for i in range(14) for j in range(i % 3, 6)], "mode": "sum"},
+    ),
+    "low_rank": ("low_rank", ("base", "weight"), {"num_bases": 3}),
 }
-"""What entity rows are made of, and options of that."""
+"""What entity rows are made by: its name, the tables that it is made of, and its options."""
 
 
 def covering(options):
@@ -155,10 +159,10 @@ def _model(name, loss, entities, precision, triples):
     model = MODELS[name](triples, random_seed=0, **about)
     if entities == "table":
         return model
-    parts = {"bag": ("embedding_bag",), "low_rank": ("base", "weight")}[entities]
-    options = {**ENTITIES[entities], "dropout": 0.1, **{f"{part}_kwargs": {"dtype": dtype} for part in parts}}
-    given = {**model.settings, "entity_representations": f"embedding_{entities}" if entities == "bag" else entities}
-    return ERModel(triples_factory=triples, random_seed=0, **{**given, "entity_representations_kwargs": options})
+    made_by, parts, options = ENTITIES[entities]
+    options = {"shape": DIM, "dropout": 0.1, **options, **{f"{part}_kwargs": {"dtype": dtype} for part in parts}}
+    given = {**model.settings, "entity_representations": made_by, "entity_representations_kwargs": options}
+    return ERModel(triples_factory=triples, random_seed=0, **given)
 
 
 def _metrics_of_many():
