@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,7 @@ from npembed.io import swap
 from npembed.models import MODELS, ERModel
 from npembed.optimizers import OPTIMIZERS
 from npembed.runs import PipelineResult, store
-from npembed.training import LOOPS
+from npembed.training import LOOPS, OptimizerUpdate
 
 ROOT = Path(npembed.__file__).parent.parent
 QUICK = ["train", "--model", "transe", "--dim", "3", "--epochs", "2", "--batch-size", "800", "--negatives", "1"]
@@ -672,6 +673,24 @@ def test_a_graph_whose_name_is_no_text_works(capsys, folder):
     assert "gr\\xffaph: 14 entities" in out
     out.encode()
     assert load(os.fsdecode(b"r\xfcn")).dataset.name == "gr\\xffaph"
+
+
+@pytest.mark.parametrize(("folder", "left_there"), [("run", "run is as it was"), ("new", "nothing was written")])
+def test_a_stopped_training_that_is_not_finite_is_not_saved(capsys, monkeypatch, run, folder, left_there):
+    before = Path("run/manifest.json").read_bytes()
+    call = OptimizerUpdate.__call__
+
+    def stopped(update, model, *args):
+        call(update, model, *args)
+        model.layers[0].weight[3] = np.inf
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(OptimizerUpdate, "__call__", stopped)
+    _, err = done(capsys, *QUICK, "--out", folder, status=130)
+    why = "(its numbers or its scores are not finite)"
+    assert err == f"npembed: interrupted in epoch 1, after batch 1 of 2; {left_there} {why}\n"
+    assert Path("run/manifest.json").read_bytes() == before
+    assert sorted(path for path in left() if "/" not in path) == ["run"]
 
 
 # Numbers that overflow

@@ -35,6 +35,7 @@ class Keeper:
             check_writable(out, function="train")
             self._stands = manifest_at(out, function="train")
         self._asked, self.out, self.trouble, self.saved = out, out, "", None
+        self._sound = True
 
     def begin(self, result, epochs):
         """Take the run that is to be trained for so many epochs, and see that there is room for it."""
@@ -54,7 +55,8 @@ class Keeper:
         from ..runs.store import save
 
         result, trouble = self._result, self.trouble
-        if self.out is None or not sound(result):
+        self._sound = self.out is None or sound(result)
+        if self.out is None or not self._sound:
             return
         places = [(self.out, True)] if over or manifest_at(self.out) is None else []
         for path, asked in itertools.chain(places, ((path, False) for path in _elsewhere(self.out))):
@@ -108,6 +110,7 @@ class Keeper:
         """`error`, which has ended the training or the ranking, with what has become of the run."""
         outcome = self.outcome() + (f" ({self.trouble})" if self.trouble else "")
         if isinstance(error, KeyboardInterrupt):
+            outcome += "" if self._sound else " (its numbers or its scores are not finite)"
             return interrupts.Stopped(getattr(error, "number", interrupts.SIGINT), f"interrupted {self.reached()}; {outcome}")
         for kind in (FloatingPointError, MemoryError, OSError):
             if isinstance(error, kind):
