@@ -32,7 +32,9 @@ class Around:
         self.whole, self.args, self.where, self.g, self.eps = forward, args, where, g, eps
         self.starts = np.cumsum([0, *(args[i].size for i in where)])
         self.x = self.flat([args[i] for i in where])
-        self.sides = np.zeros_like(self.x)  # to which side of itself the slope is larger, of entries that are known to be at a kink
+        self.sides = np.zeros_like(
+            self.x
+        )  # to which side of itself the slope is larger, of entries that are known to be at a kink
 
     def flat(self, arrays):
         """One array for each argument as one vector."""

@@ -72,7 +72,9 @@ class Pair:
         for i, before, d, after, scaled in zip(self.where, first, later, last, larger, strict=True):
             name = f"d{self.names[i]}"
             if not _alike(d, before):
-                raise Refuted(f"a later call of {vjp} changes the {name} that an earlier one returned: a buffer that is used again")
+                raise Refuted(
+                    f"a later call of {vjp} changes the {name} that an earlier one returned: a buffer that is used again"
+                )
             if not _alike(after, before):
                 raise Refuted(f"{name} is another when {vjp} is called again: it must depend on g and the arguments alone")
             if not _alike(scaled, before, factor):
@@ -204,4 +206,6 @@ def _same(now, before):
         return (now.shape, now.dtype) == (before.shape, before.dtype) and now.tobytes() == before.tobytes()
     if isinstance(now, (list, tuple)):
         return len(now) == len(before) and all(map(_same, now, before))
-    return not isinstance(now, dict) or (now.keys() == before.keys() and all(_same(now[k], before[k]) for k in before))
+    if isinstance(now, dict):
+        return now.keys() == before.keys() and all(_same(now[k], before[k]) for k in before)
+    return not isinstance(now, (int, float, complex, str, np.generic)) or repr(now) == repr(before)

@@ -83,27 +83,31 @@ def check_vjp(op, *args, rng=0, kinks="raise", entries=None, **options):
     rng, pair = generator(rng), Pair("check_vjp", op.forward, op.vjp, args, options)
     for i in pair.where:
         if args[i].dtype not in (np.float64, np.complex128):
-            raise TypeError(f"check_vjp: {pair.names[i]} has dtype {args[i].dtype}; allowed: float64 or complex128, to difference")
+            raise TypeError(
+                f"check_vjp: {pair.names[i]} has dtype {args[i].dtype}; allowed: float64 or complex128, to difference"
+            )
     name = function_name(op.vjp)
     try:
         with np.errstate(all="ignore"):
             gradient = Gradient("check_vjp", pair, rng)
             reports = [_check_argument(one, name, rng, kinks, entries) for one in gradient.arguments]
+            if not any(held for _, held in reports):
+                raise GradientError(f"{name}: there is no slope anywhere, so nothing was checked")
             entry = gradient.together()
             if entry is not None:
                 _raise_if_wrong(entry, name)
     except Refuted as refuted:
         raise GradientError(f"{name}: {refuted}") from None
-    return Report(sum(r.checked for r in reports), sum(r.kinks for r in reports), max((r.worst for r in reports), default=0.0))
+    return Report(sum(r.checked for r, _ in reports), sum(r.kinks for r, _ in reports), max(r.worst for r, _ in reports))
 
 
 def _check_argument(one, name, rng, kinks, entries):
-    """Check the entries of one gradient."""
+    """Check the entries of one gradient: a report, and how many could be held against a slope, or those beside a kink."""
     x, d = one.x, one.d
     flat = np.arange(x.size) if entries is None or entries >= x.size else np.sort(rng.randperm(x.size)[:entries])
     largest = float(np.abs(d).max(initial=0.0, where=np.isfinite(d))) or 1.0
     differences = _Differences(one)
-    checked = at_kink = 0
+    checked = at_kink = held = 0
     worst = 0.0
     for k in flat.tolist():
         for unit in (1.0, 1.0j) if np.iscomplexobj(x) else (1.0,):
@@ -118,6 +122,7 @@ def _check_argument(one, name, rng, kinks, entries):
                         kink = f"is at a kink, with slopes {low:.9g} and {high:.9g} beside it"
                         raise GradientError(f"{name}: {entry.label} = {claimed:.9g} {kink}")
                     at_kink += 1
+                    held += bool(np.isfinite(entry.slopes).all())
                     continue
                 size = max(abs(claimed), abs(entry.found) if np.isfinite(entry.found) else 0.0, largest, NOTHING)
                 seen = max(entry.resolution, abs(claimed - entry.found)) <= UNCLEAR * size
@@ -127,7 +132,7 @@ def _check_argument(one, name, rng, kinks, entries):
                 off = abs(claimed - entry.found) if seen else off
             checked += 1
             worst = max(worst, off / largest)
-    return Report(checked, at_kink, worst)
+    return Report(checked, at_kink, worst), checked + held
 
 
 def _raise_if_wrong(entry, name):
@@ -145,7 +150,9 @@ class _Differences:
         self.h = STEP * (float(np.sqrt(np.mean(np.abs(one.x) ** 2))) if one.x.size else 0.0) or STEP
         self.middle = self.terms(one.x.copy())
         ulps = [1 + k * np.finfo(float).eps for k in (-2, -1, 1, 2)]
-        self.spread = [self.terms(np.asarray(one.x * ulp)) - self.middle for ulp in ulps]  # what rounding does in the forward pass
+        self.spread = [
+            self.terms(np.asarray(one.x * ulp)) - self.middle for ulp in ulps
+        ]  # what rounding does in the forward pass
 
     def terms(self, x):
         return (np.conj(self.g) * self.forward(x)).real

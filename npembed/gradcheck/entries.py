@@ -136,9 +136,11 @@ class Claimed:
         entry = self._decide(entry, seen, exact, height, least)
         if entry.verdict == WRONG:
             second = self._decide(entry, line.look(deep=True, shift=SECOND), exact, height, least)
-            if second.verdict == RIGHT:
-                return second._replace(verdict=BELOW_RESOLUTION, reason="about as far off as differences may be"), seen
-            return (second if second.verdict != WRONG else self._last_word(entry, v, seen, height, forward[1])), seen
+            if second.verdict not in (RIGHT, WRONG):
+                return second, seen
+            entry = self._last_word(entry, v, seen, height, forward[1])
+            if entry.verdict == WRONG and second.verdict == RIGHT:
+                entry = second._replace(verdict=BELOW_RESOLUTION, reason="about as far off as differences may be")
         return entry, seen
 
     def _last_word(self, entry, v, seen, height, nearby):
@@ -154,7 +156,10 @@ class Claimed:
         if not seen.sides and not short:
             off, noise = abs(entry.claimed - entry.found), self.wobble()
             own = float((np.abs(v) * noise).sum() if isinstance(v, np.ndarray) else noise.flat[v[0]])
-            if self.longer is not None and self._along(self.longer, v, entry.found) <= entry.resolution + OWN * self.eps * seen.gross:
+            if (
+                self.longer is not None
+                and self._along(self.longer, v, entry.found) <= entry.resolution + OWN * self.eps * seen.gross
+            ):
                 own = max(own, off)
             if off <= entry.resolution + OWN * self.own * seen.gross + WOBBLE * own:
                 if own <= max((RESOLVED if self.own < CLEAR else COARSE) * abs(entry.found), np.sqrt(self.own) * height):

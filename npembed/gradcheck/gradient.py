@@ -8,7 +8,9 @@ from .calls import draw_cotangent
 from .entries import CLEAR, Claimed
 from .verdicts import WRONG
 
-NEAR = 0.01  # results in single and in double precision differ by no more than this share of the largest, or are another function's
+NEAR = (
+    0.01  # results in single and in double precision differ by no more than this share of the largest, or are another function's
+)
 
 
 class Gradient:
@@ -51,7 +53,9 @@ class Gradient:
         for n, (i, d) in enumerate(zip(where, claims, strict=True)):
             sights = [self._sight(one, n, i) for one in ((around, self.around) if intentional else (around,))]
             sights = [*sights, None][:2]
-            self.arguments.append(Claimed(pair.names[i], args[i], d, g_, *sights, analytic, eps[n], lambda n=n: wobble()[n], longer[n]))
+            self.arguments.append(
+                Claimed(pair.names[i], args[i], d, g_, *sights, analytic, eps[n], lambda n=n: wobble()[n], longer[n])
+            )
         names = [pair.names[i] for i in where]
         self.all = Claimed(
             names[0] if len(names) == 1 else f"({', '.join(names)})",
