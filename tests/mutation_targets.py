@@ -35,6 +35,7 @@ import test_row_maps
 import test_second_order
 import test_sums
 import test_training
+from recipes import with_entries
 
 from npembed import (
     double_double,
@@ -629,7 +630,8 @@ def second_dtypes(name):
 
 def second_gradients(name):
     """Some of the cases of the recipe, which are many, a few entries of each."""
-    for i, (args, options) in enumerate(test_registries.RECIPES[f"{name}_vjp"](np.random.default_rng(20))):
+    cases = test_registries.RECIPES[f"{name}_vjp"](np.random.default_rng(20))
+    for i, (args, options) in enumerate(with_entries(cases)):
         if i % 3 == 0:
             check_vjp(test_second_order.SECOND_ORDER[name], *args, rng=i, entries=4, **options)
 

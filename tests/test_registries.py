@@ -9,7 +9,7 @@ import pathlib
 import naive
 import numpy as np
 import pytest
-from recipes import COMPLEX_ONLY, RECIPES, bound, interactions, lookup_cases, share
+from recipes import COMPLEX_ONLY, RECIPES, bound, interactions, lookup_cases, share, with_entries
 
 import npembed
 from npembed import one_page
@@ -124,7 +124,7 @@ def test_gradient(name):
 def check_gradients(name, entries=None):
     """Check the op at every case of its recipe; how many entries of gradients that were."""
     checked = 0
-    for i, (args, options) in enumerate(RECIPES[name](np.random.default_rng(20))):
+    for i, (args, options) in enumerate(with_entries(RECIPES[name](np.random.default_rng(20)))):
         checked += check_vjp(OPS[name], *args, rng=i, entries=entries, **options).checked
     return checked
 

@@ -28,13 +28,11 @@ class Around:
     Clarke, Optimization and Nonsmooth Analysis (Wiley, 1983), section 2.1.
     """
 
-    def __init__(self, forward, args, where, g, eps):
-        self.whole, self.args, self.where, self.g, self.eps = forward, args, where, g, eps
+    def __init__(self, forward, args, where, g):
+        self.whole, self.args, self.where, self.g = forward, args, where, g
         self.starts = np.cumsum([0, *(args[i].size for i in where)])
         self.x = self.flat([args[i] for i in where])
-        self.sides = np.zeros_like(
-            self.x
-        )  # to which side of itself the slope is larger, of entries that are known to be at a kink
+        self.sides = np.zeros_like(self.x)  # where the slope is larger, before or behind, of entries known to be at a kink
 
     def flat(self, arrays):
         """One array for each argument as one vector."""

@@ -206,4 +206,6 @@ def _same(now, before):
         return (now.shape, now.dtype) == (before.shape, before.dtype) and now.tobytes() == before.tobytes()
     if isinstance(now, (list, tuple)):
         return len(now) == len(before) and all(map(_same, now, before))
-    return not isinstance(now, dict) or (now.keys() == before.keys() and all(_same(now[k], before[k]) for k in before))
+    if isinstance(now, dict):
+        return now.keys() == before.keys() and all(_same(now[k], before[k]) for k in before)
+    return not isinstance(now, (int, float, complex, str, np.generic)) or repr(now) == repr(before)

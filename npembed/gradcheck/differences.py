@@ -92,21 +92,23 @@ def check_vjp(op, *args, rng=0, kinks="raise", entries=None, **options):
         with np.errstate(all="ignore"):
             gradient = Gradient("check_vjp", pair, rng)
             reports = [_check_argument(one, name, rng, kinks, entries) for one in gradient.arguments]
+            if not any(held for _, held in reports):
+                raise GradientError(f"{name}: there is no slope anywhere, so nothing was checked")
             entry = gradient.together()
             if entry is not None:
                 _raise_if_wrong(entry, name)
     except Refuted as refuted:
         raise GradientError(f"{name}: {refuted}") from None
-    return Report(sum(r.checked for r in reports), sum(r.kinks for r in reports), max((r.worst for r in reports), default=0.0))
+    return Report(sum(r.checked for r, _ in reports), sum(r.kinks for r, _ in reports), max(r.worst for r, _ in reports))
 
 
 def _check_argument(one, name, rng, kinks, entries):
-    """Check the entries of one gradient."""
+    """Check the entries of one gradient: a report, and how many could be held against a slope, or those beside a kink."""
     x, d = one.x, one.d
     flat = np.arange(x.size) if entries is None or entries >= x.size else np.sort(rng.randperm(x.size)[:entries])
     largest = float(np.abs(d).max(initial=0.0, where=np.isfinite(d))) or 1.0
     differences = _Differences(one)
-    checked = at_kink = 0
+    checked = at_kink = held = 0
     worst = 0.0
     for k in flat.tolist():
         for unit in (1.0, 1.0j) if np.iscomplexobj(x) else (1.0,):
@@ -121,6 +123,7 @@ def _check_argument(one, name, rng, kinks, entries):
                         kink = f"is at a kink, with slopes {low:.9g} and {high:.9g} beside it"
                         raise GradientError(f"{name}: {entry.label} = {claimed:.9g} {kink}")
                     at_kink += 1
+                    held += bool(np.isfinite(entry.slopes).all())
                     continue
                 size = max(abs(claimed), abs(entry.found) if np.isfinite(entry.found) else 0.0, largest, NOTHING)
                 seen = max(entry.resolution, abs(claimed - entry.found)) <= UNCLEAR * size
@@ -130,7 +133,7 @@ def _check_argument(one, name, rng, kinks, entries):
                 off = abs(claimed - entry.found) if seen else off
             checked += 1
             worst = max(worst, off / largest)
-    return Report(checked, at_kink, worst)
+    return Report(checked, at_kink, worst), checked + held
 
 
 def _raise_if_wrong(entry, name):

@@ -136,9 +136,11 @@ class Claimed:
         entry = self._decide(entry, seen, exact, height, least)
         if entry.verdict == WRONG:
             second = self._decide(entry, line.look(deep=True, shift=SECOND), exact, height, least)
-            if second.verdict == RIGHT:
-                return second._replace(verdict=BELOW_RESOLUTION, reason="about as far off as differences may be"), seen
-            return (second if second.verdict != WRONG else self._last_word(entry, v, seen, height, forward[1])), seen
+            if second.verdict not in (RIGHT, WRONG):
+                return second, seen
+            entry = self._last_word(entry, v, seen, height, forward[1])
+            if entry.verdict == WRONG and second.verdict == RIGHT:
+                entry = second._replace(verdict=BELOW_RESOLUTION, reason="about as far off as differences may be")
         return entry, seen
 
     def _last_word(self, entry, v, seen, height, nearby):

@@ -1,5 +1,7 @@
 """A gradient as a vjp claims it, at one point and for one cotangent."""
 
+from functools import partial
+
 import numpy as np
 
 from .. import check
@@ -26,66 +28,40 @@ class Gradient:
         out = check.numbers_in(function, "forward(...)", pair.result())
         g = draw_cotangent(rng, out).astype(out.dtype if out.dtype.kind in "fc" else float)
         claims = pair.examined(out, g)
-        args = _longer(pair, out)
-        where, short, g_ = pair.where, pair.args, g.astype(np.result_type(g, float)) if args is not pair.args else g
-        intentional = intentional or {}
+        where, args, longer = pair.where, pair.args, [None] * len(pair.where)
+        eps = [max(float(np.finfo(a.dtype).eps) for a in (args[i], out) if a.dtype.kind in "fc") for i in where]
+        self._wobble, self._noise = partial(pair.wobble, g), None
+        if max(eps) > CLEAR:
+            args = _in_double(pair, out)
+        if args is not pair.args:
+            g = g.astype(np.result_type(g, float))
+            longer = _gradients_in_double(pair, g, args)
 
         def forward(*args):
             return pair.forward(*args, **pair.options)
 
         meant = pair.forward
-        for intention in intentional.values():
+        for intention in (intentional or {}).values():
             meant = intention(meant, args)
-        coarsest = float(np.finfo(g.dtype).eps) if out.dtype.kind in "fc" else 0.0
-        eps = [max(coarsest, float(np.finfo(short[i].dtype).eps)) for i in where]
-        finest = max(float(np.finfo(a.dtype).eps) for a in (g_, *(args[i] for i in where)))
-        self._noise: list = []
-
-        def wobble():
-            self._noise = self._noise or pair.wobble(g)
-            return self._noise
-
-        longer = self._again(pair, g_, args) if args is not pair.args else [None] * len(where)
-
-        around = Around(forward, args, where, g_, finest)
-        self.around = Around(lambda *args: meant(*args, **pair.options), args, where, g_, finest) if intentional else around
+        around = Around(forward, args, where, g)
+        self.around = Around(lambda *args: meant(*args, **pair.options), args, where, g) if intentional else around
         self.arguments = []
-        for n, (i, d) in enumerate(zip(where, claims, strict=True)):
-            seen = self._sight(around, n, i)
-            also = self._sight(self.around, n, i) if intentional else None
-            self.arguments.append(
-                Claimed(pair.names[i], args[i], d, g_, seen, also, analytic, eps[n], lambda n=n: wobble()[n], longer[n])
-            )
+        for n, i in enumerate(where):
+            seen, also = _sight(around, n, i), _sight(self.around, n, i) if intentional else None
+            noise = partial(self._noise_of, n)
+            self.arguments.append(Claimed(pair.names[i], args[i], claims[n], g, seen, also, analytic, eps[n], noise, longer[n]))
         names = [pair.names[i] for i in where]
-        self.all = Claimed(
-            names[0] if len(names) == 1 else f"({', '.join(names)})",
-            self.around.x,
-            self.around.flat(claims),
-            g_,
-            (self.around.forward, self.around.slopes),
-            None,
-            False,
-            max(eps),
-            lambda: self.around.flat(wobble()),
-        )
+        name = names[0] if len(names) == 1 else f"({', '.join(names)})"
+        sight, d = (self.around.forward, self.around.slopes), self.around.flat(claims)
+        self.whole = Claimed(name, self.around.x, d, g, sight, None, False, max(eps), self._noise_of_all)
 
-    @staticmethod
-    def _again(pair, g, args):
-        """The gradients of the arguments in double precision, if the vjp goes along; else None for each."""
-        try:
-            found = pair.gradients(g, args)[1]
-        except Exception:  # as in `_longer`
-            return [None] * len(pair.where)
-        return [d if np.finfo(d.dtype).eps < CLEAR else None for d in found]
+    def _noise_of(self, n):
+        """How far rounding moves each entry of the `n`-th gradient; looked for when it is first asked for."""
+        self._noise = self._noise or self._wobble()
+        return self._noise[n]
 
-    @staticmethod
-    def _sight(around, n, i):
-        """The function of the `n`-th argument that is judged, the `i`-th of all, and the slopes around."""
-
-        def forward(x):
-            return around.whole(*around.args[:i], x, *around.args[i + 1 :])
-
-        return forward, lambda v, seen: around.slopes(around.direction(n, v), seen)
+    def _noise_of_all(self):
+        return self.around.flat([self._noise_of(n) for n in range(len(self.arguments))])
 
     def together(self):
         """What contradicts the gradient along directions through many entries: all, and those at one kink; None if nothing does."""
@@ -99,7 +75,7 @@ class Gradient:
         for k, unit, _, seen in kinked:
             self.around.sides[k] += np.sign(seen.bend) * unit
         for v, sizes in ((every, (1.0,)), *self.around.directions(kinked, np.random.default_rng(0))):
-            entry, seen = self.all.along(v, sizes)
+            entry, seen = self.whole.along(v, sizes)
             if entry.verdict == WRONG and not (v is every and seen.flat):
                 said = f"{np.count_nonzero(v)} entries moved together"
                 return self._found(v) or entry._replace(reason=f"{said}: {entry.reason}" if entry.reason else said)
@@ -114,11 +90,17 @@ class Gradient:
         return None
 
 
-def _longer(pair, out):
+def _sight(around, n, i):
+    """The function of the `n`-th argument that is judged, the `i`-th of all, and the slopes around."""
+
+    def forward(x):
+        return around.whole(*around.args[:i], x, *around.args[i + 1 :])
+
+    return forward, lambda v, seen: around.slopes(around.direction(n, v), seen)
+
+
+def _in_double(pair, out):
     """The arguments in double precision, if the forward pass goes along and gives the same but for rounding; else as they are."""
-    short = [pair.args[i].dtype for i in pair.where] + [out.dtype] * (out.dtype.kind in "fc")
-    if max(float(np.finfo(dtype).eps) for dtype in short) < CLEAR:
-        return pair.args
     args = tuple(a.astype(np.result_type(a, float)) if i in pair.where else a for i, a in enumerate(pair.args))
     try:
         found = np.asarray(pair.forward(*args, **pair.options))
@@ -130,3 +112,12 @@ def _longer(pair, out):
     with np.errstate(all="ignore"):
         near = np.abs(found - out)[finite] <= NEAR * np.abs(out[finite]).max(initial=0.0)
     return args if near.all() and np.array_equal(finite, np.isfinite(found)) else pair.args
+
+
+def _gradients_in_double(pair, g, args):
+    """The gradients of arguments in double precision, if the vjp goes along; else None for each."""
+    try:
+        found = pair.gradients(g, args)[1]
+    except Exception:  # as above
+        return [None] * len(pair.where)
+    return [d if np.finfo(d.dtype).eps < CLEAR else None for d in found]
