@@ -157,7 +157,9 @@ def exact_unit_vjp(g, x, s, p, dims, dtype, otherwise):
     sound = _sound(flat) & np.isfinite(g).all(axis=1, keepdims=True)
     tiny = (_is_tiny(flat, xs) | _is_tiny(g, gs)).any(axis=1, keepdims=True)
     doubtful = sound & (tiny | _may_round_otherwise(hi, lo, off, dtype))
-    out = _settled(hi, lo, doubtful, dtype, lambda i, j: _vjp_in_fractions(g[i], flat[i], slopes[i], j, int(largest[i].item()), p))
+    out = _settled(
+        hi, lo, doubtful, dtype, lambda i, j: _vjp_in_fractions(g[i], flat[i], slopes[i], j, int(largest[i].item()), p)
+    )
     return np.where(back(np.broadcast_to(sound, out.shape)), back(out), otherwise)
 
 

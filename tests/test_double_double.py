@@ -35,7 +35,10 @@ def drawn(rng, kind, p, dtype, d):
         x = x * (1.0 if single else 10.0 ** rng.integers(0, 300))
     elif kind == "range":  # all exponents that there are
         least, most = (-148, 128) if single else (-1073, 1024)
-        x, g = (np.ldexp(np.frexp(v.real)[0], rng.integers(least, most, v.shape)) * (1 if v.dtype.kind == "f" else 1 + 0.4j) for v in (x, g))
+        x, g = (
+            np.ldexp(np.frexp(v.real)[0], rng.integers(least, most, v.shape)) * (1 if v.dtype.kind == "f" else 1 + 0.4j)
+            for v in (x, g)
+        )
     elif kind in ("huge", "tiny"):
         x = x * {"huge": (1e37, 1e307), "tiny": (1e-38, 1e-308)}[kind][not single]
     elif kind == "unit":

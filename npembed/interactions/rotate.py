@@ -86,7 +86,9 @@ def rotate_vjp(g, h, r, t, *, p=2, power_norm=False, slope_at_zero=0.0, turn="he
     x, p, head_turns, dtype = _rest("rotate_vjp", h, r, t, p, power_norm, slope_at_zero, turn)
     check.like("rotate_vjp", "g", g, x.shape[:-1], dtype, "the score")
     row, pull = distance_vjp(x, p, power_norm, slope_at_zero)
-    from_, to = (np.broadcast_shapes(h.shape, r.shape), t.shape) if head_turns else (h.shape, np.broadcast_shapes(t.shape, r.shape))
+    from_, to = (
+        (np.broadcast_shapes(h.shape, r.shape), t.shape) if head_turns else (h.shape, np.broadcast_shapes(t.shape, r.shape))
+    )
 
     def gradients(g, x, y, z, *row):
         d = pull(g, *row)

@@ -85,8 +85,11 @@ def norm_limit_vjp(
     kept = hinge_slope(excess, edge)
 
     def gradient(g, *row):
-        return g * weight * kept * (
-            sum_powers_slope(*row, p, slope_at_zero) if power_norm else slope(*row, p, axes, ties, slope_at_zero)
+        return (
+            g
+            * weight
+            * kept
+            * (sum_powers_slope(*row, p, slope_at_zero) if power_norm else slope(*row, p, axes, ties, slope_at_zero))
         )
 
     d = reach(gradient, np.float64(check.cotangent("norm_limit_vjp", g)), *row)
