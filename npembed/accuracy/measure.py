@@ -8,8 +8,8 @@ import numpy as np
 
 from .. import check
 from ..rows import RowSparse
-from .bounds import bounds_of
-from .entries import BITS, BITS_OF_SPANNING, ENTRIES, REASONS
+from .bounds import ENTRYWISE, bounds_of
+from .entries import BITS, BITS_OF_ENTRYWISE, BITS_OF_SPANNING, ENTRIES, REASONS
 from .inputs import CLASSES, cotangent
 
 DTYPES = ("float32", "float64", "complex64", "complex128")
@@ -118,7 +118,9 @@ def _records(entry, op, dtype, kind, examples, rng):
     if probe is None:
         return []
     found: dict[str, list] = {"forward": [], "backward": []}
-    bits = BITS_OF_SPANNING[np.finfo(dtype).bits] if kind == "spanning" else entry.bits if kind in ("tiny", "huge") else BITS
+    bits = BITS if kind not in ("tiny", "huge", "spanning") else entry.bits
+    if kind == "spanning":
+        bits = BITS_OF_ENTRYWISE if entry.op in ENTRYWISE and np.finfo(dtype).bits == 64 else BITS_OF_SPANNING
     with mpmath.workprec(bits), np.errstate(all="ignore"):
         for case in entry.cases(rng, kind, rows if probe.rows else batches, dtype):
             for direction, errors in _case(op, reference, case, rng):
