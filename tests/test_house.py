@@ -16,7 +16,7 @@ PACKAGE = Path(npembed.__file__).parent
 ROOT = PACKAGE.parent
 FLOORS = [
     {"kernels"},
-    {"check", "op", "exact", "double_double", "random", "gradcheck", "interrupts"},
+    {"check", "op", "exact", "double_double", "extended", "random", "gradcheck", "interrupts"},
     {"sums"},
     {"rows", "row_maps"},
     {"initializers", "regularizers", "interactions", "losses", "samplers", "datasets", "renorm"},
@@ -36,6 +36,7 @@ BESIDE = {
     "check": set(),
     "op": {"check"},
     "double_double": {"check", "exact"},
+    "extended": {"double_double", "exact"},
     "random": {"check"},
     "gradcheck": {"check", "random"},
     "trace": {"training"},
@@ -97,7 +98,7 @@ def test_the_whole_idea_is_short():
         PACKAGE / "model" / "scores.py",
         *sorted((PACKAGE / "row_maps").glob("*.py")),
     ]
-    assert sum(map(code_lines, files)) <= 450
+    assert sum(map(code_lines, files)) <= 465
     assert code_lines(PACKAGE / "one_page.py") <= 40
 
 
