@@ -88,7 +88,7 @@ def rounded(hi, lo, dtype):
     """
     if dtype == np.float64:
         return hi
-    even = np.asarray(hi).view(np.int64) % 2 == 0
+    even = np.asarray(hi, np.float64).view(np.int64) % 2 == 0
     return np.where(even & (lo != 0), np.nextafter(hi, np.copysign(np.inf, lo)), hi).astype(dtype).astype(np.float64)
 
 
@@ -123,7 +123,7 @@ def exact_unit(x, p, dims, dtype, otherwise):
     with np.errstate(all="ignore"):
         hi, lo = over((xs, 0.0), _length(xs, p))
     sound = _sound(flat)
-    doubtful = sound & (_is_tiny(flat, xs) | _may_round_otherwise(hi, lo, OFF, dtype))
+    doubtful = sound & (_is_tiny(flat, xs) | _may_round_otherwise(hi, lo, OFF * (xs != 0), dtype))
     out = _settled(hi, lo, doubtful, dtype, lambda i, j: _unit_in_fractions(flat[i], j, p))
     return np.where(back(np.broadcast_to(sound, out.shape)), back(out), otherwise)
 
@@ -152,7 +152,7 @@ def exact_unit_vjp(g, x, s, p, dims, dtype, otherwise):
         first, second = times((gs, 0.0), square), times((ss, 0.0), inner)
         difference = minus(first, second)
         terms = np.abs(first[0]) + np.abs(ss) * np.abs(xs * gs).sum(axis=1, keepdims=True)
-        off = np.where(terms > 0, OFF * terms / difference[0], 0.0)
+        off = np.where(terms > 0, OFF * terms / np.abs(difference[0]), 0.0)
         hi, lo = (np.ldexp(part, f - e) for part in over(difference, times(square, length)))
     sound = _sound(flat) & np.isfinite(g).all(axis=1, keepdims=True)
     tiny = (_is_tiny(flat, xs) | _is_tiny(g, gs)).any(axis=1, keepdims=True)
@@ -212,11 +212,10 @@ def _is_tiny(x, xs):
 
 
 def _may_round_otherwise(hi, lo, off, dtype):
-    """For which of the results another is nearest to what is `off`, relative, in one direction than in the other; or may be, as `SMALL`."""
+    """For which of the results, `off` by so much of themselves at the most, that may be decisive; or which are below `SMALL`."""
     with np.errstate(all="ignore"):
-        near = (two_sum(hi, lo + sign * off * hi) for sign in (-1, 1))
-        below, above = (rounded(first, rest, dtype) for first, rest in near)
-        return (below != above) | ((hi != 0) & (np.abs(hi) < SMALL))
+        (a, b), (c, d) = (two_sum(hi, lo + sign * off * hi) for sign in (-1, 1))
+        return (rounded(a, b, dtype) != rounded(c, d, dtype)) | ((off > 0) & (np.abs(hi) < SMALL))
 
 
 def _settled(hi, lo, doubtful, dtype, in_fractions):
@@ -227,7 +226,7 @@ def _settled(hi, lo, doubtful, dtype, in_fractions):
         fraction = in_fractions(i, j)
         nearest = _nearest(fraction)
         rest = _nearest(fraction - Fraction(nearest)) if math.isfinite(nearest) else 0.0
-        out[i, j] = rounded(np.float64(nearest), np.float64(rest), dtype)
+        out[i, j] = rounded(nearest, rest, dtype)
     return out
 
 

@@ -156,21 +156,35 @@ def floats(x, over="ignore"):
         return _numbers(np.ldexp(x.m, x.k))
 
 
-def reach(formula, *args):
-    """``formula(*args)`` in floats if nothing over- or underflows in it (and no argument is extended), else in extended numbers.
+def reach(formula, numbers, *options):
+    """``formula(*numbers, *options)`` in floats if nothing over- or underflows in it (and none of them is extended), else in extended
+    numbers.
 
-    >>> a = np.array([1e300])
-    >>> floats(reach(lambda a: a * a / a, a))
+    >>> floats(reach(lambda a, power: a**power / a, [np.array([1e300])], 2))
     array([1.e+300])
     """
-    if not any(isinstance(a, Extended) for a in args):
+    if not any(isinstance(a, Extended) for a in numbers):
         try:
             with np.errstate(over="raise", under="raise"):
-                return formula(*args)
+                return formula(*numbers, *options)
         except FloatingPointError:
             pass
     with np.errstate(over="ignore", under="ignore"):
-        return formula(*map(extended, args))
+        return formula(*map(extended, numbers), *options)
+
+
+def exponents(x, dims):
+    """``e`` for each row, with the largest real or imaginary part in ``[2**(e - 1), 2**e)``; 0 for zeros and what is not finite.
+
+    >>> exponents(np.array([[3.0, -4.0]]), (1,)).tolist()
+    [[3]]
+    """
+    if isinstance(x, Extended):
+        e = x.k.max(axis=-1).max(axis=dims, keepdims=True, initial=NOTHING)
+        return np.where(e == NOTHING, 0, e)
+    parts = np.maximum(np.abs(x.real), np.abs(x.imag)) if np.iscomplexobj(x) else np.abs(x)
+    largest = parts.max(axis=dims, keepdims=True, initial=0.0)
+    return np.where(np.isfinite(largest), np.frexp(largest)[1], 0)
 
 
 def where(condition, a, b):

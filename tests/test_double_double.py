@@ -137,7 +137,8 @@ def test_what_is_computed_in_fractions():
     assert doubts(1.0, 0.0, np.inf)
     assert doubts(1.0, 0.0, np.nan)
     assert doubts(INF, np.nan, off)
-    assert not doubts(0.0, 0.0, 0.0)
+    assert doubts(0.0, 0.0, off)  # what has become zero
+    assert not doubts(0.0, 0.0, 0.0)  # what is
     x = np.array([[1.0, np.inf], [1.0, -2.0], [0.0, 0.0], [0.0, 1.0]])
     assert dd._sound(x).tolist() == [[False], [True], [False], [True]]
     assert [dd._nearest(f) for f in (Fraction(10) ** 400, -(Fraction(10) ** 400), Fraction(1, 3))] == [INF, -INF, 1 / 3]

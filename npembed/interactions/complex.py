@@ -40,7 +40,7 @@ def complex_bilinear(h, r, t):
     (array(-6.), array(6.))
     """
     h, r, t, dtype = _checked("complex_bilinear", h, r, t)
-    score = reach(lambda h, r, t: (h * r * t.conj()).real.sum(axis=-1), h, r, t)
+    score = reach(lambda h, r, t: (h * r * t.conj()).real.sum(axis=-1), [h, r, t])
     return np.asarray(floats(score, over=None), dtype)
 
 
@@ -73,7 +73,7 @@ def complex_bilinear_vjp(g, h, r, t):
     def gradients(g, x, y, z):
         return [unbroadcast(d, a.shape) for d, a in ((g * y.conj() * z, h), (g * x.conj() * z, r), (g * x * y, t))]
 
-    found = reach(gradients, wide(g)[..., None], x, y, z)
+    found = reach(gradients, [wide(g)[..., None], x, y, z])
     return tuple(floats(d, over=None).astype(a.dtype) for d, a in zip(found, (h, r, t), strict=True))
 
 

@@ -36,7 +36,7 @@ def distmult(h, r, t):
     array(83.)
     """
     h, r, t, dtype = _checked("distmult", h, r, t)
-    return np.asarray(floats(reach(lambda h, r, t: (h * r * t).sum(axis=-1), h, r, t), over=None), dtype)
+    return np.asarray(floats(reach(lambda h, r, t: (h * r * t).sum(axis=-1), [h, r, t]), over=None), dtype)
 
 
 @check.public
@@ -65,7 +65,7 @@ def distmult_vjp(g, h, r, t):
     def gradients(g, h, r, t):
         return [unbroadcast(d, x.shape) for d, x in ((g * r * t, h), (g * h * t, r), (g * h * r, t))]
 
-    return tuple(floats(d, over=None).astype(dtype) for d in reach(gradients, wide(g)[..., None], h, r, t))
+    return tuple(floats(d, over=None).astype(dtype) for d in reach(gradients, [wide(g)[..., None], h, r, t]))
 
 
 def _checked(function, h, r, t):

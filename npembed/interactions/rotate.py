@@ -87,18 +87,18 @@ def rotate_vjp(g, h, r, t, *, p=2, power_norm=False, slope_at_zero=0.0, turn="he
     """
     x, p, head_turns, dtype = _rest("rotate_vjp", h, r, t, p, power_norm, slope_at_zero, turn)
     check.like("rotate_vjp", "g", g, x.shape[:-1], dtype, "the score")
-    row, pull = distance_vjp(x, p, power_norm, slope_at_zero)
+    row, slopes = distance_vjp(x, p, power_norm, slope_at_zero)
     from_, to = (
         (np.broadcast_shapes(h.shape, r.shape), t.shape) if head_turns else (h.shape, np.broadcast_shapes(t.shape, r.shape))
     )
 
     def gradients(g, x, y, z, *row):
-        d = pull(g, *row)
+        d = slopes(g, *row)
         du, dv = unbroadcast(-1 * d, from_), unbroadcast(d, to)
         found = (du * y.conj(), du * x.conj(), dv) if head_turns else (du, dv.conj() * z, dv * y)
         return [unbroadcast(d, a.shape) for d, a in zip(found, (h, r, t), strict=True)]
 
-    found = reach(gradients, wide(g)[..., None], wide(h), wide(r), wide(t), *row)
+    found = reach(gradients, [wide(g)[..., None], wide(h), wide(r), wide(t), *row])
     return tuple(floats(d, over=None).astype(a.dtype) for d, a in zip(found, (h, r, t), strict=True))
 
 
@@ -116,4 +116,4 @@ def _rest(function, h, r, t, p, power_norm, slope_at_zero, turn):
         heads, tails = (math.prod(np.broadcast_shapes(x.shape, r.shape)) for x in (h, t))
         turn = "head" if heads < tails else "tail"
     rest = (lambda h, r, t: h * r - t) if turn == "head" else (lambda h, r, t: h - t * r.conj())
-    return reach(rest, wide(h), wide(r), wide(t)), p, turn == "head", np.empty(0, dtype).real.dtype
+    return reach(rest, [wide(h), wide(r), wide(t)]), p, turn == "head", np.empty(0, dtype).real.dtype

@@ -5,7 +5,7 @@ import numpy as np
 from .. import check
 from ..extended import floats, reach, where
 from ..op import unbroadcast, wide
-from ..row_maps.norms import full, nonzero, scaled, slope
+from ..row_maps.norms import full, nonzero, pull, scaled
 
 
 @check.public
@@ -70,13 +70,13 @@ def transe_vjp(g, h, r, t, *, p=1, power_norm=False, slope_at_zero=0.0):
     """
     x, p, dtype = _rest("transe_vjp", h, r, t, p, power_norm, slope_at_zero)
     check.like("transe_vjp", "g", g, x.shape[:-1], dtype, "the score")
-    row, pull = distance_vjp(x, p, power_norm, slope_at_zero)
+    row, slopes = distance_vjp(x, p, power_norm, slope_at_zero)
 
     def gradients(g, *row):
-        d = pull(g, *row)
+        d = slopes(g, *row)
         return [unbroadcast(sign * d, a.shape) for sign, a in ((-1, h), (-1, r), (1, t))]
 
-    found = reach(gradients, wide(g)[..., None], *row)
+    found = reach(gradients, [wide(g)[..., None], *row])
     return tuple(floats(d, over=None).astype(a.dtype) for d, a in zip(found, (h, r, t), strict=True))
 
 
@@ -87,7 +87,7 @@ def distance(x, p, power_norm):
     array(5.)
     """
     if power_norm:
-        return floats(reach(lambda x: (abs(x) ** p).sum(axis=-1), x), over=None)
+        return floats(reach(lambda x: (abs(x) ** p).sum(axis=-1), [x]), over=None)
     _, length, e = scaled(x, p, (x.ndim - 1,))
     return np.squeeze(full(length, e), axis=-1)
 
@@ -95,23 +95,23 @@ def distance(x, p, power_norm):
 def distance_vjp(x, p, power_norm, slope_at_zero):
     """What the gradient of `distance` is computed of, and the function that does so, for `g` with an axis of one at its end.
 
-    >>> row, pull = distance_vjp(np.array([3.0, 4.0]), 2, False, 0.0)
-    >>> pull(np.array([5.0]), *row)
+    >>> row, slopes = distance_vjp(np.array([3.0, 4.0]), 2, False, 0.0)
+    >>> slopes(np.array([5.0]), *row)
     array([3., 4.])
     """
     if not power_norm:
         axes = (x.ndim - 1,)
         xs, length, _ = scaled(x, p, axes)
-        return (xs, length), lambda g, xs, length: g * slope(xs, length, p, axes, slope_at_zero=slope_at_zero)
+        return (xs, length), lambda g, xs, length: pull(g, xs, length, p, axes, slope_at_zero=slope_at_zero)
 
-    def pull(g, x):
+    def power(g, x):
         size = abs(x)
         direction = x / nonzero(size)
         if p == 1:
             direction = where(size == 0, slope_at_zero, direction)
         return g * p * size ** (p - 1) * direction
 
-    return (x,), pull
+    return (x,), power
 
 
 def _rest(function, h, r, t, p, power_norm, slope_at_zero):
@@ -122,4 +122,4 @@ def _rest(function, h, r, t, p, power_norm, slope_at_zero):
         raise ValueError(f"{function}: p = inf has no power; allowed: a finite p, or power_norm = False")
     check.choice(function, "power_norm", power_norm, (True, False))
     check.real(function, "slope_at_zero", slope_at_zero, -1, 1)
-    return reach(lambda h, r, t: h + r - t, wide(h), wide(r), wide(t)), p, np.empty(0, dtype).real.dtype
+    return reach(lambda h, r, t: h + r - t, [wide(h), wide(r), wide(t)]), p, np.empty(0, dtype).real.dtype

@@ -7,7 +7,7 @@ import numpy as np
 from .. import check
 from ..extended import floats, ldexp, reach
 from ..op import wide
-from ..row_maps.norms import conventions, scaled, slope
+from ..row_maps.norms import conventions, pull, scaled
 from .expected import expected_norm
 
 
@@ -53,7 +53,7 @@ def lp(x, *, weight=1.0, dim=-1, p=2.0, normalize=False, expected="exact", ties=
     """
     scale, count, p, axes = _checked("lp", x, weight, dim, p, normalize, expected, ties, slope_at_zero)
     _, length, e = scaled(wide(x), p, axes)
-    return x.real.dtype.type(floats(reach(lambda n: scale * ldexp(n, e).sum() / count, length), over=None))
+    return x.real.dtype.type(floats(reach(lambda n: scale * ldexp(n, e).sum() / count, [length]), over=None))
 
 
 @check.public
@@ -84,7 +84,7 @@ def lp_vjp(g, x, *, weight=1.0, dim=-1, p=2.0, normalize=False, expected="exact"
     scale, count, p, axes = _checked("lp_vjp", x, weight, dim, p, normalize, expected, ties, slope_at_zero)
     xs, length, _ = scaled(wide(x), p, axes)
     g = np.float64(check.cotangent("lp_vjp", g))
-    d = reach(lambda g, xs, length: g * scale / count * slope(xs, length, p, axes, ties, slope_at_zero), g, xs, length)
+    d = reach(lambda g, xs, n: pull(g * scale / count, xs, n, p, axes, ties, slope_at_zero), [g, xs, length])
     return floats(d, over=None).astype(x.dtype)
 
 

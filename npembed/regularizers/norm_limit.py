@@ -50,7 +50,7 @@ def norm_limit(
     (3.0, 1.0)
     """
     weight, excess, *_ = _checked("norm_limit", x, weight, dim, p, power_norm, max_norm, edge, ties, slope_at_zero)
-    charge = reach(lambda excess: weight * where(excess <= 0, 0.0, excess).sum(), excess)
+    charge = reach(lambda excess: weight * where(excess <= 0, 0.0, excess).sum(), [excess])
     return x.real.dtype.type(floats(charge, over=None))
 
 
@@ -83,23 +83,14 @@ def norm_limit_vjp(
            [0., 0.]])
     """
     checked = _checked("norm_limit_vjp", x, weight, dim, p, power_norm, max_norm, edge, ties, slope_at_zero)
-    weight, excess, p, axes, row = checked
-    kept = hinge_slope(excess, edge)
-
-    def gradient(g, x, *length):
-        return (
-            g
-            * weight
-            * kept
-            * (sum_powers_slope(x, p, slope_at_zero) if power_norm else slope(x, length[0], p, axes, ties, slope_at_zero))
-        )
-
-    d = reach(gradient, np.float64(check.cotangent("norm_limit_vjp", g)), *row)
+    weight, excess, row, slopes = checked
+    kept, g = hinge_slope(excess, edge), np.float64(check.cotangent("norm_limit_vjp", g))
+    d = reach(lambda g, *row: g * weight * kept * slopes(*row), [g, *row])
     return floats(d, over=None).astype(x.dtype)
 
 
 def _checked(function, x, weight, dim, p, power_norm, max_norm, edge, ties, slope_at_zero):
-    """The weight, by how much each norm exceeds the limit, p, the axes of one norm, and of what its slope is computed."""
+    """The weight, by how much each norm exceeds the limit, and of what its slope is computed, and how."""
     check.array(function, "x", x, ndim=1)
     weight = check.real(function, "weight", weight)
     check.choice(function, "power_norm", power_norm, (True, False))
@@ -110,7 +101,8 @@ def _checked(function, x, weight, dim, p, power_norm, max_norm, edge, ties, slop
     check.choice(function, "ties", ties, ("split", "first"))
     check.real(function, "slope_at_zero", slope_at_zero, -1, 1)
     if power_norm:
-        excess = reach(lambda x: sum_powers(x, p, axes, keepdims=True) - max_norm, wide(x))
-        return weight, excess, p, axes, (wide(x),)
+        excess = reach(lambda x: sum_powers(x, p, axes, keepdims=True) - max_norm, [wide(x)])
+        return weight, excess, [wide(x)], lambda x: sum_powers_slope(x, p, slope_at_zero)
     xs, length, e = scaled(wide(x), p, axes)
-    return weight, reach(lambda n: ldexp(n, e) - max_norm, length), p, axes, (xs, length)
+    excess = reach(lambda n: ldexp(n, e) - max_norm, [length])
+    return weight, excess, [xs, length], lambda xs, n: slope(xs, n, p, axes, ties, slope_at_zero)

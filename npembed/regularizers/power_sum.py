@@ -50,7 +50,7 @@ def power_sum(x, *, weight=1.0, dim=-1, p=2.0, normalize=False, count="summed", 
     (13.0, 12.5)
     """
     scale, sums, p = _checked("power_sum", x, weight, dim, p, normalize, count, slope_at_zero)
-    charge = reach(lambda x: scale * sum_powers(x, p, None) / (sums or 1), wide(x))
+    charge = reach(lambda x: scale * sum_powers(x, p, None) / (sums or 1), [wide(x)])
     return x.real.dtype.type(floats(charge, over=None))
 
 
@@ -80,7 +80,7 @@ def power_sum_vjp(g, x, *, weight=1.0, dim=-1, p=2.0, normalize=False, count="su
     """
     scale, sums, p = _checked("power_sum_vjp", x, weight, dim, p, normalize, count, slope_at_zero)
     g = np.float64(check.cotangent("power_sum_vjp", g))
-    d = reach(lambda g, x: g * scale / (sums or 1) * sum_powers_slope(x, p, slope_at_zero), g, wide(x))
+    d = reach(lambda g, x: g * scale / (sums or 1) * sum_powers_slope(x, p, slope_at_zero), [g, wide(x)])
     return np.asarray(floats(d, over=None), x.dtype)
 
 

@@ -115,13 +115,13 @@ def clamp_norm(x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="project
     w, maxnorm, p, dims, (xs, length, e), side = _ball("clamp_norm", x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero)
     if eps is not None:
         short = full(length, e) < eps
-        outside = reach(lambda w, *row: where(short, over_eps(w, short, eps), unit(*row)) * maxnorm, w, xs, length)
+        outside = reach(lambda w, xs, n: where(short, over_eps(w, short, eps), unit(xs, n)) * maxnorm, [w, xs, length])
         return np.where(side < 0, w, floats(outside)).astype(x.dtype)
     if (side <= 0).all():
         return w.astype(x.dtype)
     # where it takes many digits to tell inside from outside: just so far inside that it takes few
     radius = maxnorm if exact.sharp(x, p) else maxnorm * (1 - 1.25 * exact.NEAR)
-    outside = floats(reach(lambda *row: unit(*row) * radius, xs, length))
+    outside = floats(reach(lambda xs, n: unit(xs, n) * radius, [xs, length]))
     return _stepped_inside(np.where(side <= 0, w, outside).astype(x.dtype), maxnorm, p, dims)
 
 
@@ -150,12 +150,14 @@ def clamp_norm_vjp(g, x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="
     checked = _ball("clamp_norm_vjp", x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero)
     _, maxnorm, p, dims, (xs, length, e), side = checked
     check.like("clamp_norm_vjp", "g", g, x.shape, x.dtype, "x")
-    about = (e, p, dims, ties, slope_at_zero)
-    outside = floats(reach(lambda g, xs, length: maxnorm * unit_vjp(g, xs, length, *about)[0], wide(g), xs, length))
-    if eps is not None:
-        short = full(length, e) < eps
-        outside = np.where(short, floats(reach(lambda g: maxnorm * over_eps(g, short, eps), wide(g))), outside)
-    return np.where(side <= 0 if edge == "pass" else side < 0, wide(g), outside).astype(x.dtype)
+    short = full(length, e) < (eps or 0)
+
+    def outside(g, xs, n):
+        d = maxnorm * unit_vjp(g, xs, n, e, p, dims, ties, slope_at_zero)
+        return d if eps is None else where(short, maxnorm * over_eps(g, short, eps), d)
+
+    inside = side <= 0 if edge == "pass" else side < 0
+    return np.where(inside, wide(g), floats(reach(outside, [wide(g), xs, length]))).astype(x.dtype)
 
 
 def _ball(function, x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero):
@@ -169,8 +171,9 @@ def _ball(function, x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero):
     conventions(function, ties, slope_at_zero)
     dims = check.dims(function, dim, axis, x.ndim)
     xs, length, e = scaled(x, p, dims, careful=True)
-    side = exact.compare(wide(x), floats(xs), length, e, maxnorm, p, dims) if eps is None else np.sign(full(length, e) - maxnorm)
-    return wide(x), maxnorm, p, dims, (xs, length, e), side
+    w = wide(x)
+    side = exact.compare(w, floats(xs), length, e, maxnorm, p, dims) if eps is None else np.sign(full(length, e) - maxnorm)
+    return w, maxnorm, p, dims, (xs, length, e), side
 
 
 def _stepped_inside(x, maxnorm, p, dims):

@@ -55,7 +55,7 @@ def normalize(x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide", ties=
            [0. , 0. ]])
     """
     w, p, (xs, length, e), dims, small = _checked("normalize", x, p, dim, eps, axis, zero_row, ties, slope_at_zero, precision)
-    u = floats(reach(unit, xs, length))
+    u = floats(reach(unit, [xs, length]))
     if precision:
         u = exact_unit(w, p, dims, x.real.dtype, u)
     u = np.where(small, over_eps(w, small, eps, x.real.dtype if precision else None), u).astype(x.dtype)
@@ -100,10 +100,10 @@ def normalize_vjp(
     """
     w, p, (xs, length, e), dims, small = _checked("normalize_vjp", x, p, dim, eps, axis, zero_row, ties, slope_at_zero, precision)
     check.like("normalize_vjp", "g", g, x.shape, x.dtype, "x")
-    d, s = reach(lambda g, xs, length: unit_vjp(g, xs, length, e, p, dims, ties, slope_at_zero), wide(g), xs, length)
-    d = floats(d)
+    d = floats(reach(unit_vjp, [wide(g), xs, length], e, p, dims, ties, slope_at_zero))
     if precision:
-        d = exact_unit_vjp(wide(g), w, floats(s), p, dims, x.real.dtype, d)
+        s = floats(reach(slope, [xs, length], p, dims, ties, slope_at_zero))
+        d = exact_unit_vjp(wide(g), w, s, p, dims, x.real.dtype, d)
     d = np.where(small, over_eps(wide(g), small, eps, x.real.dtype if precision else None), d)
     if zero_row == "stop" or eps == 0:
         d = np.where(length == 0, 0.0, d)
@@ -117,9 +117,9 @@ def over_eps(x, small, eps, dtype=None):
 
 
 def unit_vjp(g, xs, length, e, p, dims, ties, slope_at_zero):
-    """``(g - s <g, u>) / n`` with ``u = xs / length`` and ``n = length * 2**e``; and s."""
+    """``(g - s <g, u>) / n`` with ``u = xs / length``, ``n = length * 2**e`` and the slope s."""
     s = slope(xs, length, p, dims, ties, slope_at_zero)
-    return ldexp(unit(g - s * inner(unit(xs, length), g, dims), length), -e), s
+    return ldexp(unit(g - s * inner(unit(xs, length), g, dims), length), -e)
 
 
 def _checked(function, x, p, dim, eps, axis, zero_row, ties, slope_at_zero, precision):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import check, exact
-from ..extended import NOTHING, Extended, floats, ldexp, reach, where
+from ..extended import Extended, exponents, floats, ldexp, reach, where
 from ..op import Op, wide
 
 
@@ -22,8 +22,8 @@ def scaled(x, p, dims, *, careful=False):
     """
     careful = careful and x.dtype.char in "dD"
     x = x if isinstance(x, Extended) else wide(x)
-    e = _exponents(x, dims)
-    xs = reach(lambda x: ldexp(x, -e), x)
+    e = exponents(x, dims)
+    xs = reach(ldexp, [x], -e)
     near = floats(xs)
     size = np.abs(near)
     top = size.max(axis=dims, keepdims=True, initial=0.0)
@@ -39,23 +39,13 @@ def scaled(x, p, dims, *, careful=False):
     return xs, np.where(top == np.inf, top, norm), e  # inf / inf is NaN for other p
 
 
-def _exponents(x, dims):
-    """That of the largest part in each row; 0 for zeros and what is not finite."""
-    if isinstance(x, Extended):
-        e = x.k.max(axis=-1).max(axis=dims, keepdims=True, initial=NOTHING)
-        return np.where(e == NOTHING, 0, e)
-    parts = np.maximum(np.abs(x.real), np.abs(x.imag)) if np.iscomplexobj(x) else np.abs(x)
-    largest = parts.max(axis=dims, keepdims=True, initial=0.0)
-    return np.where(np.isfinite(largest), np.frexp(largest)[1], 0)
-
-
 def full(length, e):
     """``length * 2**e``: the norms of the rows themselves, infinite where that is beyond all floats.
 
     >>> full(np.array([0.5, 0.5]), np.array([1, 1025]))
     array([ 1., inf])
     """
-    return floats(reach(lambda n: ldexp(n, e), length))
+    return floats(reach(ldexp, [length], e))
 
 
 def nonzero(x):
@@ -149,10 +139,13 @@ def norm_vjp(g, x, *, p=2.0, dim=-1, ties="split", slope_at_zero=0.0):
     p, dims, (xs, length, _) = _checked("norm_vjp", x, p, dim, ties, slope_at_zero)
     expected = tuple(n for i, n in enumerate(x.shape) if i not in dims)
     check.like("norm_vjp", "g", g, expected, x.real.dtype, "norm(x)")
-    d = reach(
-        lambda g, xs, length: g * slope(xs, length, p, dims, ties, slope_at_zero), wide(np.expand_dims(g, dims)), xs, length
-    )
+    d = reach(pull, [wide(np.expand_dims(g, dims)), xs, length], p, dims, ties, slope_at_zero)
     return np.asarray(floats(d), x.dtype)
+
+
+def pull(g, xs, norm, p, dims, ties="split", slope_at_zero=0.0):
+    """``g s`` for the `slope` s of the norm."""
+    return g * slope(xs, norm, p, dims, ties, slope_at_zero)
 
 
 def _checked(function, x, p, dim, ties, slope_at_zero):

@@ -51,7 +51,7 @@ def softmax_vjp(g, x, *, dim=-1, axis=...):
     """
     w, dims = from_top("softmax_vjp", x, dim, axis)
     check.like("softmax_vjp", "g", g, x.shape, x.dtype, "x")
-    return np.asarray(floats(reach(lambda g, w: weigh(g, weights(w, dims), dims), wide(g), w)), x.dtype)
+    return np.asarray(floats(reach(lambda g, w: weigh(g, weights(w, dims), dims), [wide(g), w])), x.dtype)
 
 
 def weights(w, dims):

@@ -60,10 +60,7 @@ def normalize_vjp_vjp(
     about = _checked("normalize_vjp_vjp", x, p, dim, eps, axis, zero_row, ties, slope_at_zero, precision)
     _, p, (xs, length, e), dims, small = about
     _alike("normalize_vjp_vjp", v, g, x)
-    conventions = (e, p, dims, ties, slope_at_zero)
-    dg, dx = map(
-        floats, reach(lambda v, g, xs, length: unit_vjp_vjp(v, g, xs, length, *conventions), wide(v), wide(g), xs, length)
-    )
+    dg, dx = map(floats, reach(unit_vjp_vjp, [wide(v), wide(g), xs, length], e, p, dims, ties, slope_at_zero))
     dg, dx = np.where(small, over_eps(v, small, eps), dg), np.where(small, 0.0, dx)
     if zero_row == "stop" or eps == 0:
         dg, dx = np.where(length == 0, 0.0, dg), np.where(length == 0, 0.0, dx)
@@ -205,16 +202,13 @@ def clamp_norm_vjp_vjp(v, g, x, *, maxnorm, p="fro", dim=-1, eps=None, axis=...,
     checked = _ball("clamp_norm_vjp_vjp", x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero)
     _, maxnorm, p, dims, (xs, length, e), side = checked
     _alike("clamp_norm_vjp_vjp", v, g, x)
-    conventions = (e, p, dims, ties, slope_at_zero)
+    short = full(length, e) < (eps or 0)
 
-    def scaled_unit(v, g, xs, length):
-        return [maxnorm * d for d in unit_vjp_vjp(v, g, xs, length, *conventions)]
+    def outside(v, g, xs, n):
+        dg, dx = (maxnorm * d for d in unit_vjp_vjp(v, g, xs, n, e, p, dims, ties, slope_at_zero))
+        return (dg, dx) if eps is None else (where(short, maxnorm * over_eps(v, short, eps), dg), where(short, 0.0, dx))
 
-    dg, dx = map(floats, reach(scaled_unit, wide(v), wide(g), xs, length))
-    if eps is not None:
-        short = full(length, e) < eps
-        dg = np.where(short, floats(reach(lambda v: maxnorm * over_eps(v, short, eps), wide(v))), dg)
-        dx = np.where(short, 0.0, dx)
+    dg, dx = map(floats, reach(outside, [wide(v), wide(g), xs, length]))
     inside = side <= 0 if edge == "pass" else side < 0
     return np.where(inside, v, dg).astype(x.dtype), np.where(inside, 0.0, dx).astype(x.dtype)
 
@@ -252,7 +246,7 @@ def softmax_vjp_vjp(v, g, x, *, dim=-1, axis=...):
         dg, weighted = weigh(v, s, dims), weigh(g, s, dims)
         return dg, weigh(unit(dg, s) * unit(weighted, s), s, dims)
 
-    dg, dx = map(floats, reach(gradients, wide(v), wide(g), w))
+    dg, dx = map(floats, reach(gradients, [wide(v), wide(g), w]))
     return dg.astype(x.dtype), dx.astype(x.dtype)
 
 
