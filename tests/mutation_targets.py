@@ -763,8 +763,6 @@ KILLERS = {
     ],
     complex_bilinear_vjp: [rotations, *of("complex_bilinear")],
     rotate_vjp: [rotations, *of("rotate")],
-    plain_function(sys.modules["npembed.interactions.rotate"]._turned): [rotations, *of("rotate")],
-    plain_function(sys.modules["npembed.interactions.rotate"]._still): [rotations, *of("rotate")],
     optimizers.sgd_: [descent, *descents("sgd"), functools.partial(bad_states, "sgd")],
     sgd._plain: [descent, *descents("sgd")],
     sgd._heavy: descents("sgd"),
@@ -819,7 +817,6 @@ KILLERS = {
     double_double.exact_unit_vjp: [digits],
     double_double._unit_in_fractions: [digits],
     double_double._vjp_in_fractions: [digits],
-    double_double._float: [digits],
     exact._fractions: [sides],
     exact._digits: [sides],
     kernels.segments: [grouped],
@@ -936,7 +933,6 @@ NOT_YET = {
         (
             "op.wide",
             "optimizers.rowwise.values",
-            "row_maps.norms.ldexp",
             "representations.mixing._first",
             "representations.mixing._side_by_side",
             "row_maps.blocks._joined",
@@ -986,7 +982,6 @@ NOT_YET = {
     **dict.fromkeys(
         (
             "double_double._halves",
-            "double_double._in_doubt",
             "double_double._is_tiny",
             "double_double._length",
             "double_double._near_one",

@@ -13,7 +13,7 @@ CHOICES = {
     "lazy": (("untouched", "dense"), ("untouched", "lazy")),
     "conjugate": (("complex_gradient", "re_plus_i_im"), ("complex_gradient", "conjugate")),
 }
-"""What `live` may be asked for, and the conventions: the first and the second choice are what False and True give ("writes": True, False)."""
+"""What `live` may be asked for, and the conventions; the first choice is what False gives ("writes": False), the second what True gives."""
 
 
 def flat(nested):
@@ -116,7 +116,7 @@ def _looked_up(seen, ids, g, batch, options, padding, width):
 
 
 def answers(table, batches, options, *, width, real):
-    """Each way in which conventions let the layer go, with what they are called: [({name: choice}, found)]; one without names if all agree."""
+    """Each way in which conventions let the layer go, and what it gives: [({name: choice}, found)]; one without names if all agree."""
     asked = []
     if "max_norm" in options:
         asked.append("writes" if options.get("trainable", True) else "frozen_writes")

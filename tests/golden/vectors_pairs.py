@@ -71,7 +71,7 @@ def optimized(name):
 
 
 def met(id, why, *parts):
-    """A case in which the options of all `parts` meet: several steps if there is an optimizer or a constrainer, else a lookup and its gradient."""
+    """A case in which the options of all `parts` meet: steps if there is an optimizer or a constrainer, else a lookup and its gradient."""
     options = {name: v for part in parts for name, v in part.items()}
     weights, matrix = options.pop("weights", False), options.pop("matrix", False)
     is_complex = "complex_normalize" in (options.get("normalizer"), options.get("constrainer"))
