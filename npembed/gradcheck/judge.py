@@ -16,8 +16,14 @@ def judge(forward, vjp, *args, rng=0, entries=100, projections=1, analytic=False
 
     Each entry is differenced on its own, in steps of 1/4 of its size and smaller, extrapolated to zero; that gives a slope and how far
     it may be off. A gradient that agrees is *right*. One that does not is *wrong* only if a closer look, down to steps of 2**-59, and a
-    second one with other steps both say so. Otherwise it is *not differentiable here*, if the slopes on the two sides of a kink allow
-    what is claimed (every convention lies between them), or *below resolution*, if rounding in the forward pass hides the answer.
+    second one with other steps both say so, and neither points nearby nor the vjp's own rounding explain it. Otherwise it is *not
+    differentiable here*, if the slopes on the two sides of a kink allow what is claimed (every convention lies between them), or *below
+    resolution*, if rounding in the forward pass hides the answer. Entries at one kink are moved together, too: along (1, 1, 0) the
+    largest of (2, 2, 1) has the slope 1, so that a gradient of (1, 1, 0) is wrong, and (1, 0, 0) is not.
+
+    Both functions are called several times, with other arguments in between. They may change nothing that they are given, their
+    results may not change later, and must be the same again; the gradient must be linear in ``g``. What is in half or single precision
+    is differenced in double, if `forward` takes that.
 
     Parameters
     ----------
@@ -52,7 +58,7 @@ def judge(forward, vjp, *args, rng=0, entries=100, projections=1, analytic=False
     Raises
     ------
     TypeError, ValueError
-        For arguments of this function that are none, and whatever `forward` and `vjp` raise.
+        For arguments of this function that are none, or have no entry to check, and whatever `forward` and `vjp` raise.
 
     References
     ----------
