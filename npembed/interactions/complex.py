@@ -13,7 +13,8 @@ def complex_bilinear(h, r, t):
 
     The conjugate makes the difference to DistMult: where r is imaginary, swapping head and tail changes the sign of the score;
     where r is real, it changes nothing. The literature's name for it, ComplEx, is a type in Python, hence the longer name here; in
-    `INTERACTIONS` it is "complex".
+    `INTERACTIONS` it is "complex". Terms are multiplied from left to right, each product rounded once; that ``h r`` alone would over- or
+    underflow is no obstacle.
 
     Parameters
     ----------
@@ -49,7 +50,8 @@ def complex_bilinear_vjp(g, h, r, t):
     """The product rule: ``dh = g conj(r) t``, ``dr = g conj(h) t``, ``dt = g h r``, summed over broadcast axes.
 
     For real ``F = Re(a z)`` the gradient ``dF/dRe z + i dF/dIm z`` is ``conj(a)``. Of h the factor is ``a = r conj(t)``, of r it is
-    ``h conj(t)``; and of t, since ``Re w = Re conj(w)``, it is ``conj(h r)``.
+    ``h conj(t)``; and of t, since ``Re w = Re conj(w)``, it is ``conj(h r)``. As in `complex_bilinear`, no part of a product need be
+    representable, if the gradient is.
 
     Parameters
     ----------

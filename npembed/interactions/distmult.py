@@ -11,7 +11,8 @@ from ..op import unbroadcast, wide
 def distmult(h, r, t):
     """Score by a three-way product: ``f(h, r, t) = sum_i h_i r_i t_i``.
 
-    Symmetric in head and tail: it cannot tell (a, likes, b) from (b, likes, a).
+    Symmetric in head and tail: it cannot tell (a, likes, b) from (b, likes, a). Terms are multiplied from left to right, each product
+    rounded once; that ``h r`` alone would over- or underflow is no obstacle.
 
     Parameters
     ----------
@@ -42,6 +43,8 @@ def distmult(h, r, t):
 @check.public
 def distmult_vjp(g, h, r, t):
     """The product rule: ``dh = g r t``, ``dr = g h t``, ``dt = g h r``, summed over broadcast axes.
+
+    As in `distmult`, no part of a product need be representable, if the gradient is.
 
     Parameters
     ----------

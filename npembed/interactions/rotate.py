@@ -16,7 +16,7 @@ def rotate(h, r, t, *, p=2, power_norm=False, slope_at_zero=0.0, turn="head"):
 
     ``o`` multiplies entry by entry, and ``|.|_p`` is taken of the moduli ``|h_i r_i - t_i|``; with `power_norm` the power is not
     undone. A rotation has ``|r_i| = 1`` (normalizer or constrainer "complex_normalize"). Here any r will do, and a longer one
-    stretches, too.
+    stretches, too. ``h o r`` alone may be too large for a float, or too small.
 
     With ``turn="tail"`` the tail is turned back instead, ``-|h - t o conj(r)|_p``. For rotations that is the same score, with the
     same gradients of h, of t, and of r along its circle; off the circle score and gradients differ. PyKEEN 1.11.1 goes by cost, here

@@ -12,7 +12,7 @@ from ..row_maps.norms import full, nonzero, pull, scaled
 def transe(h, r, t, *, p=1, power_norm=False, slope_at_zero=0.0):
     """Score by the distance that is left after the translation: ``f(h, r, t) = -|h + r - t|_p``.
 
-    With `power_norm` the power is not undone: ``-sum_i |h_i + r_i - t_i|^p``.
+    With `power_norm` the power is not undone: ``-sum_i |h_i + r_i - t_i|^p``. ``h + r`` alone may be too large for a float.
 
     Parameters
     ----------
