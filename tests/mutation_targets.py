@@ -898,7 +898,7 @@ EXEMPT = {
     "random": "draws numbers: tests/test_random.py",
     "kernels.cpu.after_fork_in_child": "runs in forked processes: tests/test_kernels.py",
     "kernels.fused.threads": "asks Numba for a number that no result depends on: tests/test_fused.py",
-    "interrupts": "puts off Ctrl-C: tests/test_interrupts.py",
+    "interrupts": "puts off Ctrl-C: tests/slow/test_interrupts.py",
     "kernels.machine": "imports a module",
     "optimizers.rowwise.check_step": "refuses bad input: tests/test_optimizers.py",
     "optimizers.rowwise.check_state": "refuses bad input: tests/test_optimizers.py",

@@ -13,7 +13,7 @@ import pytest
 
 from npembed.io import manifest_at, read_folder, swap, write_folder
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 NIGHTLY = os.environ.get("NPEMBED_HYPOTHESIS") == "nightly"
 FILES = ["d.json", "m.npz", "manifest.json", "t.tsv"]
 
@@ -265,7 +265,7 @@ DRIVER = """
 import os, random, signal, sys, time
 signal.alarm(100)
 import numpy as np
-sys.path.insert(0, os.path.join(os.getcwd(), "tests"))
+sys.path[:0] = [os.path.join(os.getcwd(), "tests"), os.path.join(os.getcwd(), "tests", "slow")]
 from npembed.io import read_folder, swap, write_folder
 from test_io_crashes import FILES, content, number_in
 what, target, way, rounds = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
