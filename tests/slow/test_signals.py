@@ -18,7 +18,7 @@ import stops
 from npembed import interrupts as ours
 from npembed import load
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 NIGHTLY = os.environ.get("NPEMBED_HYPOTHESIS") == "nightly"
 STEPS = dict.fromkeys(stops.MORE, 1) if NIGHTLY else {"slcwa": 9, "lcwa": 30, "replay": 30}
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)]), "OPENBLAS_NUM_THREADS": "1"}
