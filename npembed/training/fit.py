@@ -121,6 +121,8 @@ def fit(
         raise TypeError(f"fit: place is a {type(place).__name__}; allowed: a Place or None")
     if place.number == done + 1:
         place.checked("fit", len(loop), batch_size)
+    if epochs and isinstance(update, OptimizerUpdate):
+        update.check_states(model)
     return _epochs(model, loop, epochs, lr, batch_size, rng, update, replay, done, place)
 
 
