@@ -2,7 +2,7 @@
 
 A formula is first computed in floats. Where a step of it over- or underflows, which the processor notes, it is computed once more in
 `Extended` numbers, each a float in [.5, 1) and a whole exponent of its own. They are rounded as floats are, so that a number for
-which nothing left the range comes out the same to the bit; only the exponents are added up elsewhere.
+which nothing left the range comes out the same to the bit, but for the sign of a zero in complex numbers.
 
 References
 ----------

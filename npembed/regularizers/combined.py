@@ -42,7 +42,7 @@ def combined(x, *, regularizers, weight=1.0):
     11.5
     """
     parts = _checked("combined", x, regularizers, weight)
-    return x.real.dtype.type(sum(share * op.forward(wide(x)) for op, share in parts))
+    return x.real.dtype.type(sum(_charge(op, share, wide(x)) for op, share in parts))
 
 
 @check.public
@@ -67,6 +67,13 @@ def combined_vjp(g, x, *, regularizers, weight=1.0):
     parts = _checked("combined_vjp", x, regularizers, weight)
     g = check.cotangent("combined_vjp", g)
     return np.asarray(sum(op.vjp(g * share, wide(x)) for op, share in parts), x.dtype)
+
+
+def _charge(op, share, x):
+    """``share op(x)``, the share within where the rest by itself is too large for a float, or too small."""
+    with np.errstate(over="ignore"):
+        charge = op.forward(x)
+    return share * charge if np.finfo(float).tiny <= abs(charge) < np.inf else op.forward(x, weight=share)
 
 
 def _checked(function, x, regularizers, weight):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import check
+from ..extended import floats, reach, where
 from ..op import EDGE, hinge_slope, wide
 from ..row_maps import normalize, normalize_vjp
 
@@ -47,7 +48,8 @@ def orthogonality(a, b, *, weight=1.0, epsilon=1e-5, limit="squared", eps=1e-8, 
     0.35
     """
     weight, _, _, _, excess, _ = _checked("orthogonality", a, b, weight, epsilon, limit, eps, edge)
-    return a.dtype.type(weight * np.maximum(excess, 0.0).sum())
+    charge = reach(lambda excess: weight * where(excess <= 0, 0.0, excess).sum(), [excess])
+    return a.dtype.type(floats(charge, over=None))
 
 
 @check.public
@@ -94,4 +96,5 @@ def _checked(function, a, b, weight, epsilon, limit, eps, edge):
     check.choice(function, "edge", edge, tuple(EDGE))
     u, v = normalize(wide(a), eps=eps), normalize(wide(b), eps=eps)
     cosine = (u * v).sum(axis=-1)
-    return weight, u, v, cosine, cosine**2 - (epsilon if limit == "pykeen" else epsilon**2), eps
+    allowed = epsilon if limit == "pykeen" else epsilon**2
+    return weight, u, v, cosine, reach(lambda c: abs(c) ** 2 - allowed, [cosine]), eps
