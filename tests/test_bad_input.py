@@ -1300,6 +1300,9 @@ UNCHECKED = {
     "table_shape",  # by way of Embedding
     "choose",
     "pykeen_dim",
+    "Place",  # by way of fit(place=...)
+    "not_finite",  # by way of fit
+    "only_tables_like",  # by way of load
     "zeros",  # the initializers below take what the layer has checked
     "ones",
     "normal_norm",

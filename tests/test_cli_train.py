@@ -501,7 +501,10 @@ def test_an_error_costs_no_training_and_no_checkpoint(capsys, monkeypatch, error
     arguments = [*QUICK, "--epochs", 5, "--out", "run", "--checkpoint-every", 1]
     if error is MemoryError:
         _, err = done(capsys, *arguments, status=2)
-        assert err == "npembed: MemoryError (saved in run-2, go on with --resume run-2 --epochs 3)\n"
+        assert (
+            err
+            == "npembed: train: memory is at an end; allowed: what fits into it (saved in run-2, go on with --resume run-2 --epochs 3)\n"
+        )
     else:
         with pytest.raises(RuntimeError, match="ours"):
             main(list(map(str, arguments)))

@@ -17,7 +17,7 @@ ROOT = PACKAGE.parent
 FLOORS = [
     {"kernels"},
     {"check", "op", "exact", "double_double", "extended", "random", "gradcheck", "interrupts"},
-    {"sums"},
+    {"row_sparse", "sums"},
     {"rows", "row_maps"},
     {"initializers", "regularizers", "interactions", "losses", "samplers", "datasets", "renorm"},
     {"embedding", "bags", "optimizers"},
@@ -98,7 +98,7 @@ def test_the_whole_idea_is_short():
         PACKAGE / "model" / "scores.py",
         *sorted((PACKAGE / "row_maps").glob("*.py")),
     ]
-    assert sum(map(code_lines, files)) <= 465
+    assert sum(map(code_lines, files)) <= 450
     assert code_lines(PACKAGE / "one_page.py") <= 40
 
 

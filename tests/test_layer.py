@@ -187,7 +187,7 @@ def test_the_positional_order_is_torchs():
     assert said == (7, 2.5, 1.0, True, False, False, np.float64)
     assert (layer.weight == rows).all()
     assert Embedding(10, 3, None, None, 2.0, False, True).sparse
-    with pytest.raises(TypeError, match="^Embedding: 12 arguments are given by place; allowed: up to 11 "):
+    with pytest.raises(TypeError, match=r"^Embedding: 12 arguments are given by place; allowed: up to 11 "):
         Embedding(10, 3, None, None, 2.0, False, False, None, False, None, None, 10)
 
 

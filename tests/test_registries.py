@@ -50,7 +50,10 @@ def registries():
     return found
 
 
-ENTRIES = registries()
+NOT_PUBLIC = {"CALLS", "COTANGENTS", "DOCUMENTS"}
+"""Of what is measured, hashed and checked: rules and calls, which their dictionaries document."""
+
+ENTRIES = [entry for entry in registries() if entry[0] not in NOT_PUBLIC]
 OPS = {entry.forward.__name__: entry for _, _, entry in ENTRIES if isinstance(entry, Op)}
 
 

@@ -97,6 +97,8 @@ def test_second_derivatives_of_the_map(name, options, dtypes, size):
 def test_judged_right(name):
     """Entry by entry, by `g` and by `x`."""
     for i, (args, options) in list(enumerate(RECIPES[f"{name}_vjp"](np.random.default_rng(31))))[::17]:
+        if not args[-1].size:
+            continue  # there is nothing to judge
         judged = judge(*SECOND_ORDER[name], *args, rng=i, entries=4, **options)
         assert judged.verdict == "right", str(judged)
 

@@ -192,7 +192,9 @@ def test_a_run_that_has_lost_arrays_can_still_be_ranked(tmp_path):
         loaded = load(tmp_path / "run")
     before = state(loaded)
     assert loaded.evaluate().metrics == result.metrics
-    with pytest.raises(ValueError, match=r"^fit: the state of adam for entity_representations.0 lacks 'max_exp_avg_sq'; allowed: step, "):
+    with pytest.raises(
+        ValueError, match=r"^fit: the state of adam for entity_representations.0 lacks 'max_exp_avg_sq'; allowed: step, "
+    ):
         loaded.train(1)
     assert state(loaded) == before
 

@@ -21,7 +21,9 @@ from npembed.accuracy.entries import ENTRIES
 from npembed.row_maps import NORMALIZERS
 
 TESTS = pathlib.Path(__file__).parent
-SOURCES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted([*TESTS.glob("*.py"), *TESTS.glob("slow/*.py")])}
+SOURCES = {
+    path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted([*TESTS.glob("*.py"), *TESTS.glob("slow/*.py")])
+}
 REFERENCES = sorted((TESTS.parent / "npembed" / "accuracy" / "references").glob("*.py"))
 
 # ---- a test that asserts nothing

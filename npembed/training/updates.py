@@ -131,7 +131,9 @@ class OptimizerUpdate:
         """Refuse a state that has lost an array, see `restore`, before anything of a training is drawn."""
         for name, state in zip(model.named_layers, self.states, strict=True):
             if state.get("step") and (lost := [key for key in self._entries if key not in state]):
-                raise ValueError(f"fit: the state of {self.name} for {name} lacks {lost[0]!r}; allowed: {', '.join(self._entries)}")
+                raise ValueError(
+                    f"fit: the state of {self.name} for {name} lacks {lost[0]!r}; allowed: {', '.join(self._entries)}"
+                )
 
     def __call__(self, model, gradients, lr):
         """One step, then the constrainers."""
