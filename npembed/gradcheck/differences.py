@@ -92,7 +92,9 @@ def check_vjp(op, *args, rng=0, kinks="raise", entries=None, **options):
     try:
         with np.errstate(all="ignore"):
             gradient = Gradient("check_vjp", pair, rng)
-            reports = [_check_argument(one, name, rng, kinks, entries) for one in gradient.arguments]
+            every = np.concatenate([np.abs(one.d).ravel() for one in gradient.arguments])
+            most = float(every.max(initial=0.0, where=np.isfinite(every)))
+            reports = [_check_argument(one, name, rng, kinks, entries, most) for one in gradient.arguments]
             if not any(held for _, held in reports):
                 raise GradientError(f"{name}: there is no slope anywhere, so nothing was checked")
             entry = gradient.together()
@@ -103,19 +105,19 @@ def check_vjp(op, *args, rng=0, kinks="raise", entries=None, **options):
     return Report(sum(r.checked for r, _ in reports), sum(r.kinks for r, _ in reports), max(r.worst for r, _ in reports))
 
 
-def _check_argument(one, name, rng, kinks, entries):
+def _check_argument(one, name, rng, kinks, entries, most):
     """Check the entries of one gradient: a report, and how many could be held against a slope, or those beside a kink."""
     x, d = one.x, one.d
     flat = np.arange(x.size) if entries is None or entries >= x.size else np.sort(rng.randperm(x.size)[:entries])
     largest = float(np.abs(d).max(initial=0.0, where=np.isfinite(d))) or 1.0
-    differences = _Differences(one, largest)
+    differences = _Differences(one, most)
     checked = at_kink = held = 0
     worst = 0.0
     for k in flat.tolist():
         for unit in (1.0, 1.0j) if np.iscomplexobj(x) else (1.0,):
             claimed = float(d.flat[k].imag if unit == 1.0j else d.flat[k].real)
             off, noise = differences.off(k, unit, claimed)
-            if not noise <= SHARP * max(largest, NOTHING):
+            if not noise <= max(SHARP * max(largest, NOTHING), differences.hidden):
                 entry = one.entry(k, unit)
                 _raise_if_wrong(entry, name)
                 if entry.verdict == NOT_DIFFERENTIABLE:
@@ -147,15 +149,17 @@ def _raise_if_wrong(entry, name):
 class _Differences:
     """Differences in one step, which tell of most entries that they are right."""
 
-    def __init__(self, one, largest):
+    def __init__(self, one, most):
         self.forward, self.x, self.g = one.forward[0], one.x, one.g
-        self.floor = OWN * np.finfo(float).eps * largest  # a few roundings of the largest entry are not told from zero
         self.h = STEP * (float(np.sqrt(np.mean(np.abs(one.x) ** 2))) if one.x.size else 0.0) or STEP
         self.middle = self.terms(one.x.copy())
         ulps = [1 + k * np.finfo(float).eps for k in (-2, -1, 1, 2)]
-        self.spread = [
-            self.terms(np.asarray(one.x * ulp)) - self.middle for ulp in ulps
-        ]  # what rounding does in the forward pass
+        # what rounding does in the forward pass
+        self.spread = [self.terms(np.asarray(one.x * ulp)) - self.middle for ulp in ulps]
+        # a few roundings of the largest gradient are not told from zero, nor any gradient if all are as rounding makes them
+        rounding = SPREAD * max(abs(float(change.sum())) for change in self.spread) / self.h
+        self.hidden = rounding if most <= rounding else 0.0
+        self.floor = self.hidden or OWN * np.finfo(float).eps * most
 
     def terms(self, x):
         return (np.conj(self.g) * self.forward(x)).real
