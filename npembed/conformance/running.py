@@ -41,7 +41,9 @@ def play(case, adapter):
             layer.constrain()
         elif case.op == "steps":
             batches = {name: array for name, array in inputs.items() if name != "table"}
-            found["tables"] = np.array([_step(layer, {n: a[t] for n, a in batches.items()}, case) for t in range(len(inputs["ids"]))])
+            found["tables"] = np.array(
+                [_step(layer, {n: a[t] for n, a in batches.items()}, case) for t in range(len(inputs["ids"]))]
+            )
         else:
             found["output"] = _look_up(layer, inputs, case)
         if case.op in ("backward", "bag_backward"):

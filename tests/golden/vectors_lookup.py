@@ -241,7 +241,11 @@ def corners(dtype):
         {"table": table, "ids": ints(3)},
         {"output": value(array(dtype, TABLE[3]))},
     )
-    for name, options in (("padding", {"padding_idx": 3}), ("frequency", {"scale_grad_by_freq": True}), ("max-norm", {"max_norm": 9.0})):
+    for name, options in (
+        ("padding", {"padding_idx": 3}),
+        ("frequency", {"scale_grad_by_freq": True}),
+        ("max-norm", {"max_norm": 9.0}),
+    ):
         g = [0, 0] if name == "padding" else [1.5, -2.5]
         yield case(
             f"backward/id-without-axes-{name}-{dtype}",

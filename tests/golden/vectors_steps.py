@@ -287,7 +287,10 @@ def rests(dtype, tolerance):
             ways = [walk(rule, options, ids=ids, g=g, padding=padding, lazy=lazy) for lazy in (False, True)]
             ways = [tables(dtype, way, tolerance) for way in ways]
             inputs = {"table": array(dtype, TABLE), "ids": ints(ids, shape=shapes[0]), "g": array(dtype, g, shapes[1])}
-            id, why = f"steps/{what}-{name}-{dtype}", "A step without a gradient moves what goes on without one, and leaves no NaN."
+            id, why = (
+                f"steps/{what}-{name}-{dtype}",
+                "A step without a gradient moves what goes on without one, and leaves no NaN.",
+            )
             if ways[0] == ways[1]:
                 yield case(id, "steps", why, inputs, ways[0], options=about)
                 continue

@@ -19,7 +19,9 @@ def add_to(topics):
         metavar="LAYER",
         help="npembed, torch, pykeen, jax, flax, keras, or module:Class, an adapter (see npembed.conformance)",
     )
-    topic.add_argument("--topic", metavar="TOPIC", help="only these cases: lookup, maps, bags, steps, second, pairs, large or refused")
+    topic.add_argument(
+        "--topic", metavar="TOPIC", help="only these cases: lookup, maps, bags, steps, second, pairs, large or refused"
+    )
     topic.add_argument("--all", action="store_true", help="print all failures (default: the first ten)")
     topic.set_defaults(run=_run)
 
