@@ -1,6 +1,7 @@
 """Bugs that embedding layers have had, each rebuilt as a small change to a sound layer; and layers that are sound by other conventions.
 
-`BUGS`: name, layer, what the kit is to say of it, and where it was seen.
+`BUGS`: name, layer, what the kit is to say of it, and where it was seen. `HIDDEN`: name, layer, the topic that alone shows it, and
+what is then said: bugs that depend on a size, and bugs of options that meet.
 """
 
 from typing import ClassVar
@@ -8,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 from plain_layer import Plain
 
-BUGS = []
+BUGS: list = []
+HIDDEN: list = []
 
 
 def bug(cause, seen):
@@ -764,3 +766,472 @@ class Conjugates(Plain):
 
 
 SOUND = [Plain, Twice, Newer, Halves, Lasts, OpenBelow, Undefined, Differentiates, Sparse, Conjugates]
+
+
+# ---- wrong at a size
+
+
+def large(cause):
+    """Register a layer that is right as long as everything is small."""
+
+    def keep(layer):
+        HIDDEN.append((layer.__name__, layer, "large", cause))
+        return layer
+
+    return keep
+
+
+@large("padding leaks beyond 768 ids")
+class PaddingLeaksBeyond768(Plain):
+    def added(self, ids, drows):
+        self.late = super().added(ids[768:], drows[768:]) if ids.size > 768 and self.mode is None else None
+        return super().added(ids, drows)
+
+    def without_padding(self, gradient):
+        super().without_padding(gradient)
+        if self.padding is not None and self.late is not None:
+            gradient[self.padding] = self.late[self.padding]
+        return gradient
+
+
+@large("no id is cut or rounded")
+class IdsInHalf(Plain):
+    def valid(self, ids):
+        return np.minimum(super().valid(ids).astype(np.float16), self.n - 1).astype(np.int64)
+
+
+@large("no id is cut or rounded")
+class IdsInBfloat16(Plain):
+    def valid(self, ids):
+        return ((super().valid(ids).astype(np.float32).view(np.uint32) >> 16) << 16).view(np.float32).astype(np.int64)
+
+
+@large("only the first 1,024 ids are added")
+class AddsTheFirst1024(Plain):
+    def added(self, ids, drows):
+        return super().added(ids[:1024], drows[:1024])
+
+
+@large("gradients of .* ids add up")
+class DropsTheLastIds(Plain):
+    def added(self, ids, drows):
+        whole = len(ids) // 256 * 256 or len(ids)
+        return super().added(ids[:whole], drows[:whole])
+
+
+@large("gradients of 2048 ids add up")
+class DropsAFullTile(Plain):
+    def added(self, ids, drows):
+        whole = len(ids) - 1 if len(ids) and len(ids) % 256 == 0 else len(ids)
+        return super().added(ids[:whole], drows[:whole])
+
+
+@large("gradients of 70035 ids add up")
+class SixteenBitsOfBlocks(Plain):
+    def added(self, ids, drows):
+        return super().added(ids[:65535], drows[:65535])
+
+
+@large("all of its gradients add up|all of their gradients add up|all of the ids")
+class AddsFourThousand(Plain):
+    def added(self, ids, drows):
+        return super().added(ids[:3200], drows[:3200])
+
+
+@large("no tile is left out")
+class ZeroColumns(Plain):
+    def lookup(self, ids, *more):
+        found = super().lookup(ids, *more).copy()
+        found[..., 1024:] = 0
+        return found
+
+
+@large("4100 numbers: all of the ids, all of the numbers")
+class GradientOf1024Columns(Plain):
+    def added(self, ids, drows):
+        total = super().added(ids, drows)
+        total[..., 1024:] = 0
+        return total
+
+
+@large("half-precision numbers: copied")
+class HalvesByTheTile(Plain):
+    def added(self, ids, drows):
+        total = super().added(ids, drows)
+        if total.dtype == np.float16:
+            total[..., total.shape[-1] // 8 * 8 or total.shape[-1] :] = 0
+        return total
+
+
+@large("Rows of 5 times 206 numbers")
+class MatricesOf1024Numbers(Plain):
+    def added(self, ids, drows):
+        total = super().added(ids, drows)
+        total.reshape(len(total), -1)[:, 1024:] = 0
+        return total if total.ndim > 2 else super().added(ids, drows)
+
+
+@large("Complex rows of 1030 numbers")
+class ComplexOf1024Numbers(Plain):
+    def added(self, ids, drows):
+        total = super().added(ids, drows)
+        if np.iscomplexobj(total):
+            total[..., 1024:] = 0
+        return total
+
+
+@large("counts of hundreds and thousands")
+class CountsOfBytes(Plain):
+    def counts(self):
+        return super().counts().astype(np.uint8)
+
+
+@large("counts of hundreds and thousands")
+class CountsInHalf(Plain):
+    def counts(self):
+        return super().counts().astype(np.float16)
+
+
+@large("Bags of up to 3,100 ids")
+class BagCountsOfBytes(Plain):
+    def bag_counts(self):
+        return super().bag_counts().astype(np.uint8)
+
+
+@large("Bags of up to 3,100 ids")
+class SizesOfBytes(Plain):
+    def size(self, bag):
+        return len(bag) % 256 or 256
+
+
+@large("Bags of up to 3,100 ids")
+class BagsOf1024(Plain):
+    def bag(self, rows, bag):
+        return super().bag(rows[:1024], bag[:1024])
+
+
+@large("Bags of up to 3,100 ids")
+class LargestOf1024(Plain):
+    def largest(self, rows):
+        return rows[:1024].max(0)
+
+
+@large("Bags of up to 3,100 ids")
+class WeightsOf1024(Plain):
+    def weighted(self, g, bag):
+        found = super().weighted(g, bag)
+        found[1024:] = g
+        return found
+
+
+@large("1078 bags of three ids")
+class First1024Bags(Plain):
+    def pooled(self, table):
+        found = super().pooled(table)
+        found[1024:] = 0
+        return found
+
+
+@large("1078 bags of three ids")
+class GradientOf1024Bags(Plain):
+    def unpooled(self, g):
+        return super().unpooled(np.concatenate([g[:1024], np.zeros_like(g[1024:])]))
+
+
+@large("1078 bags of three ids")
+class WeightGradientOf1024(Plain):
+    def unpooled(self, g):
+        found = super().unpooled(g)
+        if len(g) > 1024:
+            self.weight_gradient[1024:] = 0
+        return found
+
+
+@large("1030 numbers: each is mapped whole")
+class LengthOf1024Numbers(Plain):
+    def norm(self, x, p):
+        return super().norm(x[..., :1024], p)
+
+
+@large("numbers: each is mapped whole")
+class SoftmaxByTheTile(Plain):
+    def softmax(self, x):
+        e = np.exp(x - x.max(-1, keepdims=True))
+        return e / e[..., : x.shape[-1] // 32 * 32 or x.shape[-1]].sum(-1, keepdims=True)
+
+
+@large("numbers: each is mapped whole")
+class MapsTheFirst1024(Plain):
+    def mapped_vjp(self, name, g, x, **options):
+        found = super().mapped_vjp(name, g, x, **options)
+        found[1024:] = g[1024:]
+        return found
+
+
+@large("All of 4137 rows of 4 numbers are constrained")
+class ConstrainsTheFirst1024(Plain):
+    def constrain(self):
+        before = self.table.copy()
+        super().constrain()
+        self.table[1024:] = before[1024:]
+
+
+@large("max_norm shortens the longer ones of 2079 rows")
+class ShortensTheFirst1024(Plain):
+    def asked(self, ids):
+        return super().asked(ids)[:1024]
+
+
+@large("learns, the last number of the last row too")
+class LastColumnsRest(Plain):
+    def moved(self, x, g, rows):
+        new = super().moved(x, g, rows)
+        new[..., x.shape[-1] // 32 * 32 or x.shape[-1] :] = x[..., x.shape[-1] // 32 * 32 or x.shape[-1] :]
+        return new
+
+
+@large("learns, the last number of the last row too")
+class LastRowsRest(Plain):
+    def moved(self, x, g, rows):
+        new = super().moved(x, g, rows)
+        new[len(x) // 128 * 128 or len(x) :] = x[len(x) // 128 * 128 or len(x) :]
+        return new
+
+
+@large("and remembers")
+class RemembersThirtyTwoColumns(Plain):
+    def moved(self, x, g, rows):
+        new = super().moved(x, g, rows)
+        for kept in self.state.values():
+            kept[..., 32:] = 0
+        return new
+
+
+@large("with respect to g is the rows of v")
+class SecondOf32Columns(Twice):
+    def second(self, g, v):
+        dg, dtable = super().second(g, v)
+        dg[..., 32:] = 0
+        return dg, dtable
+
+
+# ---- wrong where options meet
+
+
+def met(cause):
+    """Register a layer that is right as long as one option is given at a time."""
+
+    def keep(layer):
+        HIDDEN.append((layer.__name__, layer, "pairs", cause))
+        return layer
+
+    return keep
+
+
+@met("frozen-and-weights")
+class FrozenWeights(Plain):
+    def unpooled(self, g):
+        found = super().unpooled(g)
+        if not self.trainable:
+            self.weight_gradient[...] = 0
+        return found
+
+
+@met("matrix-and-weights")
+class WeightsByColumn(Plain):
+    def cut(self, ids, offsets, weights):
+        super().cut(ids, offsets, weights)
+        if weights is not None:
+            self.weights = weights.ravel(order="F")
+
+
+@met("and-sum")
+class BagsDoNotLearn(Plain):
+    def step(self):
+        if self.mode is None:
+            super().step()
+
+
+@met("adam-and-max-matrix")
+class BagsForgetTheirState(Plain):
+    def step(self):
+        if self.mode is not None:
+            self.state, self.t = {}, 0
+        super().step()
+
+
+@met("and-sum: tables")
+class BagsAreNotConstrained(Plain):
+    def constrain(self):
+        if self.mode is None:
+            super().constrain()
+
+
+@met("padding-and-normalize")
+class NormalizedPaddingLeaks(Plain):
+    def without_padding(self, gradient):
+        self.gradient = gradient
+        return gradient if self.normalizer else super().without_padding(gradient)
+
+
+@met("frequency-and-softmax")
+class NormalizedFrequency(Plain):
+    def counts(self):
+        return np.ones(self.n) if self.normalizer else super().counts()
+
+
+@met("frequency-and-weights")
+class WeightedFrequency(Plain):
+    def bag_counts(self):
+        return np.ones(self.n) if self.weights is not None else super().bag_counts()
+
+
+@met("max-norm-and-clamp")
+class NormalizesLongRows(Plain):
+    def shortened(self, ids):
+        before = self.table.copy()
+        found = super().shortened(ids)
+        return before if self.normalizer else found
+
+
+@met("max-norm-and-max")
+class LargestOfLongRows(Plain):
+    def asked(self, ids):
+        return [] if self.mode == "max" else super().asked(ids)
+
+
+@met("max-norm-and-mean")
+class MeanOfLongRows(Plain):
+    def asked(self, ids):
+        return [] if self.mode == "mean" else super().asked(ids)
+
+
+@met("max-norm-and-frozen")
+class LongFrozenRows(Plain):
+    def asked(self, ids):
+        return super().asked(ids) if self.trainable else []
+
+
+@met("norm-type-and-sum")
+class NormTypeOfBags(Plain):
+    def shortened(self, ids):
+        if self.mode is not None:
+            self.norm_type = 2
+        return super().shortened(ids)
+
+
+@met("matrices-and-padding|padding-and-matrices")
+class PadsTheFirstVector(Plain):
+    def without_padding(self, gradient):
+        kept = gradient.copy()
+        super().without_padding(gradient)
+        if self.padding is not None and gradient.ndim > 2:
+            gradient[self.padding, 1:] = kept[self.padding, 1:]
+        return gradient
+
+
+@met("adagrad-and")
+class AdagradWithoutDecay(Plain):
+    def adagrad(self, x, g, rows, weight_decay=0, **options):
+        return super().adagrad(x, g, rows, **options)
+
+
+@met("nesterov-and")
+class NesterovWithoutDecay(Plain):
+    def sgd(self, x, g, rows, nesterov=False, weight_decay=0, **options):
+        return super().sgd(x, g, rows, nesterov=nesterov, weight_decay=0 if nesterov else weight_decay, **options)
+
+
+@met("adamw-and")
+class AdamWWithoutAmsgrad(Plain):
+    def adamw(self, x, g, rows, amsgrad=False, **options):
+        return super().adamw(x, g, rows, **options)
+
+
+@met("adam-and")
+class AdamGoesDown(Plain):
+    def adam(self, x, g, rows, lr, maximize=False, **options):
+        return super().adam(x, g, rows, lr, **options)
+
+
+@met("sgd-and-complex")
+class RealPartsLearn(Plain):
+    def step(self):
+        kept = self.table.copy()
+        super().step()
+        if np.iscomplexobj(kept):
+            self.table.imag[...] = kept.imag
+
+
+@met("and-max-matrix")
+class MatricesDoNotLearn(Plain):
+    def step(self):
+        if self.mode is None or self.ids.ndim == 1:
+            super().step()
+
+
+# ---- wrong in a corner
+
+
+@bug("a table of 1", "flax 0.12: a table of one row is that row, whatever the id")
+class OneRowTakesAll(Plain):
+    def valid(self, ids):
+        return super().valid(np.zeros_like(ids) if self.n == 1 and np.asarray(ids).dtype.kind in "iu" else ids)
+
+
+@bug("A single id, without axes, gives a single row", "np.atleast_1d")
+class AtLeastOneAxis(Plain):
+    def valid(self, ids):
+        return np.atleast_1d(super().valid(ids))
+
+
+@bug("Ids of uint8 are looked up as the numbers that they are", "a char that is signed: id 200 of 300")
+class SignedBytes(Plain):
+    def valid(self, ids):
+        found = super().valid(ids)
+        return np.where(found > 127, found - 256, found) % self.n if np.asarray(ids).dtype == np.uint8 else found
+
+
+@bug("Each id names its row, whatever its size", "ids of 16 bits")
+class ShortIds(Plain):
+    def valid(self, ids):
+        return super().valid(ids).astype(np.uint16).astype(np.int64)
+
+
+@bug("as whatever type it is read", "an unsigned id that is cast before it is compared")
+class ChecksAfterTheCast(Plain):
+    def valid(self, ids):
+        found = np.asarray(ids)
+        return super().valid(found.view(f"i{found.itemsize}") % self.n if found.dtype.kind == "u" else found)
+
+
+@bug("max_norm brings the longer ones", "torch 2.13: the length of a row of 1e38")
+class LongRowsVanish(Plain):
+    def shortened(self, ids):
+        with np.errstate(over="ignore"):
+            long = ~np.isfinite((self.table * self.table).sum(-1))
+        found = super().shortened(ids)
+        found[long] = 0
+        return found
+
+
+@bug("A step without a gradient", "0 / 0 in a step that has padding alone")
+class StepsOnNothing(Plain):
+    def step(self):
+        if not self.gradient.any():
+            self.gradient = self.gradient / self.gradient.sum()
+        super().step()
+
+
+@bug("No bags, no rows", "an empty list of bags that loses its columns")
+class NoBagsNoColumns(Plain):
+    def pooled(self, table):
+        return super().pooled(table) if self.bags else np.zeros(0, table.dtype)
+
+
+@bug("No ids, no rows", "an error where there is nothing to do")
+class WantsIds(Plain):
+    def lookup(self, ids, *more):
+        if np.size(ids) == 0 and np.ndim(ids) > 1:
+            raise ValueError("no ids")
+        return super().lookup(ids, *more)

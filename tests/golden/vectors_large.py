@@ -13,9 +13,9 @@ from vectors_cases import Complex, case, length, loose, value
 from vectors_exact import EPS, MAPS, array, mpf, norm
 from vectors_steps import adagrad, adam, sgd
 
-TALL, MIDDLING, WIDE, FULL, HUGE = (4137, 3), (2079, 33), (21, 1030), (1024, 64), (70035, 2)
+TALL, MIDDLING, WIDE, FULL, HUGE = (4137, 3), (2079, 33), (21, 4100), (1024, 64), (70035, 2)
 SIZES = {"tall": TALL, "middling": MIDDLING, "wide": WIDE, "full": FULL, "huge": HUGE}
-"""Rows and columns: beyond 4,096 ids and rows; a column more than 32; beyond 1,024 columns; whole tiles; beyond 65,536 ids and rows."""
+"""Rows and columns: beyond 4,096 ids and rows; a column more than 32; beyond 4,096 columns; whole tiles; beyond 65,536 ids and rows."""
 FACTOR = 1009  # has no divisor in common with a number of rows: the ids leap through the table
 
 
@@ -37,25 +37,21 @@ def block(dtype, shape, nested):
     return {**listed, "shape": list(shape), "block": listed["shape"]}
 
 
-def entry(spec, nested, index):
-    """One entry of an array that is given by a rule or by a block."""
-    if nested is None:
-        r = spec["rule"]
-        return (sum(t * i for t, i in zip(r["times"], index, strict=True)) + r["plus"]) % r["mod"] // r["over"] - r["minus"]
-    for i, n in zip(index, spec["block"], strict=True):
-        nested = nested[i % n]
-    return nested
+def entries(spec, listed=None):
+    """All entries of an array that is given by a rule, or by a block of which `listed` are those, as nested lists, by loops."""
+    shape, r = spec["shape"], spec.get("rule")
 
+    def ruled(axis, total):
+        if axis == len(shape):
+            return total % r["mod"] // r["over"] - r["minus"]
+        return [ruled(axis + 1, total + r["times"][axis] * i) for i in range(shape[axis])]
 
-def entries(spec, nested=None):
-    """All of them, as nested lists, by loops."""
+    def repeated(axis, listed):
+        if axis == len(shape):
+            return listed
+        return [repeated(axis + 1, listed[i % len(listed)]) for i in range(shape[axis])]
 
-    def at(index):
-        if len(index) == len(spec["shape"]):
-            return entry(spec, nested, index)
-        return [at((*index, i)) for i in range(spec["shape"][len(index)])]
-
-    return at(())
+    return repeated(0, listed) if r is None else ruled(0, r["plus"])
 
 
 def folded(dtype, full, shape, *size):
@@ -249,16 +245,32 @@ def crowds(dtype):
             flags=["not_the_gradient"],
             mistakes=[("padding leaks beyond 768 ids", {"gradient": value(array(dtype, leaks))})],
         )
+        positive = tiled(dtype, [b, 3], 11, 3) | {"rule": {"times": [3, 11], "plus": 0, "mod": 33, "over": 1, "minus": -1}}
+        right = scattered(n, listed, entries(positive))
         shared = [[Fraction(v, max(listed.count(i), 1)) for v in row] for i, row in enumerate(right)]
         yield case(
             f"large/many-{name}-frequency-{dtype}",
             "backward",
             "scale_grad_by_freq divides by counts of hundreds and thousands, which no small type holds.",
-            inputs,
-            {"gradient": value(array(dtype, shared), loose(dtype, 32), 8)},
+            {**inputs, "g": positive},
+            {"gradient": value(array(dtype, shared), loose(dtype, 32))},
             options={"scale_grad_by_freq": True},
             flags=["not_the_gradient"],
         )
+
+    n, d = 7, 1030
+    ids, listed = leaping(n, 14)
+    g = numbers(14, 3)
+    right = [[0] * 3 if i == 5 else row for i, row in enumerate(scattered(n, listed, g))]
+    yield case(
+        f"large/padding-wide-{dtype}",
+        "backward",
+        f"The padding row gets no gradient, in none of its {d} numbers.",
+        {"table": tiled(dtype, [n, d], 7, 3), "ids": ids, "g": tiled(dtype, [14, d], 14, 3)},
+        {"gradient": value(block(dtype, [n, d], right))},
+        options={"padding_idx": 5},
+        flags=["not_the_gradient"],
+    )
 
 
 # ---- bags
@@ -267,7 +279,7 @@ def crowds(dtype):
 def pooled(table, ids, bags, mode, g, weights=None, pad=None, by_freq=False):
     """The bags, the gradient of the table, and that of the weights, in fractions and by loops; no two numbers of a column are equal."""
     n, d = len(table), len(table[0])
-    output, dtable, dw = [], [[Fraction(0)] * d for _ in range(n)], [0] * len(ids)
+    output, dtable, dw = [], [[0] * d for _ in range(n)], [0] * len(ids)
     for b, bag in enumerate(bags):
         kept = [k for k in bag if ids[k] != pad]
         w = [1 if weights is None else weights[k] for k in kept]
@@ -281,12 +293,12 @@ def pooled(table, ids, bags, mode, g, weights=None, pad=None, by_freq=False):
                 dtable[ids[kept[column.index(out[-1])]]][c] += g[b][c]
                 continue
             for k, a in zip(kept, w, strict=True):
-                dtable[ids[k]][c] += Fraction(g[b][c] * a, len(kept) if mode == "mean" else 1)
+                dtable[ids[k]][c] += Fraction(g[b][c], len(kept)) if mode == "mean" else g[b][c] * a
         output.append(out)
         for k in kept:
             dw[k] = sum(a * v for a, v in zip(g[b], table[ids[k]], strict=True))
     if by_freq:
-        dtable = [[v / max(ids.count(i), 1) for v in row] for i, row in enumerate(dtable)]
+        dtable = [[Fraction(v, max(ids.count(i), 1)) for v in row] for i, row in enumerate(dtable)]
     return output, dtable, dw
 
 
@@ -296,7 +308,7 @@ def long_bags(dtype):
     table, g = numbers(n, 3), [[3, -5, 2], [1, 1, 1], [-4, 2, 6], [7, -1, -3]]
     offsets = [0, 1500, 1500, 4600]
     bags = [range(x, y) for x, y in zip(offsets, [*offsets[1:], b], strict=True)]
-    for order, times in (("runs", 1), ("scrambled", 617)):
+    for order, times in (("runs", 1), ("scrambled", 617), ("one-id", 0)):
         ids = rule("int64", [b], [times], 5003, over=385)
         listed = entries(ids)
         inputs = {"table": tiled(dtype, [n, 3], n, 3), "ids": ids, "offsets": array("int64", offsets), "g": array(dtype, g)}
@@ -305,6 +317,8 @@ def long_bags(dtype):
             ("mean-padding", {"mode": "mean", "padding_idx": 12}), ("max-padding", {"mode": "max", "padding_idx": 12}),
             ("sum-frequency", {"mode": "sum", "scale_grad_by_freq": True}),
         ):  # fmt: skip
+            if order == "one-id" and name != "sum-frequency":
+                continue
             weighted = name == "weights"
             weights = rule(dtype, [b], [1], 11, minus=5)
             freq = options.get("scale_grad_by_freq", False)
@@ -409,7 +423,7 @@ def mapped_vjp(g, x, repeats, name, **options):
         g, x = [mpf(v) for v in g] * repeats, [mpf(v) for v in x] * repeats
         h, found = mpf(2) ** -80, []
         for c in range(len(x) // repeats):
-            ahead, behind = (MAPS[name]([v + s * h * (j == c) for j, v in enumerate(x)], **options) for s in (1, -1))
+            ahead, behind = (MAPS[name]([*x[:c], x[c] + s * h, *x[c + 1 :]], **options) for s in (1, -1))
             found.append(sum(w * (a - b) for w, a, b in zip(g, ahead, behind, strict=True)) / (2 * h))
     return found
 
@@ -418,7 +432,7 @@ def maps(dtype):
     every = {
         "normalize": {}, "softmax": {}, "clamp": {"min": -2.5, "max": 1.75}, "clamp_norm": {"maxnorm": 5.5}, "quaternion_normalize": {},
     }  # fmt: skip
-    for size, (n, d) in {"tall": (1071, 4), "middling": (231, 33), "wide": WIDE}.items():
+    for size, (n, d) in {"tall": (4137, 4), "middling": (231, 33), "wide": (21, 1030)}.items():
         for name, options in every.items():
             width = 4 if size == "tall" or name == "quaternion_normalize" else 3 if size == "middling" else 5
             if name == "quaternion_normalize":
@@ -458,30 +472,32 @@ def maps(dtype):
                     {"table": value(folded(dtype, [new[i % 7] for i in range(n)], [n, d], 7, width), near)},
                     options={"constrainer": name, **({"constrainer_options": options} if options else {})},
                 )
-    n = 1071
-    ids, listed = leaping(n, 2 * n)
-    short = [[mpf(v) * 6 / max(norm([mpf(v) for v in row], 2), 6) for v in row] for row in TILE]
-    answers = []
-    for writes in ("table", "output"):
-        found = {"output": value(folded(dtype, [short[i % 7] for i in listed], [2 * n, 3], 7, 3), loose(dtype, 64))}
-        table = [(short if writes == "table" else TILE)[i % 7] for i in range(n)]
-        answers.append(
-            ({"max_norm_writes": writes}, {**found, "table": value(folded(dtype, table, [n, 3], 7, 3), loose(dtype, 64))})
-        )
-    if dtype == "float32":
+    for size, (n, d) in {"tall": (2079, 3), "wide": (21, 1030)}.items() if dtype == "float32" else ():
+        ids, listed = leaping(n, 2 * n)
+        bound, tile = 6 if size == "tall" else 50, numbers(7, 3 if size == "tall" else 5)
+        c = len(tile[0])
+        lengths = [norm([mpf(v) for v in row] * (d // c), 2) for row in tile]
+        short = [[mpf(v) * bound / max(long, bound) for v in row] for row, long in zip(tile, lengths, strict=True)]
+        answers = []
+        for writes, rows in (("table", short), ("output", tile)):
+            found = {
+                "output": value(folded(dtype, [short[i % 7] for i in listed], [2 * n, d], 7, c), loose(dtype, 8)),
+                "table": value(folded(dtype, [rows[i % 7] for i in range(n)], [n, d], 7, c), loose(dtype, 8)),
+            }
+            answers.append(({"max_norm_writes": writes}, found))
         yield case(
-            f"large/max-norm-{dtype}",
+            f"large/max-norm-{size}-{dtype}",
             "lookup",
-            f"max_norm shortens the longer ones of {n} rows, all of them.",
-            {"table": tiled(dtype, [n, 3], 7, 3), "ids": ids},
+            f"max_norm shortens the longer ones of {n} rows of {d} numbers, all of them.",
+            {"table": tiled(dtype, [n, d], 7, c), "ids": ids},
             answers=answers,
-            options={"max_norm": 6.0},
+            options={"max_norm": float(bound)},
         )
     if dtype == "float64":
         return
     pairs = lambda row: [Complex(*row[i : i + 2]) for i in range(0, len(row), 2)]  # noqa: E731
     complexes = [pairs(row) for row in numbers(7, 6)]
-    n, d = WIDE
+    n, d = 21, 1030
     ids, listed = leaping(n, 2 * n)
     g = numbers(14, 9)
     g = [row[:6] for row in g]

@@ -8,12 +8,12 @@ from vectors_steps import adagrad, adam, sgd
 
 RULES = {"sgd": sgd, "adagrad": adagrad, "adam": adam, "adamw": adam}
 CHOICES = {
-    "writes": (("max_norm_writes", "table"), ("max_norm_writes", "output")),
-    "frozen_writes": (("frozen_max_norm", "stays"), ("frozen_max_norm", "shortened")),
-    "lazy": (("untouched", "dense"), ("untouched", "lazy")),
-    "conjugate": (("complex_gradient", "re_plus_i_im"), ("complex_gradient", "conjugate")),
+    "writes": ("max_norm_writes", {True: "table", False: "output"}),
+    "frozen_writes": ("frozen_max_norm", {False: "stays", True: "shortened"}),
+    "lazy": ("untouched", {False: "dense", True: "lazy"}),
+    "conjugate": ("complex_gradient", {False: "re_plus_i_im", True: "conjugate"}),
 }
-"""What `live` may be asked for, and the conventions; the first choice is what False gives ("writes": False), the second what True gives."""
+"""What `live` may be asked for, and by which convention."""
 
 
 def flat(nested):
@@ -116,7 +116,7 @@ def _looked_up(seen, ids, g, batch, options, padding, width):
 
 
 def answers(table, batches, options, *, width, real):
-    """Each way in which conventions let the layer go, and what it gives: [({name: choice}, found)]; one without names if all agree."""
+    """What a layer may give, by the conventions that make a difference: [({name: choice}, found)]."""
     asked = []
     if "max_norm" in options:
         asked.append("writes" if options.get("trainable", True) else "frozen_writes")
@@ -125,21 +125,20 @@ def answers(table, batches, options, *, width, real):
     if not real:
         asked.append("conjugate")
     found = []
-    for taken in itertools.product((0, 1), repeat=len(asked)):
-        how = {name: bool(n) != (name == "writes") for name, n in zip(asked, taken, strict=True)}
-        said = dict(CHOICES[name][n] for name, n in zip(asked, taken, strict=True))
-        found.append((said, live(table, batches, options, width=width, **how)))
-    needed = [name for name in (found[0][0] if found else {}) if _matters(name, found)]
-    merged = {tuple((name, said[name]) for name in needed): result for said, result in reversed(found)}
-    found = [(dict(said), result) for said, result in reversed(merged.items())]
+    for taken in itertools.product(*(CHOICES[name][1] for name in asked)):
+        said = {CHOICES[name][0]: CHOICES[name][1][way] for name, way in zip(asked, taken, strict=True)}
+        found.append((said, live(table, batches, options, width=width, **dict(zip(asked, taken, strict=True)))))
+    needed = [name for name in found[0][0] if _matters(name, found)]
+    merged = {tuple((name, said[name]) for name in needed): result for said, result in found}
+    found = [(dict(said), result) for said, result in merged.items()]
     waits = [(said, result) for said, result in found if said.get("untouched") == "lazy"]
     return found + [({**said, "untouched": "decay_on_touch"}, result) for said, result in waits]  # padding is never touched
 
 
 def _matters(name, found):
     """Whether another choice of that convention gives anything else."""
-    for said, result in found:
-        for other, changed in found:
-            if all(other[n] == said[n] for n in said if n != name) and changed != result:
-                return True
-    return False
+    return any(
+        all(other[n] == said[n] for n in said if n != name) and changed != result
+        for said, result in found
+        for other, changed in found
+    )

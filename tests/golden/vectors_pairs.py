@@ -71,7 +71,7 @@ def optimized(name):
 
 
 def met(id, why, *parts):
-    """A case in which the options of all `parts` meet: steps if there is an optimizer or a constrainer, else a lookup and its gradient."""
+    """A case in which the options of all `parts` meet: two steps if there is an optimizer, else a lookup and its gradient."""
     options = {name: v for part in parts for name, v in part.items()}
     weights, matrix = options.pop("weights", False), options.pop("matrix", False)
     is_complex = "complex_normalize" in (options.get("normalizer"), options.get("constrainer"))
@@ -181,9 +181,9 @@ def constrainers():
             elif "complex" not in (name, map_):
                 both = {**together, **LAYER["norm-type"]}
                 yield met(f"constrainer-{name}-and-normalizer-{map_}", after, constrainer, normalizer, both, optimized("sgd"))
-        for bag in ("sum", "mean", "max-matrix", "weights", "last-offset"):
-            if name != "complex" or bag != "max-matrix":
-                more = {} if bag == "max-matrix" else LAYER["frequency"]
+        for bag in ("sum", "mean", "max", "sum-matrix", "weights", "last-offset"):
+            if (name, bag) != ("complex", "max"):
+                more = {} if bag == "max" else LAYER["frequency"]
                 yield met(
                     f"constrainer-{name}-and-{bag}", after, constrainer, BAGS[bag], LAYER["padding"], more, optimized("sgd")
                 )

@@ -19,9 +19,18 @@ FAILURES = {
     "eps is zero in half precision": ("normalizer/half-precision-zero-row-float16",),
     "the slope of a norm at zero is NaN, as intended (jax#21723)": tuple(f"kink/normalize-zero-row-{dtype}" for dtype in BOTH),
     "zero over its modulus is NaN": ("complex/zero-complex64", "complex/zero-complex128"),
-    "a negative id counts from the end (jax#5768)": ("refused/negative-id",),
-    "an id that no row has gives NaN, and no error, as intended (jax#14193)": ("refused/far-negative-id", "refused/one-too-many-id"),
-    "an id is cut to 32 bits, which may be those of another row (jax#18385)": ("refused/far-id",),
+    "a negative id counts from the end (jax#5768)": (
+        "refused/negative-id", "refused/negative-id-of-one-row", "refused/negative-id-without-axes", "refused/int8-id-1",
+        "refused/int16-id-100",
+    ),
+    "an id that no row has gives NaN, and no error, as intended (jax#14193)": (
+        "refused/far-negative-id", "refused/one-too-many-id", "refused/one-too-many-id-of-one-row",
+        "refused/one-too-many-id-without-axes", "refused/uint8-id-200", "refused/uint8-id-255", "refused/uint16-id-65535",
+        "refused/uint32-id-4294967295",
+    ),
+    "an id is cut to 32 bits, which may be those of another row (jax#18385)": (
+        "refused/far-id", "refused/far-id-of-one-row", "refused/far-id-without-axes",
+    ),
 }  # fmt: skip
 """What JAX 0.10.2 gets wrong, or means otherwise: why, and in which cases."""
 

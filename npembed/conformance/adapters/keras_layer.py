@@ -37,11 +37,21 @@ FAILURES = {
     "a constraint adds 1e-7 to the length": (
         "constrainer/clamp-norm-inside-float32", "constrainer/clamp-norm-inside-float64", "constrainer/clamp-norm-p-2-float64",
         "constrainer/clamp-norm-zero-row-float64", "constrainer/normalize-p-2-float64", "constrainer/normalize-zero-row-float64",
-        "steps/constrainer-each-step-float64",
+        "steps/constrainer-each-step-float64", "large/steps-constrainer-middling-float64",
+        *(f"large/constrainer-{name}-{size}-float64" for name in ("normalize", "clamp-norm") for size in ("tall", "middling", "wide")),
     ),
     "a constraint: the squares of the row leave the dtype": (f"constrainer/clamp-norm-huge-{dtype}" for dtype in BOTH),
-    "weight_decay of Adam is that of AdamW": (f"steps/adam-weight-decay-{dtype}" for dtype in BOTH),
-    "a negative id counts from the end": ("refused/negative-id",),
+    "weight_decay is decoupled, that of Adam as in AdamW": (
+        *(f"steps/{which}adam-weight-decay-{dtype}" for which in ("", "no-ids-") for dtype in BOTH),
+        *(
+            f"large/steps-{name}-{size}-{dtype}" for name in ("momentum", "adam-weight-decay") for size in ("middling", "wide")
+            for dtype in BOTH
+        ),
+    ),
+    "a negative id counts from the end": (
+        "refused/negative-id", "refused/negative-id-of-one-row", "refused/negative-id-without-axes", "refused/int8-id-1",
+        "refused/int16-id-100",
+    ),
     "ids are cut to whole numbers": ("refused/fractional-ids",),
     "any learning rate is taken": (f"refused/negative-learning-rate-{name}" for name in ("sgd", "adagrad", "adam")),
     "Nesterov's step is none without a momentum": ("refused/nesterov-without-momentum",),
@@ -55,11 +65,18 @@ FAILURES_BY_BACKEND = {
                 for what in ("p-2", "vector", "matrix", "column", "three-axes", "below-eps", "below-large-eps")
             ), "normalizer/zero-row-float64", "boundary/normalize-at-eps-float64", "boundary/normalize-one-number-float64",
             "steps/normalizer-each-step-float64", "second/normalize-float64",
+            *(f"large/normalize-{size}-float64" for size in ("tall", "middling", "wide")),
         ),
+        "an id is cut to 32 bits, which may be those of another row": ("refused/uint32-id-4294967295",),
     },
     "jax": {
-        "an id that no row has gives NaN, and no error (jax#14193)": ("refused/far-negative-id", "refused/one-too-many-id"),
-        "an id is cut to 32 bits, which may be those of another row (jax#18385)": ("refused/far-id",),
+        "an id that no row has gives NaN, and no error (jax#14193)": (
+            "refused/far-negative-id", "refused/one-too-many-id", "refused/one-too-many-id-of-one-row",
+            "refused/one-too-many-id-without-axes", "refused/uint8-id-200", "refused/uint8-id-255", "refused/uint16-id-65535",
+        ),
+        "an id is cut to 32 bits, which may be those of another row (jax#18385)": (
+            "refused/far-id", "refused/far-id-of-one-row", "refused/far-id-without-axes", "refused/uint32-id-4294967295",
+        ),
     },
 }  # fmt: skip
 CONVENTIONS_BY_BACKEND = {

@@ -8,19 +8,30 @@ from . import by_case
 BOTH = ("float32", "float64")
 FAILURES = {
     "a normalizer works along the second axis of what was looked up (softmax sometimes the first): one id, several vectors": (
-        f"normalizer/{name}-{shape}{what}-{dtype}" for name in ("normalize", "softmax") for shape in ("matrix", "column", "three-axes")
-        for what in ("", "-gradient") for dtype in BOTH
+        "pairs/matrices-and-normalize", "pairs/matrices-and-softmax",
+        *(
+            f"normalizer/{name}-{shape}{what}-{dtype}" for name in ("normalize", "softmax")
+            for shape in ("matrix", "column", "three-axes") for what in ("", "-gradient") for dtype in BOTH
+        ),
     ),
     "normalize: the squares of the row leave the dtype, and with them its length": (
         f"normalizer/normalize-{size}-rows{what}-{dtype}" for size in ("tiny", "huge") for what in ("", "-gradient") for dtype in BOTH
     ),
     "clamp_norm takes one norm of the whole table": (
-        f"constrainer/clamp-norm-{which}-{dtype}" for which in ("p-1", "p-2", "p-3", "p-inf", "inside", "huge") for dtype in BOTH
+        *(f"constrainer/clamp-norm-{which}-{dtype}" for which in ("p-1", "p-2", "p-3", "p-inf", "inside", "huge") for dtype in BOTH),
+        *(f"large/constrainer-clamp-norm-{size}-{dtype}" for size in ("tall", "middling", "wide") for dtype in BOTH),
+        *(
+            f"pairs/constrainer-clamp-norm-and-{name}"
+            for name in ("sgd", "momentum", "nesterov", "adagrad", "adam", "adamw", "matrices")
+        ),
     ),
     "a constrainer works along the second axis of the table, which need not be the last": (
-        f"constrainer/normalize-rows-that-are-matrices-{dtype}" for dtype in BOTH
+        "pairs/constrainer-normalize-and-matrices", *(f"constrainer/normalize-rows-that-are-matrices-{dtype}" for dtype in BOTH),
     ),
-    "a frozen table is constrained nonetheless": (f"constrainer/frozen-{dtype}" for dtype in BOTH),
+    "a frozen table is constrained nonetheless": (
+        *(f"constrainer/frozen-{dtype}" for dtype in BOTH),
+        *(f"pairs/constrainer-{name}-and-frozen" for name in ("normalize", "clamp", "clamp-norm")),
+    ),
     "complex_normalize divides small numbers by the machine epsilon": ("complex/small-modulus-complex64",),
     "the weights are the memory of the pretrained array: training overwrites it": (f"steps/own-copy-{dtype}" for dtype in BOTH),
 }  # fmt: skip
