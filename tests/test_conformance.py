@@ -38,12 +38,6 @@ import vectors_large  # noqa: E402
 
 
 @pytest.mark.parametrize("topic", TOPICS)
-def test_the_vectors_are_those_that_exact_arithmetic_gives(topic):
-    """Made anew, they are the same to the letter: nobody has edited a number."""
-    assert (VECTORS / f"{topic}.json").read_text(encoding="utf-8") == make_vectors.text(topic)
-
-
-@pytest.mark.parametrize("topic", TOPICS)
 def test_the_vectors_keep_to_their_schema(topic):
     read = json.loads((VECTORS / f"{topic}.json").read_text(encoding="utf-8"))
     schema = json.loads((VECTORS / "schema.json").read_text(encoding="utf-8"))
