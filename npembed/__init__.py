@@ -17,10 +17,10 @@ import importlib
 __version__ = "0.1.0"
 
 _MODULES = (
-    "accuracy", "bags", "bits", "check", "conformance", "datasets", "double_double", "embedding", "evaluation", "exact", "gradcheck",
-    "initializers", "interactions", "interrupts", "io", "kernels", "layer", "losses", "model", "models", "op", "optimizers", "peers",
-    "random", "regularizers", "renorm", "representations", "row_maps", "rows", "runs", "samplers", "second_order", "show", "sums",
-    "touched", "trace", "training", "uncertainty",
+    "accuracy", "bags", "bits", "check", "conformance", "datasets", "double_double", "embedding", "evaluation", "exact", "extended",
+    "gradcheck", "initializers", "interactions", "interrupts", "io", "kernels", "layer", "losses", "model", "models", "op",
+    "optimizers", "peers", "random", "regularizers", "renorm", "representations", "row_maps", "rows", "runs", "samplers",
+    "second_order", "show", "sums", "touched", "trace", "training", "uncertainty",
 )  # fmt: skip
 _NAMES = {"Embedding": "layer", "EmbeddingBag": "layer", "Op": "op", "RowSparse": "rows", "load": "runs", "pipeline": "runs"}
 

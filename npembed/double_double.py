@@ -1,12 +1,14 @@
-"""Rows of length one and their vjp, each number right to half an ulp and a little, also where nearly all of it cancels.
+"""Rows of length one and their vjp, each number the nearest one of its dtype, also where nearly all of it cancels.
 
 Numbers are kept as two floats, ``hi + lo`` (double-double, some 100 bits). Where even these might not do, because the numerator of a
-derivative cancels, a number is tiny beside the others of its row, or the result is subnormal, that entry is computed in fractions.
+derivative cancels, a number is tiny beside the others of its row, the result is nearly subnormal, or it is so near to the middle
+between two floats that either may be the nearest, that entry is computed in fractions.
 
 References
 ----------
 Dekker, A floating-point technique for extending the available precision (Numer. Math. 18, 1971); Higham, Accuracy and Stability of
-Numerical Algorithms (2002), section 3.1 (why a relative error bound decides where to look again).
+Numerical Algorithms (2002), section 3.1 (why a relative error bound decides where to look again); Ziv, Fast evaluation of elementary
+mathematical functions with correctly rounded last bit (ACM Transactions on Mathematical Software 17, 1991).
 """
 
 import math
@@ -17,11 +19,12 @@ import numpy as np
 from . import check
 from .exact import joined, parts, rows, sharp, sum_of_powers, total, two_sum
 
-CANCELS = 2.0**-40
-"""Of the terms of a difference: what is left must be more, or it is computed in fractions. A double-double is off by some 2**-100 of
-the terms, which is then 2**-60 of the difference, a hundredth of an ulp of float64."""
 TINY = 2.0**-400
 """Beside the largest of its row: below, a product's own rounding (or the scaling of a row) may have underflowed."""
+SMALL = 2.0**-900
+"""Of a result: below, its second float may have underflowed."""
+OFF = 2.0**-96
+"""Of the terms of a sum of double-doubles, and of a quotient: what these are off by at the most; it is some 20 times 2**-104."""
 
 
 def product(a, b):
@@ -74,32 +77,65 @@ def check_precision(function, precision, x, p):
         )
 
 
-def exact_unit(x, p, dims, otherwise):
-    """``x / |x|_p`` for p = 1, 2 and inf (complex x: 2), each number to half an ulp; `otherwise` for rows that are 0 or not finite.
+def rounded(hi, lo, dtype):
+    """The number of `dtype` that is nearest to ``hi + lo``, where that of float64 is `hi`; as float64.
+
+    Where something was rounded off, the odd one of the two float64 on either side takes its place, which lies in no middle.
+
+    >>> middle = 1 + 2.0**-24
+    >>> rounded(np.full(3, middle), np.array([-1e-30, 0.0, 1e-30]), np.float32) - 1
+    array([0.0000000e+00, 0.0000000e+00, 1.1920929e-07])
+    """
+    if dtype == np.float64:
+        return hi
+    even = np.asarray(hi, np.float64).view(np.int64) % 2 == 0
+    return np.where(even & (lo != 0), np.nextafter(hi, np.copysign(np.inf, lo)), hi).astype(dtype).astype(np.float64)
+
+
+def exact_quotient(x, divisor, dtype):
+    """``x / divisor`` rounded once to the reals of `dtype`, of which `x` is, made wide.
+
+    Of less than float64 the double-double is enough: a quotient by 53 bits that is no middle is further from it than 2**-80 of itself.
+
+    >>> exact_quotient(np.array([1.0]), 3.0, np.float32)
+    array([0.33333334])
+    """
+    if np.iscomplexobj(x):
+        return joined(exact_quotient(x.real, divisor, dtype), exact_quotient(x.imag, divisor, dtype))
+    if dtype == np.float64:
+        return x / divisor
+    m, k = np.frexp(divisor)
+    hi, lo = over((x, 0.0), (m, 0.0))
+    return rounded(np.ldexp(hi, -k), np.ldexp(lo, -k), dtype)
+
+
+def exact_unit(x, p, dims, dtype, otherwise):
+    """``x / |x|_p`` for p = 1, 2 and inf (complex x: 2), rounded once to the reals of `dtype`; `otherwise` for rows that are 0 or not
+    finite.
 
     >>> x = np.array([[3.0, 4.0], [0.0, 0.0]])
-    >>> exact_unit(x, 2, (1,), x)
+    >>> exact_unit(x, 2, (1,), np.float64, x)
     array([[0.6, 0.8],
            [0. , 0. ]])
     """
     flat, back = _rows(x, dims)
     xs, _ = _near_one(flat)
     with np.errstate(all="ignore"):
-        out, _ = over((xs, 0.0), _length(xs, p))
+        hi, lo = over((xs, 0.0), _length(xs, p))
     sound = _sound(flat)
-    for i, j in np.argwhere(sound & _is_tiny(xs)):
-        out[i, j] = _unit_in_fractions(flat[i], j, p)
+    doubtful = sound & (_is_tiny(flat, xs) | _may_round_otherwise(hi, lo, OFF * (xs != 0), dtype))
+    out = _settled(hi, lo, doubtful, dtype, lambda i, j: _unit_in_fractions(flat[i], j, p))
     return np.where(back(np.broadcast_to(sound, out.shape)), back(out), otherwise)
 
 
-def exact_unit_vjp(g, x, s, p, dims, otherwise):
-    """``(g - s <g, u>) / n`` for ``u = x / n``, ``n = |x|_p`` and its derivative `s`, each number to half an ulp, as `exact_unit`.
+def exact_unit_vjp(g, x, s, p, dims, dtype, otherwise):
+    """``(g - s <g, u>) / n`` for ``u = x / n``, ``n = |x|_p`` and its derivative `s`, rounded once, as `exact_unit`.
 
     Over one denominator nothing is rounded before the difference: ``(g S - x <x, g>) / S^(3/2)`` with ``S = sum x^2`` for p = 2,
     ``(g n - s <x, g>) / n^2`` for the others, where `s` is a sign (p = 1), or one over the k largest entries (p = inf).
 
     >>> g, x = np.array([[0.0, 5.0]]), np.array([[3.0, 4.0]])
-    >>> exact_unit_vjp(g, x, x / 5, 2, (1,), otherwise=g)
+    >>> exact_unit_vjp(g, x, x / 5, 2, (1,), np.float64, otherwise=g)
     array([[-0.48,  0.36]])
     """
     flat, back = _rows(x, dims)
@@ -115,10 +151,15 @@ def exact_unit_vjp(g, x, s, p, dims, otherwise):
         inner = _sums(product(xs, gs))
         first, second = times((gs, 0.0), square), times((ss, 0.0), inner)
         difference = minus(first, second)
-        out = np.ldexp(over(difference, times(square, length))[0], f - e)
+        terms = np.abs(first[0]) + np.abs(ss) * np.abs(xs * gs).sum(axis=1, keepdims=True)
+        off = np.where(terms > 0, OFF * terms / np.abs(difference[0]), 0.0)
+        hi, lo = (np.ldexp(part, f - e) for part in over(difference, times(square, length)))
     sound = _sound(flat) & np.isfinite(g).all(axis=1, keepdims=True)
-    for i, j in np.argwhere(sound & _in_doubt(xs=xs, gs=gs, ss=ss, first=first, difference=difference, out=out)):
-        out[i, j] = _vjp_in_fractions(g[i], flat[i], slopes[i], j, int(largest[i].item()), p)
+    tiny = (_is_tiny(flat, xs) | _is_tiny(g, gs)).any(axis=1, keepdims=True)
+    doubtful = sound & (tiny | _may_round_otherwise(hi, lo, off, dtype))
+    out = _settled(
+        hi, lo, doubtful, dtype, lambda i, j: _vjp_in_fractions(g[i], flat[i], slopes[i], j, int(largest[i].item()), p)
+    )
     return np.where(back(np.broadcast_to(sound, out.shape)), back(out), otherwise)
 
 
@@ -165,17 +206,28 @@ def _sums(terms):
     return tuple(v[:, None] for v in total(*terms))
 
 
-def _is_tiny(xs):
-    """Which numbers of rows near one are below `TINY`, but not zero."""
-    return (xs != 0) & (np.abs(xs) < TINY)
+def _is_tiny(x, xs):
+    """Which numbers of rows that were brought near one are below `TINY` there (or have become zero), but are not zero."""
+    return (x != 0) & (np.abs(xs) < TINY)
 
 
-def _in_doubt(*, xs, gs, ss, first, difference, out):
-    """Which results two floats leave open: too little is left of the terms, or it is subnormal. (To doubt more is only slower.)"""
-    with np.errstate(invalid="ignore"):
-        terms = np.abs(first[0]) + np.abs(ss) * np.abs(xs * gs).sum(axis=1, keepdims=True)
-        doubtful = (terms > 0) & ((np.abs(difference[0]) <= CANCELS * terms) | (np.abs(out) < 2 * np.finfo(float).tiny))
-    return doubtful | (_is_tiny(xs) | _is_tiny(gs)).any(axis=1, keepdims=True)
+def _may_round_otherwise(hi, lo, off, dtype):
+    """For which of the results, `off` by so much of themselves at the most, that may be decisive; or which are below `SMALL`."""
+    with np.errstate(all="ignore"):
+        (a, b), (c, d) = (two_sum(hi, lo + sign * off * hi) for sign in (-1, 1))
+        return (rounded(a, b, dtype) != rounded(c, d, dtype)) | ((off > 0) & (np.abs(hi) < SMALL))
+
+
+def _settled(hi, lo, doubtful, dtype, in_fractions):
+    """The results rounded, those in doubt by way of a fraction, for which `in_fractions` is asked with row and column."""
+    with np.errstate(all="ignore"):
+        out = rounded(hi, lo, dtype)
+    for i, j in np.argwhere(doubtful):
+        fraction = in_fractions(i, j)
+        nearest = _nearest(fraction)
+        rest = _nearest(fraction - Fraction(nearest)) if math.isfinite(nearest) else 0.0
+        out[i, j] = rounded(nearest, rest, dtype)
+    return out
 
 
 def _sound(x):
@@ -186,8 +238,8 @@ def _sound(x):
 def _unit_in_fractions(x, j, p):
     row = [Fraction(v) for v in x.tolist()]
     if p == 2:
-        return _float(row[j], sum(v * v for v in row), 1)
-    return float(row[j] / (sum(map(abs, row)) if p == 1 else max(map(abs, row))))
+        return _over_root(row[j], sum(v * v for v in row), 1)
+    return row[j] / (sum(map(abs, row)) if p == 1 else max(map(abs, row)))
 
 
 def _vjp_in_fractions(g, x, s, j, largest, p):
@@ -195,17 +247,19 @@ def _vjp_in_fractions(g, x, s, j, largest, p):
     inner = sum(a * b for a, b in zip(x, g, strict=True))
     if p == 2:
         square = sum(v * v for v in x)
-        return _float(g[j] * square - x[j] * inner, square, 3)
+        return _over_root(g[j] * square - x[j] * inner, square, 3)
     length = sum(map(abs, x)) if p == 1 else max(map(abs, x))
-    return _nearest((g[j] - s[j] / largest * inner / length) / length)
+    return (g[j] - s[j] / largest * inner / length) / length
 
 
-def _float(numerator, square, power):
-    """``numerator / sqrt(square)**power``, correctly rounded (unless it is within 2**-100 of the middle between two floats)."""
+def _over_root(numerator, square, power):
+    """``numerator / sqrt(square)**power``, or a fraction that lies between the same floats, and the same middles between floats."""
     q = numerator**2 / square**power
     digits = 320 + q.denominator.bit_length()
-    size = Fraction(math.isqrt((q.numerator << 2 * digits) // q.denominator), 1 << digits)
-    return _nearest(-size if numerator < 0 else size)
+    whole, rest = divmod(q.numerator << 2 * digits, q.denominator)
+    root = math.isqrt(whole)
+    size = Fraction(2 * root + (rest > 0 or root**2 < whole), 2 << digits)
+    return -size if numerator < 0 else size
 
 
 def _nearest(fraction):

@@ -23,6 +23,7 @@ from .random import generator
 from .rows import gather, gather_vjp
 
 
+@check.public
 def lookup(table, ids, *, normalizer=None, mask=None):
     """Look rows up, normalize them, drop some entries out: ``normalizer(table[ids]) * mask``.
 
@@ -48,6 +49,7 @@ def lookup(table, ids, *, normalizer=None, mask=None):
     return transform(gather(table, ids), normalizer=normalizer, mask=mask)
 
 
+@check.public
 def lookup_vjp(g, table, ids, *, normalizer=None, mask=None, summation="batch_order"):
     """Send the gradient back to the rows that were looked up.
 
@@ -77,6 +79,7 @@ def lookup_vjp(g, table, ids, *, normalizer=None, mask=None, summation="batch_or
     return gather_vjp(drows, table, ids, summation=summation)
 
 
+@check.public
 def penalty(table, ids, *, regularizer, normalizer=None):
     """What the rows looked up add to the loss: ``regularizer(normalizer(table[ids]))``.
 
@@ -106,6 +109,7 @@ def penalty(table, ids, *, regularizer, normalizer=None):
     return regularizer.forward(widened(lookup(table, ids, normalizer=normalizer)))  # one number, which float16 might not hold
 
 
+@check.public
 def penalty_vjp(g, table, ids, *, regularizer, normalizer=None):
     """Send the gradient of `penalty` back to the rows: through the regularizer, the normalizer, the copy of rows.
 
@@ -132,6 +136,7 @@ def penalty_vjp(g, table, ids, *, regularizer, normalizer=None):
     return lookup_vjp(dout, table, ids, normalizer=normalizer)
 
 
+@check.public
 def transform(rows, *, normalizer=None, mask=None):
     """What happens to rows after they were copied: the normalizer, then the dropout mask.
 
@@ -146,6 +151,7 @@ def transform(rows, *, normalizer=None, mask=None):
     return rows if mask is None else np.asarray(rows * _checked("transform", mask, rows), rows.dtype)
 
 
+@check.public
 def transform_vjp(g, rows, *, normalizer=None, mask=None):
     """The transpose of `transform` at `rows`: the mask, then the normalizer's vjp.
 
@@ -178,6 +184,7 @@ def _checked(function, mask, rows):
 OPS = {"lookup": Op(lookup, lookup_vjp), "penalty": Op(penalty, penalty_vjp), "transform": Op(transform, transform_vjp)}
 
 
+@check.public
 def dropout_mask(rng, shape, rate, dtype=np.float32):
     """Draw which entries to keep: each with probability ``1 - rate``, and then as ``1 / (1 - rate)``, the others as 0.
 
@@ -207,6 +214,7 @@ def dropout_mask(rng, shape, rate, dtype=np.float32):
     return np.asarray(generator(rng).bernoulli(1 - rate, shape) / real(1 - rate))
 
 
+@check.public
 def post_step_(table, constrainer=None):
     """After an update: replace the table by its constrained self, in place.
 

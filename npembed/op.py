@@ -51,10 +51,10 @@ def plain(name):
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
-def resolve(registry, name, *, function, argument):
+def resolve(registry, name, *, function, argument, suffix=None):
     """The key of `registry` that `name` means; case, ``_``, ``-`` and spaces do not count.
 
-    The name of PyKEEN's class is understood too: ``TransEInteraction`` for an interaction, ``MarginRankingLoss`` for a loss.
+    The name of PyKEEN's class is understood too, which ends in `suffix`, or like the argument: ``TransEInteraction``, ``LpRegularizer``.
 
     Raises
     ------
@@ -68,8 +68,9 @@ def resolve(registry, name, *, function, argument):
     """
     if not isinstance(name, str):
         raise TypeError(f"{function}: {argument} is a {type(name).__name__}; allowed: a name ({check.names(registry)})")
+    meant = plain(name), plain(name).removesuffix(plain(suffix or argument))
     for key in registry:
-        if plain(key) in (plain(name), plain(name).removesuffix(argument)):
+        if plain(key) in meant:
             return key
     raise check.unknown(function, argument, name, list(registry))
 

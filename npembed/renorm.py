@@ -9,6 +9,7 @@ from .op import arithmetic, wide
 from .row_maps import clamp_norm, norm
 
 
+@check.public
 def renorm_(table, ids, *, max_norm, norm_type=2.0, compat=None):
     """Bring the rows that `ids` name, and no others, to length `max_norm` where they are longer: ``x max_norm / |x|_p``.
 

@@ -12,6 +12,7 @@ from . import check, interrupts, kernels, sums
 from .op import Op, arithmetic, widened
 
 
+@check.public
 def gather(table, ids, *, backend="cpu"):
     """Copy rows out of a table: ``out[i] = table[ids[i]]``.
 
@@ -46,6 +47,7 @@ def gather(table, ids, *, backend="cpu"):
     return take(table, ids, backend)
 
 
+@check.public
 def take(table, ids, backend="cpu"):
     """`gather` for ids that are known to be int64 and in range."""
     flags = table.flags
@@ -60,6 +62,7 @@ def take(table, ids, backend="cpu"):
     return out.reshape(ids.shape + table.shape[1:])
 
 
+@check.public
 def gather_vjp(g, table, ids, *, summation="batch_order", backend="cpu"):
     """Add each row of `g` to the row that it was copied from.
 
@@ -121,6 +124,7 @@ def gather_vjp(g, table, ids, *, summation="batch_order", backend="cpu"):
 GATHER = Op(gather, gather_vjp)
 
 
+@check.public
 def segment_add_(out, ids, values, *, summation="batch_order", backend="cpu"):
     """Add each row of `values` onto row ``ids[i]`` of `out`, in place: in batch order exactly ``np.add.at(out, ids, values)``.
 
@@ -159,6 +163,7 @@ def segment_add_(out, ids, values, *, summation="batch_order", backend="cpu"):
         sums.add_(out, rows, starts, order, values.reshape(ids.size, *out.shape[1:]), summation, backend)
 
 
+@check.public
 @dataclass(frozen=True, eq=False, repr=False)
 class RowSparse:
     """The gradient of a table: the rows that were touched, each once, and what is to be added to each.

@@ -11,6 +11,7 @@ from .random import generator
 COLUMNS = {"head": 0, "relation": 1, "tail": 2}
 
 
+@check.public
 def basic(rng, positives, *, num_entities, num_relations=None, num_negatives=1, corrupt=("head", "tail")):
     """Replace one entry of each true triple by another, drawn evenly among all others.
 
@@ -59,6 +60,7 @@ def basic(rng, positives, *, num_entities, num_relations=None, num_negatives=1, 
     return negatives.reshape(len(positives), num_negatives, 3)
 
 
+@check.public
 def bernoulli_probabilities(triples, num_relations):
     """For each relation, how often `bernoulli` is to replace the head: ``p = tph / (tph + hpt)``.
 
@@ -97,6 +99,7 @@ def bernoulli_probabilities(triples, num_relations):
     return p
 
 
+@check.public
 def bernoulli(rng, positives, *, num_entities, head_probability, num_negatives=1):
     """Replace the head of each true triple with the probability of its relation, and its tail otherwise.
 
@@ -178,6 +181,7 @@ class KnownTriples(NamedTuple):
         return f"KnownTriples({len(self.keys)})"
 
 
+@check.public
 def index_triples(*triples):
     """Sort known triples, once, so that `known_mask` finds them without scanning.
 
@@ -203,6 +207,7 @@ def index_triples(*triples):
     return KnownTriples((heads, relations, tails), pairs, np.unique(pair * len(tails) + t))
 
 
+@check.public
 def known_mask(negatives, known):
     """True where a negative counts, since it is not among the known triples; exact, in about ``log2 n`` steps for each.
 
@@ -228,7 +233,8 @@ def known_mask(negatives, known):
     """
     if not isinstance(known, KnownTriples):
         raise TypeError(f"known_mask: known is a {type(known).__name__}; allowed: KnownTriples, from index_triples")
-    shape = np.shape(negatives)
+    negatives = check.numbers_in("known_mask", "negatives", negatives)
+    shape = negatives.shape
     if not shape or shape[-1] != 3:
         raise ValueError(f"known_mask: negatives has shape {shape}; allowed: (..., 3), the columns head, relation, tail")
     flat = check.triples("known_mask", np.reshape(negatives, (-1, 3)), np.iinfo(np.int64).max, argument="negatives")

@@ -6,6 +6,7 @@ from . import check
 from .embedding import post_step_
 
 
+@check.public
 def is_constrained(table, constrainer):
     """Whether a constrainer leaves a table as it is, to the bit: the rows are where it wants them, and it is idempotent there.
 
@@ -20,6 +21,7 @@ def is_constrained(table, constrainer):
     return np.array_equal(copy, table, equal_nan=True)
 
 
+@check.public
 def post_step_rows_(table, rows, constrainer, *, others_at_rest):
     """After an update of a few rows: constrain these alone. It costs what the batch does, where `post_step_` costs the table.
 

@@ -22,6 +22,7 @@ class Update(NamedTuple):
     after: np.ndarray
 
 
+@check.public
 class Recorder:
     """Give it to `fit` as its `update`: does what `update_` does, and keeps an `Update` of the entity table for each batch.
 
@@ -55,6 +56,7 @@ class Recorder:
         self.updates.append(Update(gradient.rows, before, gradient.values, stepped, weight[gradient.rows]))
 
 
+@check.public
 def radial_and_tangential(rows, gradient):
     """Split each row of a gradient into its part along the row and its part at right angles: ``g = (g.u) u + rest``.
 
@@ -85,6 +87,7 @@ def radial_and_tangential(rows, gradient):
     return radial, gradient - radial[:, None] * u
 
 
+@check.public
 def angles(before, after):
     """How far each row turned, in degrees.
 
@@ -99,6 +102,7 @@ def angles(before, after):
     return np.degrees(np.arctan2(np.linalg.norm(tangential, axis=1), radial))
 
 
+@check.public
 def summary(updates):
     """What happened over some updates, as plain numbers.
 

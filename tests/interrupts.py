@@ -1,4 +1,4 @@
-"""Ctrl-C in the middle of a training run, in a process of its own."""
+"""Ctrl-C, and other signals, in the middle of a training run, in a process of its own."""
 
 import os
 import signal
@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 DRIVER = """
-import importlib, signal, sys
+import importlib, os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_IGN if os.environ.get("NOHUP") else signal.SIG_DFL)  # whatever the tests were begun under
 module = importlib.import_module(sys.argv[1])
 fit = module.fit
 
@@ -28,14 +29,15 @@ sys.exit(main(sys.argv[2:]))
 possible = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
 
 
-def interrupted(module, *arguments):
-    """``npembed ARGUMENTS``, whose training is `fit` as `module` knows it, interrupted after epoch 3: status, output, errors."""
+def interrupted(module, *arguments, signals=((3, signal.SIGINT),), **environment):
+    """``npembed ARGUMENTS``, whose training is `fit` as `module` knows it, with signals after some epochs: status, output, errors."""
     command = [sys.executable, "-c", DRIVER, module, *arguments]
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **environment}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
-        while process.stdout.readline().strip() != "epoch 3":
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
+        for epoch, number in signals:
+            while process.stdout.readline().strip() != f"epoch {epoch}":
+                assert process.poll() is None
+            process.send_signal(number)
         out, err = process.communicate()
     return process.returncode, out, err
 

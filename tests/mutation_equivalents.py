@@ -4,7 +4,133 @@ WIDE = "the other factor is wide already"
 COPY = "copies more often, and says the same"
 IN_PYTHON = "in Python any layout will do; tests of the compiled kernels want this one"
 SAME_SUM = "a sum of two squares"
+INFINITE = "it is nan or infinite"
+ALIKE = "they are of one length"
+ALONE = "there is one, so the last is the first"
 EQUIVALENT = {
+    "uncertainty.distribution.ScoreLaw.variance": [("self.values - np.float64(self.mean)", "[minus]", "its square alone counts")],
+    "uncertainty.law._law": [
+        ("zip('hrt', rows, strict=True)", "without strict", ALIKE),
+        ("zip(rows, scales, strict=True)", "without strict", ALIKE),
+        ("zip('hrt', rates, rows, scaled, strict=True)", "without strict", ALIKE),
+        ("0 -> ", "real = arithmetic(rows[0]", "they are of one dtype"),
+        ("(h, r, t) -> (r, h, t)", "", "h and r are multiplied"),
+        ("interaction.forward(h * mask, r, t)", "arguments 0 and 1 swapped", "h and r are multiplied"),
+        ("0 -> -1", "else np.arange(0)", "NumPy makes an empty range of any size below one"),
+        ("(values, probabilities) -> (probabilities, values)", "= ([], [])", "both are empty"),
+        (
+            "2 ** n -> 2 ** n * 2",
+            "for start in range(0, 2 ** n, block): cases = np.arange(s...  #1",
+            "behind the last case there is none",
+        ),
+        ("2 -> 3", "for start in range(0, 2 ** n, block): cases = np.arange(s...  #1", "behind the last case there is none"),
+    ],
+    "uncertainty.law._rows": [
+        ("0 -> -1", "entity, relation = (check_model(function, model).entity_r...  #1", ALONE),
+        ("0 -> -1", "entity, relation = (check_model(function, model).entity_r...  #2", ALONE),
+        ("zip(sides, hrt.T, strict=True)", "without strict", ALIKE),
+    ],
+    "evaluation.chance.geometric_mean_rank_moments": [
+        ("n[-1] + 1 -> (n[-1] + 1) * ", ("times 2", "times 1."), "what is behind the largest is not looked at"),
+        ("1 -> 2", "#3", "what is behind the largest is not looked at"),
+        ("0.0 -> -1", "max(0.0", "so many queries that roundings make it negative do not fit"),
+    ],
+    "evaluation.chance.reciprocal_rank_moments": [
+        (
+            "candidates.max() + 1 -> (candidates.max() + 1) * ",
+            ("times 2", "times 1."),
+            "what is behind the largest is not looked at",
+        ),
+        ("1 -> 2", "np.arange(1.0, candidates.max() + 1)", "what is behind the largest is not looked at"),
+        (
+            "np.maximum(second - first ** 2, 0)",
+            "no maximum",
+            "of one candidate it is 0 without roundings, of more it is far from it",
+        ),
+        ("0 -> -1", "np.maximum(s", "of one candidate it is 0 without roundings, of more it is far from it"),
+    ],
+    "evaluation.known.index_known": [
+        ("1 -> 2", "keys, answers = (triples[:, entity]", "NumPy reads any negative size as the one to be found")
+    ],
+    "evaluation.known.known_answers": [("1 -> 2", "known.relations)] = -1  #2", "no key is negative")],
+    "evaluation.means.median_absolute_deviation": [("ranks - np.median(ranks)", "[minus]", "its size alone counts")],
+    "evaluation.metrics.is_adjusted": [
+        ("return name.startswith(", ("minus", "times"), "its truth alone counts"),
+        ("('adjusted_', 'z_')", "swapped", "they are only looked for"),
+    ],
+    "evaluation.metrics.metric_key": [
+        ("(*TYPES, *TYPE_SYNONYMS)", "swapped", "they are only looked for"),
+        ("('', None) -> (None, '')", "", "neither is a name, nor a number"),
+        ("if key.endswith('hits_at_k')", "[always]", "others have no k"),
+    ],
+    "evaluation.ranks.Ranks.both": [("zip(*(side for side in self", "without strict", ALIKE)],
+    "evaluation.ranks._arrays": [("0 -> -1", "if isinstance(known, np.ndarray)", "they are alike")],
+    "evaluation.ranks._batch_ranks": [
+        ("1 -> ", "size = max(1, COUNTED // max(1, scores.shape[1]))  #1", "parts of another size change nothing"),
+        ("1 -> ", "size = max(1, COUNTED // max(1, scores.shape[1]))  #2", "parts of another size change nothing"),
+        ("1 -> 0", "size = max(1, COUNTED // max(1, scores.shape[1]))  #3", "parts of another size change nothing"),
+        ("lo + size -> (lo + size) * 2", "", "what is compared twice is counted once"),
+        ("if counts[2].min(", "[always]", "it looks for NaN where there is none"),
+        ("counts[2].min(initial=scores.shape[1]) < scores.shape[1]", "LtE", "it looks for NaN where there is none"),
+        ("counts[2].min(initial=scores.shape[1])", "without initial", "no batch is empty"),
+        ("2 -> 1", "if counts[2].min", "what is NaN is not as high as any"),
+        ("1 -> 0", "if counts[2].min(initial=scores.shape[1]) < scores.shape[...  #1", "it looks for NaN where there is none"),
+        ("zip(counts, _compared(", "without strict", ALIKE),
+        ("0 -> -1", "in: if known is not None", "there is one column"),
+    ],
+    "evaluation.ranks._has_engines": [
+        ("(AttributeError, TypeError, ValueError) -> (TypeError", "swapped", "they are only looked for"),
+        ("(AttributeError, TypeError, ValueError) -> (AttributeError", "swapped", "they are only looked for"),
+    ],
+    "evaluation.ranks._scores": [("(None, scores.shape[1])", "swapped", "they are only looked for")],
+    "evaluation.ranks._side_ranks": [
+        ("positives is None or not len(triples)", "[positives is None alone]", "of no triples nothing is asked")
+    ],
+    "evaluation.ranks.evaluation_mode": [("(tuple, list)", "swapped", "they are only looked for")],
+    "evaluation.ranks.ranks": [
+        ("1 -> ", "in: with evaluation_mode(model), getattr(model, 'held', conte...  #4", "parts of another size change nothing")
+    ],
+    "samplers._rank": [("0 -> -1", "place = np.minimum", "of no values no place is looked at")],
+    "samplers.bernoulli_probabilities": [
+        ("0 -> ", "in: seen = counts[0] > 0  #1", "where there is a triple there are heads and tails"),
+        ("0 -> 1", "in: seen = counts[0] > 0  #2", "of one triple it is one half too"),
+    ],
+    "samplers.known_mask": [("zip(known.columns, flat.T, strict=True)", "without strict", ALIKE)],
+    "uncertainty.law.score_law": [("0 -> -1", "x[0] for x in rows", ALONE)],
+    "io.text.plain": [
+        (
+            "isinstance(value, np.generic) and",
+            "[isinstance(value, np.generic) alone]",
+            "what else there is is refused after that",
+        ),
+        ("(list, tuple)", "swapped", "they are only looked for"),
+        ("value > 0 -> ", "", INFINITE),
+        ("0 -> ", "not math.isfinite", INFINITE),
+    ],
+    "io.arrays.encode": [
+        ("1 -> 2", "for name, value in arrays.items()", "NumPy reads any negative size as what is left"),
+        ("np.lib.format.write_array", "without version", "the version that NumPy takes for such an array"),
+        ("np.lib.format.write_array", "without allow_pickle", "there is no object among them"),
+    ],
+    "io.arrays._restored": [
+        ("np.array(value", "without dtype", "it is that of the machine, where that is the least byte first"),
+        ("np.array(value", "without order", "it lies in this order already"),
+        ("1 -> 2", "value.reshape(-1)", "NumPy reads any negative size as what is left"),
+    ],
+    "io.arrays._safetensors": [
+        ("8 -> 7", "content[:8], 'little')  #2", "the eighth byte is zero, but for headers of 2**56 bytes")
+    ],
+    "io.arrays.possible": [("0 -> 1", "min(shape, default=0) >...  #1", "no axis, none below zero")],
+    "runs.store._same": [("np.array_equal(one, other", "swapped", "a = b as b = a")],
+    "runs.store._written": [
+        ("(list, tuple)", "swapped", "they are only looked for"),
+        ("(bool, int, float, str) -> (int", "", "they are only looked for"),
+        ("(bool, int, float, str) -> (bool, float", "", "they are only looked for"),
+        ("(bool, int, float, str) -> (bool, int, str", "", "they are only looked for"),
+        ("(np.dtype, type)", "swapped", "they are only looked for"),
+    ],
+    "runs.store._listed": [("(np.ndarray, np.generic)", "swapped", "they are only looked for")],
+    "io.text._object": [("return NON_FINITE", "times", INFINITE)],
     "optimizers.rowwise.walk_": [
         ("0 -> -1", "for where, g in _blocks(g", "blocks of another size change nothing"),
         ("1 -> 2", "for where, g in _blocks(g...  #1", "blocks of another size change nothing"),
@@ -53,6 +179,31 @@ EQUIVALENT = {
         ("wide(np.asarray(a, x.dtype))", "no wide", WIDE),
         ("wide(b) -> b", "", WIDE),
     ],
+    "losses.nssa.nssa_lcwa": [("1 -> 2", "true.sum() o", "0 / 2 = 0 / 1")],
+    "losses.nssa._given": [("wide(weights) -> weights", "no wide", WIDE)],
+    "losses.nssa._options": [
+        (
+            "return (margin, check.real(function, 'adversarial_tempera... -> return (margin, check.real(function, 'adversarial_tempera...",
+            ("[minus]", "#2"),
+            "its truth alone counts",
+        )
+    ],
+    "losses.nssa._negative_slope": [
+        ("np.take_along_axis(terms", "without axis", "the last axis is the default"),
+        ("terms -= np.take_along_axis(terms", "times 1.000001", "any number near it will do"),
+    ],
+    "losses.arguments.columns": [("0.0 -> ", "np.where(mask, in_order(negat", "what does not count is not looked at")],
+    "losses.margin_ranking._rows": [("zip(x, true, strict=True)", "without strict", ALIKE)],
+    "losses.crossentropy._softmax": [
+        ("np.take_along_axis(x, top, axis=1)", "without axis", "the last axis is the default"),
+        ("0.0 -> ", "np.isfinite(below", "it is for what has the exponential 0, or NaN"),
+    ],
+    "optimizers.sgd.powers": [("_product(found, matrix)", "swapped", "both are powers of one matrix")],
+    "losses.nssa.adversarial_weights": [("0.0 -> ", "np.where(mask, wide(negative)", "what does not count is not looked at")],
+    "losses.mse._term": [("x - y -> -(x - y)", "", "its square alone counts")],
+    "losses.margin_ranking.margin_ranking": [("1 -> 2", "return dtype.type(np.where(counts", "0 / 2 = 0 / 1")],
+    "losses.margin_ranking.margin_ranking_lcwa": [("1 -> 2", "return dtype.type(sum(", "0 / 2 = 0 / 1")],
+    "losses.crossentropy.crossentropy_lcwa": [("(below, log_sum, _, _)", "elements 0 and 1 swapped", "they are added")],
     "losses.nssa.nssa_lcwa_vjp": [("1 -> 2", "true.sum() or 1", "0 / 2 = 0 / 1")],
     "kernels.cpu.block_cuts": [
         ("np.arange(BLOCKS + 1, dtype=np.int64)", "without dtype", "it is int64, but for old NumPy on Windows")

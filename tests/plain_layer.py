@@ -15,7 +15,7 @@ class Plain:
     ))  # fmt: skip
     accumulation, clamp_edge, clamp_norm_edge, inf_norm_ties, max_norm_writes = "wide", "pass", "project", "split", "table"
     max_norm_slack, max_ties, norm_at_zero, slope_at_zero, untouched = 0.0, "first", "divide", 0.0, "dense"
-    frozen_max_norm, id_kinds = "shortened", "iu"
+    step_count, frozen_max_norm, id_kinds = "table", "shortened", "iu"
 
     def __init__(
         self, table, *, padding_idx=None, max_norm=None, norm_type=2, scale_grad_by_freq=False, trainable=True, normalizer=None,
@@ -167,8 +167,9 @@ class Plain:
     def bag_vjp(self, g, rows, bag):
         if self.mode == "max":
             top = rows == rows.max(0)
-            if self.max_ties == "first":
-                top = self.along(np.arange(len(rows)), rows) == top.argmax(0)
+            if self.max_ties != "split":
+                one = top.argmax(0) if self.max_ties == "first" else len(rows) - 1 - top[::-1].argmax(0)
+                top = self.along(np.arange(len(rows)), rows) == one
             return g * top / top.sum(0)
         if self.weights is not None:
             return self.weighted(g, bag)
@@ -223,8 +224,10 @@ class Plain:
             return np.where(u == 0, self.slope_at_zero, np.sign(u))
         if p == np.inf:
             top = np.abs(u) == np.abs(u).max(-1, keepdims=True)
-            top = top / top.sum(-1, keepdims=True) if self.inf_norm_ties == "split" else top & (np.cumsum(top, -1) == 1)
-            return np.sign(u) * top
+            if self.inf_norm_ties == "split":
+                return np.sign(u) * top / top.sum(-1, keepdims=True)
+            rank = np.cumsum(top, -1)
+            return np.sign(u) * (top & (rank == (1 if self.inf_norm_ties == "first" else rank[..., -1:])))
         return np.sign(u) * np.abs(u) ** (p - 1)
 
     def normalize_vjp(self, g, x, p=2, eps=1e-12):
@@ -252,8 +255,8 @@ class Plain:
         return np.clip(x, min, max)
 
     def clamp_vjp(self, g, x, min=-np.inf, max=np.inf):
-        at = {"pass": 1, "stop": 0, "half": 0.5}[self.clamp_edge]
-        return g * np.where((x == min) | (x == max), at, (x > min) & (x < max))
+        low, high = {"pass": (1, 1), "stop": (0, 0), "half": (0.5, 0.5), "pass_min": (1, 0), "pass_max": (0, 1)}[self.clamp_edge]
+        return g * np.where(x == min, low, np.where(x == max, high, (x > min) & (x < max)))
 
     def clamp_norm(self, x, maxnorm, p=2):
         n = self.norm(x, p)
@@ -261,8 +264,9 @@ class Plain:
 
     def clamp_norm_vjp(self, g, x, maxnorm, p=2):
         n = self.norm(x, p)
-        inside = n < maxnorm if self.clamp_norm_edge == "project" else n <= maxnorm
-        return np.where(inside, g, maxnorm * self.normalize_vjp(g, x, p, 0.0))
+        at = {"project": 0, "pass": 1, "half": 0.5}[self.clamp_norm_edge]
+        inside = np.where(n == maxnorm, at, n < maxnorm)
+        return inside * g + (1 - inside) * maxnorm * self.normalize_vjp(g, x, p, 0.0)
 
     # ---- after the backward pass
 
@@ -281,6 +285,8 @@ class Plain:
         return rows if self.untouched == "dense" else np.setdiff1d(self.last_ids, [-1 if self.padding is None else self.padding])
 
     def moved(self, x, g, rows):
+        self.kept("taken")[rows] += 1
+        self.now = self.t if self.step_count == "table" else self.kept("taken")[rows]
         return getattr(self, self.optimizer)(x, g, rows, **self.options)
 
     def kept(self, name):
@@ -289,14 +295,13 @@ class Plain:
     def sgd(self, x, g, rows, lr, momentum=0, dampening=0, nesterov=False, weight_decay=0, maximize=False):
         g = (-g if maximize else g) + weight_decay * x
         if momentum:
-            b, new = self.kept("b"), self.kept("begun")
-            b[rows] = momentum * b[rows] + np.where(new[rows] > 0, 1 - self.first_dampened(dampening), 1) * g
-            new[rows] = 1
+            b = self.kept("b")
+            b[rows] = momentum * b[rows] + np.where(self.undampened(), 1, 1 - dampening) * g
             g = self.nesterov(g, b[rows], momentum) if nesterov else b[rows]
         return x - lr * g
 
-    def first_dampened(self, dampening):
-        return dampening
+    def undampened(self):
+        return self.now == 1
 
     def nesterov(self, g, b, momentum):
         return g + momentum * b
@@ -304,8 +309,11 @@ class Plain:
     def adagrad(self, x, g, rows, lr, lr_decay=0, eps=1e-10, weight_decay=0, maximize=False):
         g = (-g if maximize else g) + weight_decay * x
         s = self.kept("s")
-        s[rows] += g * g
-        return x - lr / (1 + (self.t - 1) * lr_decay) * g / self.root(s[rows], eps)
+        s[rows] += self.squares(g)
+        return x - lr / (1 + (self.now - 1) * lr_decay) * g / self.root(s[rows], eps)
+
+    def squares(self, g):
+        return g * g
 
     def root(self, s, eps):
         return np.sqrt(s) + eps
@@ -319,7 +327,7 @@ class Plain:
         return x - lr * self.corrected(m[rows], top[rows], betas, eps)
 
     def corrected(self, m, v, betas, eps):
-        return m / (1 - betas[0] ** self.t) / (np.sqrt(v / (1 - betas[1] ** self.t)) + eps)
+        return m / (1 - betas[0] ** self.now) / (np.sqrt(v / (1 - betas[1] ** self.now)) + eps)
 
     def adamw(self, x, g, rows, lr, weight_decay, **options):
         return self.adam(x * (1 - lr * weight_decay), g, rows, lr, **options)

@@ -237,7 +237,11 @@ REFUSED = [
     (lambda: embedding_bag(TABLE, A, [], include_last_offset=True), ValueError, "offsets is empty; allowed: the end of the last"),
     (lambda: embedding_bag(TABLE, A, [0.0]), TypeError, "offsets has dtype float64; allowed: int8 to int64 and uint8 to uint32"),
     (lambda: embedding_bag(TABLE, A, [[0]]), ValueError, "offsets has shape (1, 1); allowed: one axis"),
-    (lambda: embedding_bag(TABLE, A, [[0], [1, 2]]), ValueError, "offsets is ragged; allowed: an array of numbers"),
+    (
+        lambda: embedding_bag(TABLE, A, [[0], [1, 2]]),
+        ValueError,
+        "offsets = [[0], [1, 2]] is ragged; allowed: an array of numbers",
+    ),
     (lambda: embedding_bag(TABLE, A, "0"), TypeError, "offsets has dtype <U1; allowed: an array of numbers"),
     (
         lambda: embedding_bag(TABLE, A, [0], mode="median"),

@@ -51,6 +51,39 @@ def far_vjp(g, x):
 def broken_vjp(g, x):
     return 1 // 0
 
+def in_place_vjp(g, x):
+    g *= 1 - np.tanh(x) ** 2
+    return g
+
+BUFFER = []
+
+def uncleared_vjp(g, x):
+    if not BUFFER:
+        BUFFER.append(np.zeros_like(x))
+    BUFFER[0] += tanh_vjp(g, x)
+    return BUFFER[0].copy()
+
+def halved_vjp(g, x):
+    return tanh_vjp(g, x).astype(np.float32)
+
+def nearly_vjp(g, x):
+    return tanh_vjp(g, x) * np.float32(1 + 1e-5)
+
+def largest(x):
+    return x.max()
+
+def largest_vjp(g, x):
+    return g * (x == x.max())
+
+def scatter(x):
+    return ((x - x.mean()) ** 2).sum()
+
+def scatter_vjp(g, x):
+    return 2 * g * (x - x.mean())
+
+def none_vjp(g, ids):
+    return ()
+
 class Thing:
     tanh_vjp = staticmethod(tanh_vjp)
     number = 3
@@ -91,6 +124,46 @@ def test_wrong(capsys):
     assert out.startswith("wrong_vjp as the gradient of tanh: wrong\n")
     assert "6 wrong" in out
     assert "dx[" in out
+
+
+@pytest.mark.parametrize(
+    ("vjp", "options", "said"),
+    [
+        ("in_place_vjp", (), "in_place_vjp changes g in place; must leave it alone"),
+        ("uncleared_vjp", (), "dx is another when uncleared_vjp is called again: it must depend on g and the arguments alone"),
+        ("halved_vjp", (), "its precision was halved: all of dx is float32"),
+        ("nearly_vjp", ("--dtype", "float32"), "dx: float32 (4, 3): "),
+    ],
+)
+def test_what_one_call_does_not_show_and_lost_digits(capsys, vjp, options, said):
+    status, out, _ = check(capsys, "numpy:tanh", vjp, *options)
+    assert status == 1
+    assert f"{vjp} as the gradient of tanh: wrong" in out
+    assert said in out
+
+
+def test_a_tie_that_goes_to_both(capsys, here):
+    np.save(here / "tie.npy", np.array([2.0, 2.0, 1.0]))
+    status, out, _ = check(capsys, "mine_for_check:largest", "largest_vjp", "--file", "tie.npy")
+    assert status == 1
+    assert "dx along a direction" in out
+
+
+def test_a_vjp_that_cancels_is_no_false_alarm(capsys, here):
+    np.save(here / "far.npy", 1e6 + np.array([[0.3, -1.2, 0.7], [0.1, 2.2, -0.9]]))
+    assert check(capsys, "mine_for_check:scatter", "scatter_vjp", "--file", "far.npy")[0] == 0
+
+
+def test_a_check_of_nothing_fails(capsys, here):
+    np.save(here / "zeros.npy", np.zeros(3))
+    status, out, _ = check(capsys, "numpy:sign", "far_vjp", "--file", "zeros.npy")
+    assert status == 1
+    assert "nothing was checked: there is no slope to hold it against" in out
+    np.save(here / "ids.npy", np.arange(3))
+    for vjp, options in (("far_vjp", ("--shape", "0,3")), ("none_vjp", ("--file", "ids.npy"))):
+        status, out, err = check(capsys, "mine_for_check:relu", vjp, *options)
+        assert (status, out) == (2, "")
+        assert "args have no entry to check; allowed: an array of floats that is not empty among them" in err
 
 
 def test_the_seed_draws_the_arguments(capsys):

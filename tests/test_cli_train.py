@@ -1,24 +1,34 @@
 """``npembed train`` and ``npembed predict``: what they print and write, what they refuse, and how they stop."""
 
+import errno
 import importlib
+import io
+import itertools
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import tempfile
+import warnings
 from pathlib import Path
 
 import interrupts
 import numpy as np
 import pytest
+import recipes
 
 import npembed
 from npembed import load, pipeline
 from npembed.cli import main
+from npembed.cli.keep import sound
 from npembed.datasets import Nations
-from npembed.models import ERModel
+from npembed.io import swap
+from npembed.models import MODELS, ERModel
 from npembed.optimizers import OPTIMIZERS
-from npembed.runs import PipelineResult
+from npembed.runs import PipelineResult, store
+from npembed.training import LOOPS, OptimizerUpdate
 
 ROOT = Path(npembed.__file__).parent.parent
 QUICK = ["train", "--model", "transe", "--dim", "3", "--epochs", "2", "--batch-size", "800", "--negatives", "1"]
@@ -38,6 +48,9 @@ def done(capsys, *arguments, status=0):
     return capsys.readouterr()
 
 
+UNSAVED = "npembed: the run will not be saved; --out DIR saves it, also when it is stopped\n"
+
+
 def left():
     return sorted(str(path) for path in Path().rglob("*"))
 
@@ -48,7 +61,7 @@ def left():
 def test_the_table_is_the_ranks_of_the_pipeline(capsys):
     expected = pipeline(**SAME)
     out, err = done(capsys, *QUICK)
-    assert err == ""
+    assert err == UNSAVED
     first, second, empty, head, *rows = out.splitlines()
     losses = expected.losses
     assert re.fullmatch(rf"epoch 1: loss {losses[0]:.4f}, epoch 2: {losses[1]:.4f}  \(\d+\.\d s\)", first)
@@ -166,7 +179,9 @@ def test_what_was_left_out_of_a_file_is_said(capsys):
     text = labelled(Nations().training.mapped_triples[:200])
     Path("twice.tsv").write_text(text + text.splitlines(keepends=True)[7], encoding="utf-8", newline="")
     _, err = done(capsys, *QUICK, "--dataset", "twice.tsv")
-    assert re.fullmatch(r"npembed: from_path: 1 of 201 triples repeat an earlier one, the first twice\.tsv:201 .*\n", err)
+    assert re.fullmatch(
+        rf"npembed: from_path: 1 of 201 triples repeat an earlier one, the first twice\.tsv:201 .*\n{UNSAVED}", err
+    )
 
 
 def test_resume_is_the_run_at_once(capsys):
@@ -255,8 +270,8 @@ def strict(text):
 def test_json_has_words_for_what_is_not_finite(capsys, run):
     result = load("run")
     result.model.layers[0].weight[3] = np.inf
-    result.save_to_directory("run")
-    out, _ = done(capsys, "predict", "run", "--relation", "embassy", "--tail", "usa", "--json", "-k", 14)
+    result.save_to_directory("other")
+    out, _ = done(capsys, "predict", "other", "--relation", "embassy", "--tail", "usa", "--json", "-k", 14)
     assert strict(out)["head"][-1]["score"] == "-inf"
     done(capsys, "train", "--model", "transe", "--dim", "2", "--p", "inf", "--epochs", "0", "--json", "a.json")
     told = strict(Path("a.json").read_text(encoding="utf-8"))
@@ -307,6 +322,8 @@ REFUSED = [
     (["--out", "file"], "train: file is no folder; allowed: "),
     (["--out", "file/run"], "train: file/run cannot be made in .*; allowed: "),
     (["--out", "mine"], r"train: mine holds 'notes\.txt' and no manifest\.json, so npembed did not write it; allowed: "),
+    (["--checkpoint-every", "0", "--out", "new"], "train: --checkpoint-every = 0 is out of range; allowed: a whole number >= 1"),
+    (["--checkpoint-every", "2"], "train: --checkpoint-every = 2 is given without a folder; allowed: with --out or --resume"),
     (["--json", "empty"], "train: --json = 'empty' is a folder; allowed: a file"),
     (["--json", "no/a.json"], r"train: --json = 'no/a\.json' is in no folder; allowed: a file in a folder that exists"),
     (["--json", "file/a.json"], r"train: --json = 'file/a\.json' is in no folder; allowed: "),
@@ -332,8 +349,10 @@ def test_bad_input_is_refused_in_one_line_before_training(capsys, monkeypatch, o
     texts, names = litter(), left()
     out, err = done(capsys, *QUICK, *options, status=2)
     assert out == ""
-    assert err.count("\n") == 1
-    assert re.match(f"npembed: {said}", err), err
+    *warned, error = err.splitlines()
+    assert len(warned) == options.count("untested")  # the triple that was left out, before what that leads to
+    assert all(line.startswith("npembed: from_path: 1 of 1 triples hold a label that has no id") for line in warned)
+    assert re.match(f"npembed: {said}", error), err
     assert left() == names
     assert {path: Path(path).read_text(encoding="utf-8") for path in texts} == texts
 
@@ -367,7 +386,10 @@ def test_a_file_that_is_there_is_kept_until_it_is_written(capsys):
         (["--resume", "file"], "train: file is no folder; allowed: "),
         (["--resume", "mine"], r"train: mine holds 'notes\.txt' and no manifest\.json"),
         (["--resume", "run", "--epochs", "-1"], "train: --epochs = -1 is out of range; allowed: a whole number >= 0"),
-        (["--resume", "run", "--dim", "3"], "train: --dim is given with --resume; allowed: --epochs, --out, --json"),
+        (
+            ["--resume", "run", "--dim", "3"],
+            "train: --dim is given with --resume; allowed: --epochs, --out, --checkpoint-every, --json",
+        ),
         (["--resume", "run", "--batch-size", "3"], "train: --batch-size is given with --resume; allowed: "),
         (["--resume", "run", "--json", "run/a.json"], r"train: --json = 'run/a\.json' is in the folder of the run"),
         (["--resume", "altered"], r"load: altered/entities\.tsv was altered: its SHA-256 is not the manifest's; allowed: "),
@@ -433,21 +455,18 @@ def stop_in(monkeypatch, epoch, error=KeyboardInterrupt):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, FloatingPointError("fit: loss = nan in epoch 3; allowed: a finite loss")])
-def test_whole_epochs_are_saved(capsys, monkeypatch, error):
+def test_what_was_trained_is_saved(capsys, monkeypatch, error):
     with monkeypatch.context() as patched:
         stop_in(patched, 3, error)
         status = 130 if error is KeyboardInterrupt else 2
         out, err = done(capsys, *QUICK, "--epochs", 5, "--out", "run", "--json", "a.json", status=status)
         assert out == ""
-        kept = "saved in run as after epoch 2, go on with --resume run"
-        assert err == (f"npembed: interrupted after epoch 2; {kept}\n" if status == 130 else f"npembed: {error} ({kept})\n")
+        kept = "saved in run, go on with --resume run --epochs 3"
+        where = "in epoch 3, after batch 2 of 2"
+        assert err == (f"npembed: interrupted {where}; {kept}\n" if status == 130 else f"npembed: {error} ({kept})\n")
         assert not Path("a.json").exists()
         _, err = done(capsys, *QUICK, "--epochs", 5, status=status)
         assert "nothing was written" in err
-        stop_in(patched, 1, error)
-        _, err = done(capsys, *QUICK, "--epochs", 5, "--out", "new", status=status)
-        assert "nothing was written" in err
-        assert not Path("new").exists()
     done(capsys, "train", "--resume", "run", "--epochs", 3, "--json", "resumed.json")
     done(capsys, *QUICK, "--epochs", 5, "--json", "at_once.json")
     assert Path("resumed.json").read_text(encoding="utf-8") == Path("at_once.json").read_text(encoding="utf-8")
@@ -455,14 +474,251 @@ def test_whole_epochs_are_saved(capsys, monkeypatch, error):
 
 def test_ctrl_c_while_ranking_keeps_what_was_trained(capsys, monkeypatch):
     def stopped(result):
+        assert len(load("run").losses) == 2  # whatever becomes of this process
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
         patched.setattr(PipelineResult, "evaluate", stopped)
         _, err = done(capsys, *QUICK, "--out", "run", status=130)
-    assert err == "npembed: interrupted after epoch 2; saved in run as after epoch 2, go on with --resume run\n"
+    assert err == "npembed: interrupted after epoch 2; saved in run, go on with --resume run --epochs 0\n"
     out, _ = done(capsys, "train", "--resume", "run", "--epochs", "0")
     assert out.splitlines()[1:8] == done(capsys, *QUICK).out.splitlines()[2:9]
+
+
+def test_checkpoints(capsys, monkeypatch):
+    seen, save = [], store.save
+    monkeypatch.setattr(store, "save", lambda result, *args, **about: (seen.append(result.batches), save(result, *args, **about)))
+    done(capsys, *QUICK, "--epochs", 7, "--checkpoint-every", 3, "--out", "run")
+    assert seen == [(3, 0), (6, 0), (7, 0), (7, 0)]  # the last ones before and after it is ranked
+    seen.clear()
+    done(capsys, "train", "--resume", "run", "--epochs", 2, "--checkpoint-every", 2)
+    assert seen == [(8, 0), (9, 0), (9, 0)]
+
+
+@pytest.mark.parametrize("error", [MemoryError, RuntimeError("ours")])
+def test_an_error_costs_no_training_and_no_checkpoint(capsys, monkeypatch, error):
+    stop_in(monkeypatch, 3, error)
+    arguments = [*QUICK, "--epochs", 5, "--out", "run", "--checkpoint-every", 1]
+    if error is MemoryError:
+        _, err = done(capsys, *arguments, status=2)
+        assert err == "npembed: MemoryError (saved in run-2, go on with --resume run-2 --epochs 3)\n"
+    else:
+        with pytest.raises(RuntimeError, match="ours"):
+            main(list(map(str, arguments)))
+        assert "npembed: ended in epoch 3, after batch 2 of 2; saved in run-2, go on" in capsys.readouterr().err
+    assert load("run").batches == (2, 0)
+    assert load("run-2").batches == (2, 2)
+
+
+# Where a run goes that cannot go where it should
+
+
+def refusing(monkeypatch, *names):
+    """Have folders of these names be unwritable from now on, as if the disk were full."""
+    mkdir = os.mkdir
+
+    def full(path, *args, **options):
+        if any(name in str(path) for name in names):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        mkdir(path, *args, **options)
+
+    monkeypatch.setattr(os, "mkdir", full)
+
+
+def full_when_trained(monkeypatch, *names):
+    """As `refusing`, from the end of the training on."""
+    train = PipelineResult.train
+
+    def trained(result, epochs, **about):
+        train(result, epochs, **about)
+        if epochs:
+            refusing(monkeypatch, *names)
+
+    monkeypatch.setattr(PipelineResult, "train", trained)
+
+
+def key(name):
+    return swap._key(os.path.abspath(name))
+
+
+FULL = "save_to_directory: run cannot be written (No space left on device); allowed: a folder that can"
+
+
+def test_what_cannot_be_saved_where_it_should_is_saved_beside_it(capsys, monkeypatch):
+    with monkeypatch.context() as patched:
+        full_when_trained(patched, key("run"))
+        out, err = done(capsys, *QUICK, "--out", "run", status=2)
+    assert out.splitlines()[-1] == "wrote run-2  (npembed predict run-2 --head ... --relation ...)"
+    assert err == f"npembed: {FULL} (saved in run-2)\n"
+    expected, found = pipeline(**SAME), load("run-2")
+    assert (found.losses, found.metrics) == (expected.losses, expected.metrics)
+    assert sorted(path for path in left() if "/" not in path) == ["run-2"]
+
+
+def test_or_among_the_temporary_files(capsys, monkeypatch, tmp_path):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    with monkeypatch.context() as patched:
+        full_when_trained(patched, key("run"), key("run-2"))
+        out, err = done(capsys, *QUICK, "--out", "run", status=2)
+    (place,) = (tmp_path / "temporary").iterdir()
+    assert f"wrote {place}  (npembed predict" in out
+    assert err == f"npembed: {FULL} (saved in {place})\n"
+    assert load(place).losses == pipeline(**SAME).losses
+    assert place.stat().st_mode & 0o777 == 0o700
+
+
+def test_or_the_ranks_are_told_at_least(capsys, monkeypatch, tmp_path):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    with monkeypatch.context() as patched:
+        full_when_trained(patched, ".npembed-")
+        out, err = done(capsys, *QUICK, "--out", "run", status=2)
+    assert "MRR" in out
+    assert err == f"npembed: {FULL} (it could not be saved)\n"
+    assert left() == ["temporary"]
+
+
+def test_a_training_that_is_stopped_when_its_disk_is_full_is_saved_elsewhere(capsys, monkeypatch):
+    with monkeypatch.context() as patched:
+        stop_in(patched, 3)
+        refusing(patched, key("run"))
+        _, err = done(capsys, *QUICK, "--epochs", 5, "--out", "run", status=130)
+    assert err == (
+        f"npembed: interrupted in epoch 3, after batch 2 of 2; saved in run-2, go on with --resume run-2 --epochs 3 ({FULL})\n"
+    )
+    assert load("run-2").batches == (2, 2)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_at_once_and_ends_nothing(capsys, monkeypatch):
+    with monkeypatch.context() as patched:
+        refusing(patched, key("run"))
+        _, err = done(capsys, *QUICK, "--epochs", 4, "--checkpoint-every", 1, "--out", "run", status=2)
+    told, end = err.splitlines()
+    assert told == f"npembed: {FULL} (saved in run-2, go on with --resume run-2 --epochs 3)"
+    assert end == f"npembed: {FULL} (saved in run-2)"
+    assert len(load("run-2").losses) == 4
+
+
+@pytest.mark.parametrize(
+    ("command", "moment", "fact"),
+    [
+        (["train", "--resume", "run", "--epochs", 1], "train", "was written by another run meanwhile"),
+        ([*QUICK, "--out", "run"], "train", "was written by another run meanwhile"),
+        ([*QUICK, "--out", "new"], "train", "holds a run already"),
+        ([*QUICK, "--out", "new"], "evaluate", "was written by another run meanwhile"),
+    ],
+)
+def test_of_two_trainings_on_one_folder_the_later_is_saved_beside_it(capsys, monkeypatch, command, moment, fact):
+    """The other one begins later, and has ended when this one is ranked, or saved: it stays."""
+    done(capsys, *QUICK, "--out", "run")
+    right = getattr(PipelineResult, moment)
+
+    def overtaken(result, *args, **about):
+        found = right(result, *args, **about)
+        if args != (0,):  # which is a check
+            monkeypatch.undo()
+            monkeypatch.chdir(folder)
+            done(capsys, *command)
+        return found
+
+    folder = Path.cwd()
+    monkeypatch.setattr(PipelineResult, moment, overtaken)
+    out, err = done(capsys, *command, status=2)
+    where = command[-1] if "--out" in command else "run"
+    assert err == f"npembed: save_to_directory: {where} {fact}; allowed: another folder (saved in {where}-2)\n"
+    assert f"wrote {where}-2" in out
+    assert load(where).epochs != load(f"{where}-2").epochs  # in seconds, at least
+    assert load(where).losses == load(f"{where}-2").losses
+
+
+@pytest.mark.skipif(not os.path.ismount("/proc"), reason="no mount point is known")
+def test_a_mount_point_is_refused_before_training(capsys, tmp_path, monkeypatch):
+    _, err = done(capsys, *QUICK, "--out", "/proc", status=2)
+    assert err.startswith("npembed: train: /proc is a mount point, which cannot be replaced in one step; allowed: a folder in it")
+    info = f"36 35 98:0 /elsewhere {tmp_path}/a\\040b rw,noatime - ext4 /dev/root rw\n"
+    Path("a b").mkdir()  # a folder of the same disk, mounted there
+    paths = importlib.import_module("npembed.io.paths")
+    monkeypatch.setattr(paths, "open", lambda path, mode: io.BytesIO(info.encode()), raising=False)
+    _, err = done(capsys, *QUICK, "--out", "a b", status=2)
+    assert err.startswith("npembed: train: a b is a mount point")
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system has no way to ask for room")
+def test_a_disk_without_room_is_found_before_training(capsys, monkeypatch):
+    """The process may write no file that is as large as the moments of the optimizer would be."""
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(importlib.import_module("npembed.training.fit"), "_epochs", lambda *about: iter(()))  # nothing is trained
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        _, err = done(capsys, *QUICK, "--dim", 50, "--out", "run", status=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert re.fullmatch(
+        r"npembed: train: run finds no room in .* for 41,400 bytes \(File too large\); allowed: a place that has it\n", err
+    )
+    assert left() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+@pytest.mark.parametrize("folder", [True, False])
+def test_a_graph_whose_name_is_no_text_works(capsys, folder):
+    text, name = labelled(Nations().training.mapped_triples), os.fsdecode(b"gr\xffaph")
+    if folder:
+        Path(name).mkdir()
+    for part in ("train", "valid", "test"):
+        Path(f"{name}/{part}.txt" if folder else name).write_text(text, encoding="utf-8")
+    out, _ = done(capsys, *QUICK, "--dataset", name, "--out", os.fsdecode(b"r\xfcn"))
+    assert "gr\\xffaph: 14 entities" in out
+    out.encode()
+    assert load(os.fsdecode(b"r\xfcn")).dataset.name == "gr\\xffaph"
+
+
+@pytest.mark.parametrize(("folder", "left_there"), [("run", "run is as it was"), ("new", "nothing was written")])
+def test_a_stopped_training_that_is_not_finite_is_not_saved(capsys, monkeypatch, run, folder, left_there):
+    before = Path("run/manifest.json").read_bytes()
+    call = OptimizerUpdate.__call__
+
+    def stopped(update, model, *args):
+        call(update, model, *args)
+        model.layers[0].weight[3] = np.inf
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(OptimizerUpdate, "__call__", stopped)
+    _, err = done(capsys, *QUICK, "--out", folder, status=130)
+    why = "(its numbers or its scores are not finite)"
+    assert err == f"npembed: interrupted in epoch 1, after batch 1 of 2; {left_there} {why}\n"
+    assert Path("run/manifest.json").read_bytes() == before
+    assert sorted(path for path in left() if "/" not in path) == ["run"]
+
+
+# Numbers that overflow
+
+
+EXTREME = list(itertools.product(MODELS, OPTIMIZERS, LOOPS, ("1000", "1e38", "3e38")))
+
+
+@pytest.mark.parametrize("case", recipes.share(EXTREME, 0, 7), ids="-".join)
+def test_what_overflows_is_one_line_and_costs_no_good_run(capsys, case):
+    model, optimizer, loop, lr = case
+    done(capsys, *QUICK, "--epochs", 1, "--out", "run")
+    good = Path("run/manifest.json").read_bytes()
+    arguments = ["--model", model, "--optimizer", optimizer, "--loop", loop, "--lr", lr, "--epochs", 2, "--dim", 3]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        status = main(list(map(str, ["train", *arguments, "--out", "run"])))
+    out, err = capsys.readouterr()
+    if status == 0:
+        assert err == ""
+        assert sound(load("run"))
+    else:
+        assert status == 2
+        assert out == ""
+        assert re.fullmatch(
+            r"npembed: (fit|ranks|evaluate): [^\n]*; allowed: [^\n]* \((run is as it was|saved in run-2, go on .*)\)\n", err
+        ), err
+        assert Path("run/manifest.json").read_bytes() == good
 
 
 def test_a_loss_that_explodes_is_one_line(capsys, monkeypatch):
@@ -484,10 +740,12 @@ def test_ctrl_c_in_a_process_of_its_own(capsys):
     status, _, err = interrupts.interrupted("npembed.runs.result", *QUICK, "--epochs", "100000", "--out", "run")
     assert status == 130
     found = re.fullmatch(
-        r"npembed: interrupted after epoch (\d+); saved in run as after epoch \1, go on with --resume run\n", err
+        r"npembed: interrupted (after|in) epoch (\d+)(, after batch 1 of 2)?; saved in run, go on with --resume run --epochs (\d+)\n",
+        err,
     )
     assert found, err
-    n = int(found[1])
+    n = int(found[2]) - (found[1] == "in")
+    assert n + int(found[4]) == 100_000
     assert len(load("run").losses) == n >= 2
     assert left() == ["run", *sorted(f"run/{path.name}" for path in Path("run").iterdir())]
     done(capsys, "train", "--resume", "run", "--epochs", 2, "--json", "resumed.json")

@@ -1,5 +1,6 @@
 """Ranks and metrics against plain loops, exact fractions and numbers by hand; what is refused, and how much work is done."""
 
+import contextlib
 import itertools
 import math
 import statistics
@@ -152,20 +153,23 @@ def test_infinite_scores_are_compared_and_not_counted():
     assert [a.tolist() for a in ranks(by_hand(inf, -inf, -inf, 0), [[0, 0, 1]], sides="tail").tail] == [[3], [4], [1]]
 
 
+def graph(rng, n, m, sizes):
+    """A model of n entities and m relations with many ties, and as many parts of so many triples, in various integer types."""
+    values = np.array([-math.inf, -1.5, 0.0, 0.0, 1.0, 2.0, math.inf])
+    dtype = rng.choice([np.float32, np.float64])
+    tails, heads = (rng.choice(values, size, p=[0.05, *[0.18] * 5, 0.05]).astype(dtype) for size in ((n, m, n), (m, n, n)))
+    triples, *known = (
+        np.stack([rng.integers(0, n, k), rng.integers(0, m, k), rng.integers(0, n, k)], axis=1).astype(rng.choice(list("bhiq")))
+        for k in sizes
+    )
+    return Given(tails, heads), triples, known, n
+
+
 @st.composite
 def graphs(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    n, m = draw(st.integers(1, 7)), draw(st.integers(1, 3))
-    values = np.array([-math.inf, -1.5, 0.0, 0.0, 1.0, 2.0, math.inf])
-    dtype = draw(st.sampled_from([np.float32, np.float64]))
-    tails, heads = (rng.choice(values, size, p=[0.05, *[0.18] * 5, 0.05]).astype(dtype) for size in ((n, m, n), (m, n, n)))
-    triples, *known = (
-        np.stack([rng.integers(0, n, k), rng.integers(0, m, k), rng.integers(0, n, k)], axis=1).astype(
-            draw(st.sampled_from("bhiq"))
-        )
-        for k in draw(st.lists(st.integers(0, 20), min_size=1, max_size=3))
-    )
-    return Given(tails, heads), triples, known, n
+    sizes = draw(st.lists(st.integers(0, 20), min_size=1, max_size=3))
+    return graph(rng, draw(st.integers(1, 7)), draw(st.integers(1, 3)), sizes)
 
 
 @given(graphs(), st.booleans(), st.integers(1, 60), st.sampled_from([("head", "tail"), ("tail", "head"), ("head",), "tail"]))
@@ -212,6 +216,77 @@ def test_no_triples_no_ranks():
     assert [a.shape for side in (found.head, found.tail, found.both) for a in side] == [(0,)] * 9
     with pytest.raises(ValueError, match="metrics: ranks holds no rank; allowed: at least one triple"):
         evaluate(by_hand(1, 2), np.zeros((0, 3), int))
+
+
+def test_ranks_among_a_million():
+    """The last of so many, and the last but one: each is counted."""
+    n = 1_100_000
+    scores = np.arange(float(n))[::-1]
+    model = SimpleNamespace(score_t=lambda hr: scores[None].repeat(len(hr), axis=0))
+    found = ranks(model, [[0, 0, n - 1]], known=[[0, 0, 0]], sides="tail").tail
+    assert [a.tolist() for a in found] == [[n - 1]] * 3
+    scores[-2] = 0.0
+    assert [a.tolist() for a in ranks(model, [[0, 0, n - 1]], sides="tail").tail] == [[n - 1], [n], [n]]
+
+
+def test_scores_at_the_ends_of_the_range():
+    """The largest number is finite, and the smallest is no zero."""
+    top, tiny = np.finfo(np.float64).max, np.nextafter(0.0, 1.0)
+    assert [a.tolist() for a in ranks(by_hand(top, tiny, 0, -top, tiny), [[0, 0, 1]], sides="tail").tail] == [[2], [3], [5]]
+    assert [a.tolist() for a in ranks(by_hand(top, tiny, 0, -top, 0), [[0, 0, 2]], sides="tail").tail] == [[3], [4], [5]]
+
+
+class Engines:
+    """A model with engines, or with one on the tail side alone; it keeps what it was asked, and whether it was held."""
+
+    def __init__(self, both=True, **sizes):
+        self.asked, self.times_held = [], 0
+        if not both:
+            self.score_h = lambda rt: self.answer("head", rt, None)
+        vars(self).update(sizes)
+
+    def answer(self, side, batch, engine):
+        self.asked.append((side, len(batch), engine))
+        return np.zeros((len(batch), 5))
+
+    def score_t(self, hr, *, engine):
+        return self.answer("tail", hr, engine)
+
+    def score_h(self, rt, *, engine):
+        return self.answer("head", rt, engine)
+
+    @contextlib.contextmanager
+    def held(self):
+        self.times_held += 1
+        yield
+
+
+def test_a_model_with_engines_is_told_which():
+    """With the fast one it is asked 4096 triples at a time, and held while it is asked; 2**16 scores at a time otherwise."""
+    triples = np.zeros((5000, 3), int)
+    for engine, held, sizes in (("fused", 1, (4096, 904)), ("layered", 0, (5000,))):
+        ranks(model := Engines(num_entities=5, num_relations=1), triples, engine=engine)
+        assert model.asked == [(side, size, engine) for side in ("head", "tail") for size in sizes]
+        assert model.times_held == held
+    for sides in (("head", "tail"), ("tail", "head")):  # only one side has engines, and neither says how many entities there are
+        ranks(model := Engines(both=False), triples, sides=sides, engine="fused")
+        engines = {"head": None, "tail": "fused"}
+        assert model.asked == [(sides[0], 1, engines[sides[0]]), *((side, 5000, engines[side]) for side in sides)]
+        assert model.times_held == 0
+    ranks(model := Engines(num_entities=5, num_relations=1), triples, engine="fused", block=50)
+    assert {size for _, size, _ in model.asked} == {10}
+
+
+def test_evaluate_hands_everything_on():
+    rng = np.random.default_rng(9)
+    model = Given(rng.random((6, 2, 6)), rng.random((2, 6, 6)))
+    triples, known = (rng.integers(0, (6, 2, 6), (k, 3)) for k in (9, 40))
+    found = [evaluate(model, triples, **options) for options in ({}, {"known": known}, {"known": known, "filtered": False})]
+    expected = [metrics(ranks(model, triples, **options)) for options in ({}, {"known": known}, {"filtered": False})]
+    assert found == expected
+    assert len({repr(one) for one in found}) == 3
+    evaluate(model := Engines(num_entities=5, num_relations=1), np.zeros((7, 3), int), engine="layered", block=15)
+    assert model.asked == [(side, size, "layered") for side in ("head", "tail") for size in (3, 3, 1)]
 
 
 # ---- the index
@@ -301,6 +376,23 @@ def test_any_model_that_has_a_mode_gets_it_back():
     assert model.training is True
 
 
+def test_a_mode_is_set_by_the_method_that_there_is_for_it():
+    class Model:
+        training, said, parts = True, (), 3  # which are no parts of it
+
+        def train(self, mode=True):
+            self.said, self.training = (*self.said, mode), mode
+
+        def eval(self):
+            self.train(False)
+
+        def score_t(self, hr):
+            return np.zeros((len(hr), 3))
+
+    ranks(model := Model(), [[0, 0, 1]], sides="tail")
+    assert model.said == (False, True)
+
+
 def test_the_modes_come_back_after_a_refusal():
     model = small()
     model.layers[0].weight[3] = np.nan
@@ -347,6 +439,8 @@ SIZED = SimpleNamespace(num_entities=3, num_relations=2, score_t=THREE.score_t)
         (THREE, [[0, 0, 1]], {"known": [[[0, 0, 1]], [[0, 0, 3]]]}, IndexError, "ranks: known[1][0, 2] = 3 is outside the 3 entities"),
         (THREE, [[0, 0, 1]], {"known": [[5, 0, 1]]}, IndexError, "ranks: known[0, 0] = 5 is outside the 3 entities"),
         (THREE, [[0, 0, 1]], {"known": None}, TypeError, "ranks: known is a NoneType; allowed: an array of triples, or a list"),
+        (THREE, [[0, 0, 1]], {"known": np.zeros((0, 2), int)}, ValueError, "ranks: known has shape (0, 2); allowed: (n, 3)"),
+        (THREE, [[0, 0, 1]], {"known": np.zeros((2, 2, 3), int)}, ValueError, "ranks: known has shape (2, 2, 3); allowed: (n, 3)"),
         (THREE, [[0, 0, 1]], {"known": [[0, 1]]}, ValueError, "ranks: known has shape (1, 2); allowed: (n, 3)"),
         (THREE, [[0, 0, 1]], {"sides": "tails"}, ValueError, "ranks: sides = 'tails' is not a choice; allowed: 'head' or 'tail'"),
         (THREE, [[0, 0, 1]], {"sides": ("tail", "tail")}, ValueError, "ranks: sides = ('tail', 'tail') names no side, or one twice"),
@@ -574,6 +668,7 @@ def test_every_key_of_a_result_is_a_name_of_itself():
         ("left.mrr", UnknownNameError, "metric: name = 'left.mrr' is unknown"),
         ("tail.optimistic", UnknownNameError, "metric: name = 'tail.optimistic' is unknown"),
         ("", UnknownNameError, "metric: name = '' is unknown"),
+        ("tail", UnknownNameError, "metric: name = 'tail' is unknown"),
         ("hits@7", ValueError, "metric: name = 'hits@7' asks for k = 7; allowed: 1, 3, 5 or 10, others by calling hits_at_k"),
         ("adjusted_hits_at_3", ValueError, "metric: name = 'adjusted_hits_at_3' asks for k = 3; allowed: 10, others by calling"),
         ("optimistic.amri", ValueError, "metric: name = 'optimistic.amri' asks for optimistic ranks; allowed: realistic"),
@@ -589,3 +684,12 @@ def test_names_that_are_none(name, error, said):
     with pytest.raises(error) as caught:
         metric(metrics(Ranks(tail=ONE_SIDE)), name)
     assert str(caught.value).startswith(said)
+
+
+def test_scores_that_are_all_infinite_are_no_bad_input_but_an_overflow():
+    scores = np.array([[0.0, 1.0], [np.inf, -np.inf]])
+    zeros = np.zeros((2, 2))
+    model = SimpleNamespace(score_t=lambda hr: scores[hr[:, 0]], score_h=lambda rt: zeros[rt[:, 0]], num_entities=2)
+    said = r"evaluate: all tail scores of triples\[1\] are infinite; allowed: at least one that is finite"
+    with pytest.raises(FloatingPointError, match=said):
+        evaluate(model, [[0, 0, 1], [1, 0, 1]])

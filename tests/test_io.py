@@ -751,8 +751,8 @@ def test_only_regular_files_inside_are_opened(small, tmp_path):
     assert same(read_folder(small), SMALL)
     for make, fact in (
         (lambda: path.symlink_to(outside), "is a symbolic link"),
-        (lambda: os.mkfifo(path), "is no regular file"),
-        (path.mkdir, "is no regular file"),
+        (lambda: os.mkfifo(path), "is a pipe"),
+        (path.mkdir, "cannot be read (Is a directory)"),
     ):
         path.unlink()
         make()

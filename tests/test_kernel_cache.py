@@ -227,3 +227,85 @@ def test_nothing_is_made_when_the_jit_is_off(cache, monkeypatch, tmp_path):
     monkeypatch.setattr(cache.numba.config, "DISABLE_JIT", 1)
     cache.njit(test_no_home)
     assert not (tmp_path / "cache").exists()
+
+
+def double(x):
+    """What is compiled below: small, and so at once."""
+    return 2.0 * x
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path):
+    """One bit, in the middle: of compiled code, as likely as not."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def folder_instead(path):
+    path.unlink()
+    path.mkdir()
+
+
+def pipe_instead(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def link_to_itself(path):
+    """Which nobody can read, not even root."""
+    path.unlink()
+    path.symlink_to(path)
+
+
+DAMAGE = {
+    "half": cut,
+    "empty": lambda path: path.write_bytes(b""),
+    "garbage": lambda path: path.write_bytes(bytes(range(256)) * 9),
+    "no pickle": lambda path: path.write_bytes(b"cnpembed.nothing\nhere\n."),
+    "one bit": flip,
+    "more": lambda path: path.write_bytes(path.read_bytes() + b"\0"),
+    "gone": pathlib.Path.unlink,
+    "folder": folder_instead,
+    "pipe": pipe_instead,
+    "unreadable": link_to_itself,
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and links")
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_file_is_compiled_anew(cache, monkeypatch, tmp_path, damage):
+    """Of Numba's own errors there are a dozen, and code with a wrong bit is run without one."""
+    monkeypatch.setenv("NPEMBED_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(cache.numba.config, "DISABLE_JIT", 0)
+
+    def hits():
+        compiled = cache.njit(double)
+        assert compiled(1.5) == 3.0
+        return sum(compiled.stats.cache_hits.values())
+
+    assert [hits(), hits()] == [0, 1]
+    for suffix in (".nbi", ".nbc"):
+        (path,) = (tmp_path / "cache").rglob(f"*{suffix}")
+        DAMAGE[damage](path)
+        assert hits() == 0
+        assert damage == "folder" or hits() == 1  # written again, but for what a file cannot replace
+        if damage == "folder":
+            path.rmdir()
+            assert [hits(), hits()] == [0, 1]
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(cache, monkeypatch, tmp_path):
+    monkeypatch.setenv("NPEMBED_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(cache.numba.config, "DISABLE_JIT", 0)
+    compiled = cache.njit(double)
+
+    def full(*paths):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache.os, "replace", full)
+    assert compiled(1.5) == 3.0
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]

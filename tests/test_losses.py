@@ -250,6 +250,33 @@ def test_small_losses_keep_their_digits():
     assert LCWA_LOSSES["bce_with_logits"].vjp(1.0, np.array([[17.0]]), np.zeros((1, 1)))[0, 0] == pytest.approx(1.0, abs=1e-7)
 
 
+def test_scores_that_are_hundreds_apart_keep_their_digits():
+    """log(1 + e^-d) = e^-d: half an ulp of d, which subtraction loses, would be up to 128 eps of it."""
+    rng = np.random.default_rng(11)
+    for true, false in rng.uniform([200, -400], [300, 100], (100, 2)).tolist():
+        tiny = mp.exp(mp.mpf(false) - mp.mpf(true))
+        positive, negative = np.array([[true]]), np.array([[false]])
+        for found in (LOSSES["crossentropy"].forward(positive, negative), *LOSSES["crossentropy"].vjp(1.0, positive, negative)):
+            assert abs(abs(float(found.item())) / tiny - 1) <= 4 * np.finfo(float).eps
+
+
+def test_a_million_pairs():
+    """Of 1100 true and 1000 false candidates, all alike: every pair costs the margin, and pulls as much as the next."""
+    x, y = np.zeros((1, 2100)), np.repeat([[1.0, 0.0]], [1100, 1000], axis=1)
+    assert LCWA_LOSSES["margin_ranking"].forward(x, y) == 1.0
+    d = LCWA_LOSSES["margin_ranking"].vjp(1.1e6, x, y)
+    assert d[0, [0, 1099, 1100, 2099]].tolist() == [-1000.0, -1000.0, 1100.0, 1100.0]
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_labels_of_any_layout_give_the_same_bits(name):
+    rng = np.random.default_rng(13)
+    x, y = rng.normal(size=(40, 90)), rng.random((40, 90))
+    for a, b in ((x, np.asfortranarray(y)), (np.asfortranarray(x), y), (np.asfortranarray(x), np.asfortranarray(y))):
+        assert LCWA_LOSSES[name].forward(a, b) == LCWA_LOSSES[name].forward(x, y)
+        assert (LCWA_LOSSES[name].vjp(1.0, a, b) == LCWA_LOSSES[name].vjp(1.0, x, y)).all()
+
+
 # ---- gradients
 
 
@@ -296,6 +323,19 @@ def test_the_detached_gradient_of_nssa():
         check_vjp(LCWA_LOSSES["nssa"], x, labels=y)
 
 
+def test_a_high_temperature_of_nssa_does_not_make_up_a_gradient():
+    """Of two negatives with the weights 1 - 1e-10 and 1e-10 and nearly the same loss: what their weights add cancels, times 1e6."""
+    x, margin, temperature = np.array([[1.0, 1.0 - 2.3e-5]]), 9.0, 1e6
+    found = nssa_vjp(1.0, np.zeros((1, 1)), x, margin=margin, adversarial_temperature=temperature, detach=False)[1][0]
+    z = [mp.mpf(v) for v in x[0]]
+    w = [1 / (1 + mp.exp(temperature * (other - v))) for v, other in zip(z, z[::-1], strict=True)]
+    terms = [mp.log1p(mp.exp(margin + v)) for v in z]
+    mean_term = sum(a * b for a, b in zip(w, terms, strict=True))
+    for d, a, v, term in zip(found, w, z, terms, strict=True):
+        expected = (a / (1 + mp.exp(-margin - v)) + temperature * a * (term - mean_term)) / 2
+        assert abs(float(d) - expected) <= 4 * np.finfo(float).eps
+
+
 def test_weights_outside_the_mask_are_not_seen():
     positive, negative, mask = np.zeros((1, 1)), np.array([[0.0, 5.0]]), np.array([[True, False]])
     given = {"mask": mask, "weights": np.array([[1.0, np.nan]])}
@@ -311,7 +351,16 @@ def test_adversarial_weights():
     mask = np.array([[False, True, True], [False] * 3])
     np.testing.assert_allclose(adversarial_weights(x, mask=mask), [[0, 2 / 7, 5 / 7], [0, 0, 0]], rtol=1e-15)
     assert adversarial_weights(np.array([[1e4, -1e4]], np.float32)).tolist() == [[1, 0]]
-    assert adversarial_weights(x.astype(np.float32)).dtype == np.float32
+    rng = np.random.default_rng(12)
+    scores32 = rng.normal(size=(20, 30)).astype(np.float32)
+    found = adversarial_weights(scores32, adversarial_temperature=3.0)
+    assert found.dtype == np.float32
+    assert (found == adversarial_weights(scores32.astype(np.float64), adversarial_temperature=3.0).astype(np.float32)).all()
+    with np.errstate(all="raise"):  # what does not count may be anything
+        for other in (np.nan, np.inf, -np.inf, 1e308):
+            x = np.array([[0.0, other]])
+            assert adversarial_weights(x, mask=np.array([[True, False]]), adversarial_temperature=10).tolist() == [[1.0, 0.0]]
+            assert adversarial_weights(x, mask=np.array([[True, False]]), adversarial_temperature=0).tolist() == [[1.0, 0.0]]
 
 
 @pytest.mark.parametrize(("edge", "share"), [("stop", 0.0), ("pass", 1.0), ("half", 0.5)])
@@ -499,6 +548,7 @@ BAD_OPTIONS = {
         ({"adversarial_temperature": -1.0}, ValueError, "adversarial_temperature = -1.0 is out of range; allowed: a finite number >= 0"),
         ({"detach": 1}, ValueError, "detach = 1 is not a choice; allowed: True or False"),
         ({"weights": [1.0]}, TypeError, "weights is a list"),
+        ({"weights": N + 0j}, ValueError, "weights has dtype complex128 and shape (2, 3); allowed: None, or real numbers of shape (2, 3)"),
         ({"weights": np.ones(2)}, ValueError, "weights has dtype float64 and shape (2,); allowed: None, or real numbers of shape (2, 3)"),
     ],
 }  # fmt: skip

@@ -2,10 +2,13 @@
 
 import copy
 import functools
+import itertools
 import json
 import math
+import re
 import tracemalloc
 
+import mpmath
 import naive
 import numpy as np
 import pytest
@@ -526,6 +529,58 @@ def test_what_adamw_owes_by_hand():
     assert state["last_step"].tolist() == [0, 3]
 
 
+@pytest.mark.parametrize("t", [1, 2, 9, 10, 11, 30, 31, 100, 1000, 10**5, 10**9])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("adam", {}),
+        ("adam", {"amsgrad": True}),
+        ("adam", {"untouched": "decay_on_touch"}),
+        ("adamw", {}),
+        ("sparse_adam", {}),
+        ("sparse_adam", {"correction": "row"}),
+        ("adagrad", {"lr_decay": 0.25}),
+    ],
+)
+def test_the_correction_of_any_step(name, options, t):
+    """One step, that of number t, to 40 digits; 1 - b2^t has a cancellation of 1/500 at t = 2, hence 1e-13."""
+    g, m, v, lr = (mpmath.mpf(x) for x in (-1.5, 0.25, 3.0, 0.5))
+    b1, b2 = mpmath.mpf(0.9), mpmath.mpf(0.999)  # the floats
+    table, state = np.zeros((1, 1)), OPTIMIZERS[name].state(np.zeros((1, 1)))
+    for key, value in (("exp_avg", m), ("exp_avg_sq", v), ("sum", v)):
+        if key in state:
+            state[key][:] = float(value)
+    state["step"] = t - 1
+    if options.get("untouched"):
+        state["last_step"] = np.array([t - 1])
+    if options.get("correction"):
+        state["row_steps"], state["step"] = np.array([t - 1]), 2**53 - 1
+    if options.get("amsgrad"):
+        state["max_exp_avg_sq"] = np.array([[100.0]])
+    OPTIMIZERS[name].step_(table, np.array([[float(g)]]), state=state, lr=float(lr), **options)
+    with mpmath.workdps(40):
+        m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
+        if name == "adagrad":
+            expected = -lr / (1 + (t - 1) * mpmath.mpf(0.25)) * g / (mpmath.sqrt(3 + g**2) + mpmath.mpf(1e-10))
+        elif name == "sparse_adam":
+            expected = -lr * mpmath.sqrt(1 - b2**t) / (1 - b1**t) * m / (mpmath.sqrt(v) + mpmath.mpf(1e-8))
+        else:
+            v = max(v, 100) if options.get("amsgrad") else v
+            expected = -lr * m / (1 - b1**t) / (mpmath.sqrt(v / (1 - b2**t)) + mpmath.mpf(1e-8))
+        assert abs(table[0, 0] / expected - 1) <= 1e-13
+
+
+@pytest.mark.parametrize(("name", "options"), [("adam", {}), ("adam", {"amsgrad": True}), ("adamw", {}), ("sparse_adam", {})])
+def test_many_steps(name, options):
+    """A hundred and fifty of them against the sums over the past, of gradients that change slowly: roundings add up to 1e-12."""
+    options = {"lr": 0.1, **options}
+    gradients = [RowSparse(np.array([0]), np.array([[math.cos(0.3 * t), 1.0 + 0.01 * t]]), 1) for t in range(150)]
+    table, state = run(name, np.ones((1, 2)), gradients, options)
+    mode = "lazy" if name == "sparse_adam" else "dense"
+    assert np.abs(table - oracle(name, np.ones((1, 2)), gradients, mode, options)).max() <= 1e-12
+    assert state["step"] == 150
+
+
 def test_steps_count_without_any_gradient():
     nothing = RowSparse(np.array([], int), np.zeros((0, 2)), 3)
     for name in ("adagrad", "adam", "adamw", "sparse_adam"):
@@ -806,6 +861,59 @@ def test_refused_calls_change_nothing(name, arguments, error, said):
     with pytest.raises(error, match=f"^{name}_: {said}"):
         OPTIMIZERS[name].step_(arguments.pop("table"), arguments.pop("gradient"), **arguments)
     assert repr((TABLE, arguments["state"], GOOD.values)) == repr(before)
+
+
+STORED = [
+    (name, options, entry)
+    for name, options, entries in (
+        ("sgd", {"momentum": 0.5}, ("momentum_buffer",)),
+        ("adagrad", {}, ("sum",)),
+        ("adagrad", {"weight_decay": 0.5}, ("sum",)),
+        ("adam", {}, ("exp_avg", "exp_avg_sq")),
+        ("adam", {"amsgrad": True}, ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")),
+        ("adamw", {"weight_decay": 0.0}, ("exp_avg", "exp_avg_sq")),
+        ("sparse_adam", {}, ("exp_avg", "exp_avg_sq")),
+        ("sparse_adam", {"correction": "row"}, ("exp_avg_sq",)),
+        ("rowwise_adagrad", {}, ("row_sum",)),
+        ("rowwise_adagrad", {"weight_decay": 0.5}, ("row_sum",)),
+    )
+    for entry in entries
+]
+
+
+@pytest.mark.parametrize("untouched", ["dense", "lazy", "decay_on_touch"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.complex128])
+@pytest.mark.parametrize(("name", "options", "entry"), STORED)
+def test_a_state_that_would_make_nan_of_a_row_is_refused(name, options, entry, dtype, untouched, monkeypatch):
+    """NaN, and a negative sum of squares, in row 4: named, where that row is about to be read; elsewhere it does no harm."""
+    rooted = options.get("weight_decay") and untouched == "decay_on_touch"
+    if rooted or options.get("correction") or (name == "sparse_adam" and untouched == "dense"):
+        untouched = "lazy"
+    monkeypatch.setattr(rowwise, "BLOCK", 4)
+    optimizer, table = OPTIMIZERS[name], naive.rows(np.random.default_rng(3), (6, 2, 2), dtype)
+    of_squares = entry not in ("momentum_buffer", "exp_avg")
+    where = (4,) if entry == "row_sum" else (4, 1, 0)
+    all_rows = untouched == "dense" and (entry not in ("sum", "row_sum") or options.get("weight_decay"))
+    values = [np.nan, -1.0, -1e-30] if of_squares else [np.nan]
+    values += [complex(1, bad) for bad in values] if np.dtype(dtype).kind == "c" and entry != "row_sum" else []
+    for rows, bad in itertools.product(([0, 4, 5], [0, 1, 5]), values):
+        gradient = RowSparse(np.array(rows), np.full((3, 2, 2), 0.5, dtype), 6)
+        state = optimizer.state(table)
+        optimizer.step_(table.copy(), gradient, state=state, lr=0.1, untouched=untouched, **options)  # adds what is needed
+        state[entry][where] = bad
+        after, before = table.copy(), copy.deepcopy(state)
+        if 4 in rows or all_rows:
+            at, allowed = re.escape(str(list(where))), "numbers >= 0" if of_squares else "numbers, not NaN"
+            with pytest.raises(ValueError, match=rf"^{name}_: state\['{entry}'\]{at} = .*; allowed: {allowed}"):
+                optimizer.step_(after, gradient, state=state, lr=0.1, untouched=untouched, **options)
+            assert naive.same_bits(after, table)
+            assert repr(state) == repr(before)
+        else:
+            optimizer.step_(after, gradient, state=state, lr=0.1, untouched=untouched, **options)
+            assert np.isfinite(after).all()
+    for good in (np.inf, -0.0):  # squares that overflowed are large, and that is all
+        state[entry][where] = good
+        optimizer.step_(table.copy(), gradient, state=state, lr=0.1, untouched=untouched, **options)
 
 
 def test_numbers_that_single_precision_cannot_hold():

@@ -23,6 +23,7 @@ def test_the_findings_are_those_listed(peer, known):
     report = check(adapter(peer))
     assert report.ok, "\n".join(r.message for r in report.failures)
     assert report.count("known") == known == len(adapter(peer).known_failures)
+    assert report.unused == ()
     assert report.count("passed") + report.count("acceptable") >= 150
 
 
@@ -33,11 +34,13 @@ from npembed.conformance import adapter, check
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     peer, *topics = sys.argv[1:]
-    results = [r for topic in topics for r in check(adapter(peer), topic).results]
+    reports = [check(adapter(peer), topic) for topic in topics]
+results = [r for report in reports for r in report.results]
 counts = {status: sum(r.status == status for r in results) for status in ("passed", "acceptable", "known", "failed")}
 counts["second"] = sum(r.status == "passed" for r in results if r.case.topic == "second")
 known = adapter(peer).known_failures
 counts |= {"listed": len(known), "listed_here": sum(r.case.id in known for r in results)}
+counts["unused"] = [name for report in reports for name in report.unused]
 print(json.dumps({"failures": [r.message for r in results if r.status == "failed"], **counts}))
 if "jax" in sys.modules:
     assert sys.modules["jax"].numpy.zeros(1).dtype == "float32", "float64 stayed switched on"
@@ -48,9 +51,9 @@ if "jax" in sys.modules:
     ("peer", "backend", "topics", "known", "second"),
     [
         ("jax", None, ALL if NIGHTLY else SMALL, 33, 10),  # most of the minutes are compiling, anew for each size
-        ("flax", None, ALL if NIGHTLY else SMALL, 42, 10),
-        ("keras", "torch", ALL, 96, 8),
-        ("keras", "jax", ALL if NIGHTLY else ("second",), 84, 9),
+        ("flax", None, ALL if NIGHTLY else SMALL, 37, 10),
+        ("keras", "torch", ALL, 81, 8),
+        ("keras", "jax", ALL if NIGHTLY else ("second",), 69, 9),
     ],
 )
 def test_the_findings_in_a_process_of_their_own_are_those_listed(peer, backend, topics, known, second, tmp_path):
@@ -69,5 +72,6 @@ def test_the_findings_in_a_process_of_their_own_are_those_listed(peer, backend, 
     assert found["known"] == found["listed_here"]
     assert found["listed"] == known
     assert found["second"] == second
+    assert found["unused"] == []
     if len(topics) > 1:
         assert found["passed"] + found["acceptable"] >= 150

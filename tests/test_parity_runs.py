@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tolerances import PYKEEN_ADAM_RUN, PYKEEN_RUN, RANK_FLIPS, TORCH_FLOAT32
 
-from npembed import pipeline
+from npembed import load, pipeline
 from npembed.datasets import Nations
 from npembed.models import MODELS
 
@@ -78,16 +78,43 @@ def test_the_defaults_are_pykeens():
     assert ours.model.layers[0].shape == theirs.model.entity_representations[0].shape == (50,)
 
 
-def test_pykeens_pipeline_forgets_the_loss_of_complex():
-    """It takes margin ranking for any model unless told; ComplEx itself has softplus, and keeps it here."""
-    theirs, ours = both(asked("complex"), num_epochs=1, batch_size=800)
+@pytest.mark.parametrize("loop", ["slcwa", "lcwa"])
+@pytest.mark.parametrize("model", MODELS)
+def test_a_replay_has_the_loss_of_pykeens_pipeline(tmp_path, model, loop):
+    """It takes margin ranking for any model unless told; ComplEx itself has softplus."""
+    theirs, ours = both(asked(model, training_loop=loop), num_epochs=1, batch_size=800)
     assert type(theirs.model.loss).__name__ == "MarginRankingLoss"
-    assert type(models("complex")[0].loss).__name__ == "SoftplusLoss"
-    asked_for = pipeline(
-        **asked("complex", loss="marginranking"), training_kwargs={"num_epochs": 1, "batch_size": 800}, replay="pykeen"
-    )
-    np.testing.assert_allclose(asked_for.losses, theirs.losses, rtol=0, atol=PYKEEN_RUN)
-    assert abs(ours.losses[0] - theirs.losses[0]) > 0.1
+    np.testing.assert_allclose(ours.losses, theirs.losses, rtol=0, atol=PYKEEN_RUN)
+    ours.save_to_directory(tmp_path / "run")
+    assert load(tmp_path / "run").settings["model"]["loss"] == ours.settings["model"]["loss"] == "margin_ranking"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"loss": "softplus"},
+        {"model_kwargs": {"loss": "bcewithlogits"}},
+        {"loss_kwargs": {"margin": 2.0}},
+        {"model_kwargs": {"loss": None}},
+    ],
+)
+def test_a_loss_that_is_said_is_that_of_both(more):
+    theirs, ours = both(asked("complex", **more), num_epochs=1, batch_size=800)
+    np.testing.assert_allclose(ours.losses, theirs.losses, rtol=0, atol=PYKEEN_RUN)
+
+
+def test_a_model_that_is_made_keeps_its_loss_in_both():
+    from pykeen.datasets import get_dataset
+    from pykeen.models import ComplEx
+    from pykeen.pipeline import pipeline as peer
+
+    theirs = ComplEx(triples_factory=get_dataset(dataset="nations").training, embedding_dim=6, random_seed=1)
+    quiet = {"evaluation_kwargs": {"use_tqdm": False, "batch_size": 64}, "device": "cpu"}
+    theirs = peer(dataset="nations", model=theirs, random_seed=1, training_kwargs={"num_epochs": 1, "use_tqdm": False}, **quiet)
+    ours = MODELS["complex"](NATIONS.training, embedding_dim=6, random_seed=1)
+    ours = pipeline(dataset="nations", model=ours, epochs=1, replay="pykeen")
+    assert type(theirs.model.loss).__name__ == "SoftplusLoss"
+    assert ours.settings["model"]["loss"] == "softplus"
 
 
 # The state of a model
@@ -159,7 +186,7 @@ def test_what_does_not_fit_is_refused_and_changes_nothing():
         ({**state, relation: state[entity]}, ValueError, r"relation_representations.0: state\['_embeddings.weight'\] has shape \(14, 6\)"),
         ({**state, relation: state[relation].double()}, TypeError, "relation_representations.0: .* has dtype float64; allowed: "),
         ({**state, "loss.margin": state[entity]}, KeyError, "load_state_dict: state = 'loss.margin' is unknown"),
-        (dict(theirs.named_parameters()), TypeError, r"entity_representations.0: state\['_embeddings.weight'\] is no array for NumPy"),
+        (dict(theirs.named_parameters()), TypeError, r"entity_representations.0: state\['_embeddings.weight'\] is a Parameter that NumPy"),
         ([state], TypeError, "load_state_dict: state is a list; allowed: a dict of arrays by name"),
     ):  # fmt: skip
         with pytest.raises(error, match=said):

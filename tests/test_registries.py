@@ -2,13 +2,14 @@
 
 import ast
 import importlib
+import inspect
 import math
 import pathlib
 
 import naive
 import numpy as np
 import pytest
-from recipes import COMPLEX_ONLY, RECIPES, bound, interactions, lookup_cases, share
+from recipes import COMPLEX_ONLY, RECIPES, bound, interactions, lookup_cases, share, with_entries
 
 import npembed
 from npembed import one_page
@@ -123,7 +124,7 @@ def test_gradient(name):
 def check_gradients(name, entries=None):
     """Check the op at every case of its recipe; how many entries of gradients that were."""
     checked = 0
-    for i, (args, options) in enumerate(RECIPES[name](np.random.default_rng(20))):
+    for i, (args, options) in enumerate(with_entries(RECIPES[name](np.random.default_rng(20)))):
         checked += check_vjp(OPS[name], *args, rng=i, entries=entries, **options).checked
     return checked
 
@@ -319,6 +320,7 @@ def called_from(function, seen):
     if name in seen:
         return
     seen.add(name)
+    function = inspect.unwrap(function)  # behind `check.public`
     for word in function.__code__.co_names:
         value = function.__globals__.get(word)
         if hasattr(value, "__code__") and value.__module__.startswith("npembed."):
@@ -362,7 +364,9 @@ def whole(rng, tables, interaction, options, normalizer, relation_normalizer, dr
         "masks": (masks(POSITIVES), masks(NEGATIVES.reshape(-1, 3))),
     }
     gaps = []
-    loss_and_gradients(*tables, POSITIVES, NEGATIVES, loss=Op(lambda *s: gaps.append(s[1] - s[0]), lambda g, *s: s), **settings)
+    loss_and_gradients(
+        *tables, POSITIVES, NEGATIVES, loss=Op(lambda *s: gaps.append(s[1] - s[0]) or 0.0, lambda g, *s: s), **settings
+    )
     gaps = np.sort(np.ravel(gaps))
     widest = int(np.argmax(np.diff(gaps)))
     between = gaps[widest : widest + 2].mean() if np.ptp(gaps) > 0.01 else gaps[0] - 1.0  # as far from a kink as can be

@@ -36,7 +36,8 @@ def graph(rng, n, entities, relations):
 def test_basic_replays_its_draws(seed, n, k, corrupt):
     """One block after the other, each with one draw for each of its triples, from one id fewer than there are."""
     positives = graph(np.random.default_rng(seed), n, 5, 3)
-    found = basic(seed, positives, num_entities=5, num_relations=3, num_negatives=k, corrupt=corrupt).reshape(-1, 3)
+    found = basic(seed, positives, num_entities=5, num_relations=3, num_negatives=k, corrupt=corrupt)
+    assert (found.shape, found.dtype) == ((n, k, 3), np.int64)
     rng, expected = TorchGenerator(seed), [list(map(int, row)) for row in positives for _ in range(k)]
     part = math.ceil(len(expected) / len(corrupt))
     for i, side in enumerate(corrupt):
@@ -44,7 +45,7 @@ def test_basic_replays_its_draws(seed, n, k, corrupt):
         block = expected[i * part : (i + 1) * part]
         for row, drawn in zip(block, rng.randint(0, size - 1, len(block)).tolist(), strict=True):
             row[column] = [other for other in range(size) if other != row[column]][drawn]
-    assert found.tolist() == expected
+    assert found.reshape(-1, 3).tolist() == expected
 
 
 # ---- bernoulli
@@ -180,6 +181,16 @@ INDEX = index_triples(POSITIVES)
             lambda: bernoulli(0, POSITIVES, num_entities=3, head_probability=HALF * 3),
             ValueError,
             "bernoulli: head_probability[0] = 1.5 is no probability; allowed: 0 to 1",
+        ),
+        (
+            lambda: bernoulli(0, POSITIVES, num_entities=3, head_probability=HALF - 0.75),
+            ValueError,
+            "bernoulli: head_probability[0] = -0.25 is no probability; allowed: 0 to 1",
+        ),
+        (
+            lambda: bernoulli(0, POSITIVES, num_entities=3, head_probability=HALF + 0j),
+            ValueError,
+            "bernoulli: head_probability has dtype complex128 and shape (2,); allowed: real (num_relations,)",
         ),
         (
             lambda: bernoulli(0, POSITIVES, num_entities=3, head_probability=HALF * np.nan),

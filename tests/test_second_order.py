@@ -425,7 +425,7 @@ def test_options_that_change_the_gradient_on_purpose():
         (lambda: clamp_norm_vjp_vjp(V, G, X, maxnorm=-1), ValueError, "clamp_norm_vjp_vjp: maxnorm = -1 is out of range"),
         (lambda: clamp_norm_vjp_vjp(V, G[:, :1], X, maxnorm=1), ValueError, "clamp_norm_vjp_vjp: g has shape (1, 1); allowed: (1, 2)"),
         (lambda: softmax_vjp_vjp(V, G[:, :1], X), ValueError, "softmax_vjp_vjp: g has shape (1, 1); allowed: (1, 2)"),
-        (lambda: softmax_vjp_vjp(V + 0j, G + 0j, X + 0j), TypeError, "softmax: x has dtype complex128"),
+        (lambda: softmax_vjp_vjp(V + 0j, G + 0j, X + 0j), TypeError, "softmax_vjp_vjp: x has dtype complex128"),
         (lambda: softmax_vjp_vjp(V, G, 1.0), TypeError, "softmax_vjp_vjp: x is a float"),
         (lambda: transform_vjp_vjp(V, G, X[0]), ValueError, "transform_vjp_vjp: v has shape (1, 2); allowed: (2,), the shape of the rows"),
         (lambda: transform_vjp_vjp(V, G[0], X), ValueError, "transform_vjp_vjp: g has shape (2,); allowed: (1, 2)"),

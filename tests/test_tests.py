@@ -12,7 +12,7 @@ import textwrap
 
 import numpy as np
 import pytest
-from recipes import RECIPES
+from recipes import RECIPES, with_entries
 from test_features import PROBES
 from test_registries import LITERALS, OPS
 
@@ -21,7 +21,9 @@ from npembed.accuracy.entries import ENTRIES
 from npembed.row_maps import NORMALIZERS
 
 TESTS = pathlib.Path(__file__).parent
-SOURCES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(TESTS.glob("*.py"))}
+SOURCES = {
+    path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted([*TESTS.glob("*.py"), *TESTS.glob("slow/*.py")])
+}
 REFERENCES = sorted((TESTS.parent / "npembed" / "accuracy" / "references").glob("*.py"))
 
 # ---- a test that asserts nothing
@@ -299,7 +301,7 @@ def test_the_cotangents_of_the_gradient_checks_are_uneven(name):
         seen.append(np.array(g))
         return OPS[name].vjp(g, *args, **options)
 
-    for args, options in RECIPES[name](np.random.default_rng(20)):
+    for args, options in with_entries(RECIPES[name](np.random.default_rng(20))):
         gradcheck.check_vjp(OPS[name]._replace(vjp=noted), *args, rng=1, entries=2, **options)
     assert seen
     for g in seen:

@@ -29,6 +29,7 @@ from npembed.uncertainty import (
     score_law,
     score_moments,
 )
+from npembed.uncertainty.law import _law
 
 NATIONS = Nations().training
 NAN, INF = float("nan"), float("inf")
@@ -265,7 +266,7 @@ def test_the_mean_is_the_score_without_dropout_and_normalizers_come_first(intera
         np.testing.assert_allclose(law.values, sorted(map(float, expected)), rtol=0, atol=LAW)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("dim", [1, 3, 9])
 def test_samples_are_values_of_the_law_to_the_bit_and_as_often_as_it_says(dim, dtype):
     """Pearson's statistic of 20 000 samples; under a right law it is larger in 1e-6 of all seeds."""
@@ -330,14 +331,78 @@ def test_many_terms_make_too_many_cases_unless_they_are_zero():
     assert len(score_law(example(dim=21, entity=0, relation=None), (0, 1, 0), max_values=1).values) == 1
 
 
-def test_a_block_of_cases_ends_where_the_next_begins():
-    rng = np.random.default_rng(0)
-    h, r, t = (naive.uneven(rng, (16,)) for _ in range(3))
-    law = exact_law(h, r, t, interaction=DISTMULT, rates=(0.1, 0.2, 0.3))
-    moments = exact_moments(h, r, t, interaction=DISTMULT, rates=(0.1, 0.2, 0.3))
-    assert len(law.values) == 2**16
-    assert law.probabilities.sum() == pytest.approx(1, rel=LAW)
-    np.testing.assert_allclose([law.mean, law.variance], [float(x) for x in moments], rtol=1e-11)
+@pytest.mark.parametrize("block", [1, 3, 2**13, 2**14, 2**15])
+def test_every_case_is_counted_whatever_the_blocks(block):
+    """Terms 1, 2, 4, ... make 2**15 different sums, each as likely as the next; at a rate of 1/2 each survivor counts twice."""
+    d = 15 if block >= 2**13 else 6
+    h, one = 2.0 ** np.arange(d), np.ones(d)
+    law = _law("exact_law", (h, one, one), DISTMULT, (0.5, 0, 0), 2**15, block=block)
+    np.testing.assert_array_equal(law.values, 2 * np.arange(2.0**d))
+    np.testing.assert_array_equal(law.probabilities, np.full(2**d, 0.5**d))
+
+
+def test_no_case_is_lost_beyond_two_to_the_fourteen():
+    h, one = 2.0 ** np.arange(16), np.ones(16)
+    law = exact_law(h, one, one, interaction=DISTMULT, rates=(0.75, 0, 0))
+    np.testing.assert_array_equal(law.values, 4 * np.arange(2.0**16))
+    survivors = np.array([i.bit_count() for i in range(2**16)])
+    np.testing.assert_array_equal(law.probabilities, 0.25**survivors * 0.75 ** (16 - survivors))
+
+
+def test_what_is_always_dropped_makes_no_cases():
+    many = np.full(60, 1e200)
+    for rates in ((1, 0.5, 0.5), (0.5, 1.0, 0)):
+        law = exact_law(many, many, np.ones(60), interaction=DISTMULT, rates=rates, max_values=1)
+        assert [part.tolist() for part in law] == [[0.0], [1.0]]
+
+
+def test_where_nothing_is_dropped_each_score_has_variance_zero():
+    rows = np.ones((4, 1, 5)), np.ones(5), np.ones((3, 5))
+    for rates, mean in (((0, 0, None), 5.0), ((0, 1, 0.5), 0.0)):
+        moments = exact_moments(*rows, interaction=DISTMULT, rates=rates)
+        assert [part.tolist() for part in moments] == [[[mean] * 3] * 4, [[0.0] * 3] * 4]
+
+
+@pytest.mark.parametrize("part", ["base", "weight"])
+def test_dropout_in_what_a_row_is_made_of_has_no_law(part):
+    def mixed(rate):
+        kwargs = {"shape": 3, "num_bases": 2, "dropout": 0.5, f"{part}_kwargs": {"dropout": rate}}
+        return ERModel(
+            triples_factory=NATIONS, interaction="distmult", entity_representations="low_rank",
+            entity_representations_kwargs=kwargs, relation_representations_kwargs={"embedding_dim": 3},
+        )  # fmt: skip
+
+    for call in (lambda model: score_law(model, (0, 1, 2)), lambda model: score_moments(model, [[0, 1, 2]])):
+        with pytest.raises(
+            ValueError, match="there is dropout in what a LowRankRepresentation is made of; allowed: dropout of the"
+        ):
+            call(mixed(0.1))
+    assert score_law(mixed(0.0), (0, 1, 2)).pmf(0.0) == 0.75**3
+
+
+def test_a_float16_model_is_scored_in_float32():
+    """Rows are masked in float16 and scored in float32: 2048 + 1 is no float16, and 1 / 0.9 is rounded to it before it counts."""
+    h, one = np.array([2048, 1], np.float16), np.ones(2, np.float16)
+    law = exact_law(h, one, one, interaction=DISTMULT, rates=(0.5, None, 0))
+    assert [part.tolist() for part in law] == [[0.0, 2.0, 4096.0, 4098.0], [0.25] * 4]
+    assert law.values.dtype == np.float32
+    law = exact_law(3 * one, one, one, interaction=DISTMULT, rates=(0.5, 0, 0))  # rows 3, 1, 1: both, one or neither survives
+    assert [part.tolist() for part in law] == [[0.0, 6.0, 12.0], [0.25, 0.5, 0.25]]
+    law = exact_law(one[:1], one[:1], one[:1], interaction=DISTMULT, rates=(0.1, 0, 0))
+    assert law.values.tolist() == [0.0, float(np.float16(1 / 0.9))]
+    assert law.mean == pytest.approx(
+        exact_moments(one[:1], one[:1], one[:1], interaction=DISTMULT, rates=(0.1, 0, 0)).score, rel=5e-4
+    )
+
+
+def test_values_that_are_too_unlikely_for_a_float_are_left_out():
+    """Both entries dropped has 1e-400: no float; and rows dropped nearly always, or nearly never, have a law that adds up to one."""
+    law = exact_law(TWO, TWO, TWO, interaction=DISTMULT, rates=(1e-200, 0, 0))
+    assert [part.tolist() for part in law] == [[1.0, 2.0], [2e-200, 1.0]]
+    for p in (5e-324, 1 - 2.0**-53):
+        law = exact_law(TWO, TWO, TWO, interaction=DISTMULT, rates=(p, p, 0))
+        assert law.probabilities.min() > 0
+        assert law.probabilities.sum() == 1
 
 
 # ---- a law as a distribution
@@ -358,6 +423,15 @@ def test_pmf_cdf_and_quantile_are_those_of_the_list(seed, d, dtype):
     assert law.quantile(law.cdf(law.values)).tolist() == law.values.tolist()
     assert law.cdf(law.values[-1]) == 1
     assert law.pmf(0).shape == law.cdf(0).shape == law.quantile(0.5).shape == ()
+
+
+def test_mean_and_variance_of_a_law():
+    """Of values in single precision too they are sums in double precision, without a rounding on the way."""
+    law = ScoreLaw(np.array([-1.0, 3.0]), np.array([0.25, 0.75]))
+    assert (law.mean, law.variance) == (2.0, 3.0)
+    law = ScoreLaw(np.array([-(2.0**24), 2.0, 2.0**24], np.float32), np.array([0.25, 0.5, 0.25]))
+    assert (law.mean, law.variance) == (1.0, 2.0**47 + 1)
+    assert type(law.mean) is type(law.variance) is float
 
 
 def test_probabilities_that_round_up_do_not_make_more_than_one():
@@ -462,6 +536,16 @@ CASES = [
         lambda: law_of(*(np.full(2, 3e20, np.float32),) * 2, np.ones(2, np.float32)),
         ValueError,
         r"exact_law: the terms add up to 2\.\d*e\+41; allowed: up to 3.40\d*e\+38, all that float32 holds",
+    ),
+    (
+        lambda: law_of(*(np.array([1, 3], np.float16),) * 3, rates=(0, 0.99999, 0)),
+        ValueError,
+        r"exact_law: r\[0\] = 1.0 with a rate of 0.99999 becomes inf; allowed: x for which x / \(1 - rate\) is finite in float16",
+    ),
+    (
+        lambda: law_of(TWO, TWO * 1e300, TWO, rates=(0, 1 - 2.0**-53, 0)),
+        ValueError,
+        r"exact_law: r\[0\] = 1e\+300 with a rate of 0.9999999999999999 becomes inf; allowed: x for which x / \(1 - rate\) is finite in",
     ),
     (
         lambda: law_of(np.array([1.2e308, -1.2e308] * 2), np.ones(4), np.ones(4)),

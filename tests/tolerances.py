@@ -225,5 +225,5 @@ JUDGED_EXP = 1e-8
 
 # ---- double-double
 
-EXACT_ULP = 0.51
-"""What ``precision="exact"`` promises: a number known to some 100 bits, or in fractions, is rounded once (float32: twice, by 2**-29)."""
+EXACT_ULP = 0.5
+"""What ``precision="exact"`` promises: the nearest number."""

@@ -4,6 +4,8 @@
 what is then said: bugs that depend on a size, and bugs of options that meet.
 """
 
+from typing import ClassVar
+
 import numpy as np
 from plain_layer import Plain
 
@@ -440,7 +442,7 @@ class EpsUnderRoot(Plain):
 @bug("eps of Adam stands inside of the bias correction", "torch SparseAdam (T14), pytorch#22628")
 class EpsInside(Plain):
     def corrected(self, m, v, betas, eps):
-        return m * np.sqrt(1 - betas[1] ** self.t) / (1 - betas[0] ** self.t) / (np.sqrt(v) + eps)
+        return m * np.sqrt(1 - betas[1] ** self.now) / (1 - betas[0] ** self.now) / (np.sqrt(v) + eps)
 
 
 @bug("not corrected for having begun at zero", "Adam without bias correction")
@@ -457,9 +459,8 @@ class Decoupled(Plain):
 
 @bug("the first b is g, not dampened", "momentum whose first gradient is dampened")
 class DampensFirst(Plain):
-    def sgd(self, x, g, rows, lr, dampening=0, **options):
-        self.kept("begun")[...] = 1
-        return super().sgd(x, g, rows, lr, dampening=dampening, **options)
+    def undampened(self):
+        return False
 
 
 @bug("with the new b", "Nesterov's step with the old momentum")
@@ -521,6 +522,155 @@ class ConstantBackward(Twice):
         return np.zeros_like(d)
 
 
+# ---- what is the caller's, and what is of yesterday
+
+
+@bug("lookup changes the caller's ids in place", "ids that are sorted, or moved by an offset, where they lie")
+class SortsIds(Plain):
+    def lookup(self, ids, *more):
+        found = super().lookup(ids, *more).copy()
+        self.ids = self.ids.copy()
+        ids.sort()
+        return found
+
+
+@bug("lookup changes the caller's ids in place", "an assignment to the shape, which is that of the caller's array")
+class FlattensIds(Plain):
+    def lookup(self, ids, *more):
+        found, self.ids = super().lookup(ids, *more), ids.copy()
+        ids.shape = (-1,)
+        return found
+
+
+@bug("lookup changes the caller's offsets in place", "offsets that become lengths where they lie")
+class CountsInOffsets(Plain):
+    def cut(self, ids, offsets, weights):
+        super().cut(ids, offsets, weights)
+        if offsets is not None:
+            offsets[1:] -= offsets[:-1].copy()
+
+
+@bug("lookup changes the caller's weights in place", "the weights of padding set to zero where they lie")
+class ZeroesWeights(Plain):
+    def cut(self, ids, offsets, weights):
+        super().cut(ids, offsets, weights)
+        if weights is not None and self.padding is not None:
+            self.weights = weights.copy()
+            weights[ids == self.padding] = 0
+
+
+@bug("backward changes the caller's g in place", "gradients of padding set to zero where they lie")
+class ZeroesG(Plain):
+    def backward(self, g):
+        found = super().backward(g)
+        if self.mode is None and self.padding is not None:
+            g[self.ids == self.padding] = 0
+        return found
+
+
+@bug("step changes the caller's g in place", "a step that scales the gradient which it was handed")
+class StepScalesG(Plain):
+    def backward(self, g):
+        self.g = g
+        return super().backward(g)
+
+    def step(self):
+        super().step()
+        self.g *= self.options["lr"]
+
+
+@bug("lookup changes the caller's table in place", "max_norm on an array that is the caller's")
+class ShortensTheCallers(Plain):
+    def own(self, table):
+        return table
+
+    def step(self):
+        self.table = self.table.copy()
+        super().step()
+
+
+@bug("constrain changes the caller's table in place", "a constrainer on an array that is the caller's")
+class ConstrainsTheCallers(ShortensTheCallers):
+    def shortened(self, ids):
+        self.table = self.table.copy()
+        return super().shortened(ids)
+
+
+@bug("something is left over from an earlier call", "a buffer of gradients that nobody clears")
+class NeverCleared(Plain):
+    def added(self, ids, drows):
+        total = super().added(ids, drows)
+        if self.optimizer is None:
+            self.buffer = total = getattr(self, "buffer", 0) + total
+        return total
+
+
+@bug("something is left over from an earlier call", "counts of ids that run on from batch to batch")
+class CountsRunOn(Plain):
+    def counts(self):
+        self.total = getattr(self, "total", 0) + super().counts()
+        return self.total
+
+
+@bug("something is left over from an earlier call", "what the first batch needed is kept for all")
+class KeepsTheFirstBatch(Plain):
+    def cut(self, ids, offsets, weights):
+        if not hasattr(self, "bags"):
+            super().cut(ids, offsets, weights)
+
+
+@bug("what is looked up is not the table that was changed", "rows in a cache, which no step reaches")
+class LooksUpACopy(Plain):
+    def lookup(self, ids, *more):
+        if not hasattr(self, "cache"):
+            self.cache = self.table.copy()
+        found = super().lookup(ids, *more)
+        return found if self.mode or self.normalizer or self.max_norm else self.cache[ids]
+
+
+# ---- kinks
+
+
+@bug("each of several equal maxima gets the whole gradient", "g * (rows == rows.max())")
+class AllMaxima(Plain):
+    def bag_vjp(self, g, rows, bag):
+        return g * (rows == rows.max(0)) if self.mode == "max" else super().bag_vjp(g, rows, bag)
+
+
+@bug("each of several equal maxima gets the whole gradient", "sign(x) * (abs(x) == abs(x).max())")
+class AllLargest(Plain):
+    def slope(self, u, p):
+        return np.sign(u) * (np.abs(u) == np.abs(u).max(-1, keepdims=True)) if p == np.inf else super().slope(u, p)
+
+
+@bug("At a bound the slope of clamp", "clamp as the sum of two hinges, each with its own half at both bounds")
+class ClampTwice(Plain):
+    def clamp_vjp(self, g, x, min=-np.inf, max=np.inf):
+        return super().clamp_vjp(g, x, min, max) * np.where((x == min) | (x == max), 2, 1)
+
+
+# ---- learning, by the wrong clock
+
+
+@bug("does adagrad_sums=row, while it declares no adagrad_sums", "row-wise Adagrad under the name of Adagrad")
+class AdagradByRow(Plain):
+    def squares(self, g):
+        return (g * g).mean(-1, keepdims=True)
+
+
+@bug("running means are corrected|Both running means", "bias correction that counts from zero")
+class CountsFromZero(Plain):
+    def corrected(self, m, v, betas, eps):
+        self.now = np.maximum(self.now - 1, 1)
+        return super().corrected(m, v, betas, eps)
+
+
+@bug("the first b is g|b = momentum b", "momentum that is multiplied by 1 - momentum, as in a running mean")
+class MeanMomentum(Plain):
+    def sgd(self, x, g, rows, lr, momentum=0, dampening=0, **options):
+        return super().sgd(x, g, rows, lr, momentum=momentum, dampening=dampening or momentum, **options)
+
+
 # ---- sound, by other conventions
 
 
@@ -539,9 +689,56 @@ class Newer(Plain):
 
 
 class Halves(Newer):
-    """JAX's edges, and a max_norm that leaves the table as it is."""
+    """JAX's edges, a max_norm that leaves the table as it is, and steps that each row counts for itself."""
 
-    clamp_edge, max_norm_writes, frozen_max_norm = "half", "output", "stays"
+    clamp_edge, clamp_norm_edge, max_norm_writes, slope_at_zero, step_count = "half", "half", "output", -1.0, "row"
+    frozen_max_norm = "stays"
+
+
+class Lasts(Plain):
+    """The last of equals, and an interval that is open above."""
+
+    clamp_edge, inf_norm_ties, max_ties = "pass_min", "last", "last"
+
+
+class OpenBelow(Lasts):
+    """An interval that is open below, and Adam as Keras has it, Adagrad as optax has it, momentum as a book has it."""
+
+    conventions: ClassVar = {
+        "adagrad_eps": "under_root",
+        "adam_eps": "uncorrected",
+        "first_momentum": "dampened",
+        "clamp_edge": "pass_max",
+    }
+    clamp_edge, untouched = "pass_max", "lazy"
+    root, corrected, undampened = EpsUnderRoot.root, EpsInside.corrected, DampensFirst.undampened
+
+
+class Undefined(Plain):
+    """Empty bags as NumPy has them, row-wise Adagrad, and an eps of Adam that stands under the root."""
+
+    conventions: ClassVar = {
+        "adagrad_sums": "row", "adam_eps": "under_root", "empty_max": "minus_infinity", "empty_mean": "not_a_number",
+    }  # fmt: skip
+    squares = AdagradByRow.squares
+
+    def nothing(self, rows):
+        return np.full(rows.shape[1:], {"sum": 0, "mean": np.nan, "max": -np.inf}[self.mode])
+
+    def corrected(self, m, v, betas, eps):
+        return m / (1 - betas[0] ** self.now) / np.sqrt(v / (1 - betas[1] ** self.now) + eps)
+
+
+class Differentiates(Halves):
+    """TensorFlow's max_norm, a part of the forward pass."""
+
+    conventions: ClassVar = {"max_norm_gradient": "projected", "max_norm_writes": "output"}
+
+    def backward(self, g):
+        if self.max_norm is None or self.mode is not None:
+            return super().backward(g)
+        rows = self.table[self.ids]
+        return super().backward(self.mapped_vjp("clamp_norm", g, rows, maxnorm=self.max_norm, p=self.norm_type))
 
 
 class Sparse(Plain):
@@ -568,7 +765,7 @@ class Conjugates(Plain):
         return np.where(np.abs(found) < np.finfo(found.dtype).tiny, 0, found).astype(found.dtype)
 
 
-SOUND = [Plain, Twice, Newer, Halves, Sparse, Conjugates]
+SOUND = [Plain, Twice, Newer, Halves, Lasts, OpenBelow, Undefined, Differentiates, Sparse, Conjugates]
 
 
 # ---- wrong at a size

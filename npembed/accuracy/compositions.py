@@ -8,7 +8,7 @@ import numpy as np
 from ..interactions import INTERACTIONS
 from ..regularizers import REGULARIZERS
 from ..row_maps import NORMALIZERS
-from .inputs import Case, cotangent, normal, row, scale
+from .inputs import Case, cotangent, normal, row, scale, sized
 
 IDS = np.array([3, 0, 3, 1, 3])
 BAGS = np.array([[3, 0, 3], [1, 3, 1]])
@@ -19,7 +19,7 @@ _SQUARES = REGULARIZERS["power_sum"]
 
 def table_of(rng, kind, dtype):
     """Four rows of one class, four numbers each; "boundaries": with zeros in them."""
-    table = row(rng, kind, 4, dtype)[:4]
+    table = row(rng, kind, 4, dtype, share=0.9)[:4]  # beyond, sums over repeated ids could not be added up
     if kind == "boundaries":
         table[2] = 0
     return table
@@ -82,8 +82,8 @@ def scored(rng, kind, n, dtype):
     names = ("complex", "rotate") if dtype.kind == "c" else ("distmult", "transe")
     h, r, t = np.array([[0, 0, 1], [1, 1, 0], [2, 0, 1], [0, 1, 2]]).T
     for i in range(n):
-        size = np.asarray(scale(kind, dtype, product=True) ** 0.6, dtype)  # gradients that overflow could not be added up
-        entities, relations = (normal(rng, (m, 4), dtype) * size for m in (3, 2))
+        size = scale(kind, dtype, product=True) ** 0.6  # gradients that overflow could not be added up
+        entities, relations = (sized(rng, kind, (m, 4), dtype, size, 0.3) for m in (3, 2))
         name = names[0] if i % 2 or kind == "boundaries" else names[1]
         if kind == "boundaries":
             entities[0, :2], relations[1] = 0, 0
@@ -113,8 +113,8 @@ def pooled(rng, kind, n, dtype):
 def mixed(rng, kind, n, dtype):
     """Cases of low_rank: five rows of three bases."""
     for _ in range(n):
-        size = np.asarray(scale(kind, dtype, product=True), dtype)
-        weights, bases = normal(rng, (5, 3), dtype), normal(rng, (3, 4), dtype) * size
+        size = scale(kind, dtype, product=True)
+        weights, bases = sized(rng, kind, (5, 3), dtype, 1, 0.4), sized(rng, kind, (3, 4), dtype, size, 0.4)
         if kind == "cancelling":
             bases[2] = -(weights[0, :2] @ bases[:2]) / weights[0, 2] * dtype.type(1 + 1e-5)
         if kind == "ties":
@@ -127,8 +127,8 @@ def mixed(rng, kind, n, dtype):
 def combined(rng, kind, n, dtype):
     """Cases of what combines three tables, entry by entry or side by side."""
     for _ in range(n):
-        size = np.asarray(scale(kind, dtype, product=True) ** 0.5, dtype)
-        xs = [normal(rng, (3, 4), dtype) * size for _ in range(3)]
+        size = scale(kind, dtype, product=True) ** 0.5
+        xs = [sized(rng, kind, (3, 4), dtype, size, 0.3) for _ in range(3)]
         if kind == "cancelling":
             xs[2] = -(xs[0] + xs[1]) * dtype.type(1 + 1e-5)
         if kind == "ties":

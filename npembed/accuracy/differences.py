@@ -4,7 +4,7 @@ import mpmath
 import numpy as np
 
 STEP = 200
-"""The step is ``2**-200`` of the largest number of the example: the error, its square, is 2**-400 of the third derivative."""
+"""The step is ``2**-200`` of the number, of zero of the least of the example: the error, its square, is 2**-400 of the third derivative."""
 
 
 def to_mpmath(x):
@@ -38,12 +38,11 @@ def gradients(reference, g, args):
     [6.0, 8.0]
     """
     arrays = [a for a in args if isinstance(a, np.ndarray) and a.dtype == object]
-    largest = max((abs(v) for a in arrays for v in a.flat), default=0) or mpmath.mpf(1)
-    step = mpmath.ldexp(largest, -STEP)
+    least = min((abs(v) for a in arrays for v in a.flat if v), default=mpmath.mpf(1))
     g = [mpmath.conj(v) for v in g]
 
     def slope(a, i, direction):
-        before = a[i]
+        before, step = a[i], mpmath.ldexp(abs(a[i]) or least, -STEP)
         a[i] = before + step * direction
         above = flat(reference(*args))
         a[i] = before - step * direction

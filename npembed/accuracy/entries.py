@@ -12,6 +12,12 @@ BITS_OF_EXPONENTIALS = 1800
 """The same for the classes "tiny" and "huge", where gradients may be as small as 2**-1074 beside terms of order one."""
 
 
+BITS_OF_SPANNING = 2000
+BITS_OF_ENTRYWISE = 9000
+"""For the class "spanning": what counts in a row (and all in single precision), and in double precision each number, where they are
+2**-2098 of each other and products of them less."""
+
+
 class Entry(NamedTuple):
     """An op's name, its cases, what tells it from another entry of the op, and the digits that its reference takes."""
 
@@ -48,7 +54,7 @@ ENTRIES = (
     Entry("complex_bilinear", inputs.triple({}, dtypes="FD", product=True, nearly=inputs.balanced)),
     Entry(
         "rotate",
-        inputs.triple({"p": 1}, {"p": 2}, {"p": 2, "turn": "tail"}, dtypes="FD", product=True, nearly=inputs.turned),
+        inputs.triple({"p": 1}, {"p": 2}, {"p": 2, "turn": "tail"}, dtypes="FD", product=True, nearly=inputs.turned, most=1 / 3),
     ),
     Entry("margin_ranking", inputs.compared(*MARGINS)),
     Entry("margin_ranking_lcwa", inputs.labelled(*MARGINS, shares=False)),

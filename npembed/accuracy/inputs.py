@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-CLASSES = ("random", "cancelling", "tiny", "huge", "ties", "boundaries")
+CLASSES = ("random", "cancelling", "tiny", "huge", "ties", "boundaries", "spanning")
 """Of every op. "tiny" and "huge": 1e-30 and 1e30 in single, 1e-200 and 1e200 in double precision (1e-20 and 1e20, 1e-100 and 1e100
-where numbers are multiplied; scores: 1e-30, and up to 104 and 745, where an exponential vanishes)."""
+where numbers are multiplied; scores: 1e-30, and up to 104 and 745, where an exponential vanishes). "spanning": each number, those of a
+gradient too, of any size from the smallest subnormal number up (to the largest; its cube root where numbers are multiplied; nearly to
+it where gradients of a repeated id, or the rows of a bag, are added up)."""
 
 BOUND = 0.625
 """Where options put a kink: a length that rows of whole numbers over powers of two have exactly."""
@@ -37,6 +39,22 @@ def single(dtype):
     return np.finfo(dtype).bits == 32
 
 
+def spanning(rng, shape, dtype, share=1.0):
+    """Numbers whose exponents are drawn from all that a dtype has, up to a share of the largest; of complex numbers for each part."""
+    info = np.finfo(dtype)
+
+    def parts():
+        exponents = rng.integers(info.minexp - info.nmant + 1, int(share * info.maxexp) + 1, shape)
+        return np.ldexp(rng.uniform(0.5, 1, shape) * rng.choice([-1.0, 1.0], shape), exponents)
+
+    return (parts() + (1j * parts() if dtype.kind == "c" else 0)).astype(dtype)
+
+
+def sized(rng, kind, shape, dtype, size, share=1.0):
+    """Normal numbers times `size`, or `spanning` ones."""
+    return spanning(rng, shape, dtype, share) if kind == "spanning" else normal(rng, shape, dtype) * np.asarray(size, dtype)
+
+
 def scale(kind, dtype, product=False):
     """The size of numbers of a class."""
     if kind not in ("tiny", "huge"):
@@ -58,9 +76,9 @@ def bound_rows(dtype, bound):
     return np.concatenate([exact, three_four, below, above, zero, lone, unit * np.asarray(bound, dtype)])
 
 
-def row(rng, kind, n, dtype):
+def row(rng, kind, n, dtype, share=1.0):
     """Rows (n, 4) of one class; "boundaries" about the length `BOUND`."""
-    x = normal(rng, (n, 4), dtype) * np.asarray(scale(kind, dtype), dtype)
+    x = sized(rng, kind, (n, 4), dtype, scale(kind, dtype), share)
     if kind == "ties":
         x[:, 1] = x[:, 2] = 2 * np.abs(x).max(axis=1)
         x[::2, 1] *= -1
@@ -98,6 +116,18 @@ def across(rng, x):
         g[near] = cotangent(rng, x[near].shape, x.dtype)
 
 
+def beside(rng, x):
+    """A cotangent of numbers of any size, zero at the larger of each two that follow each other in a row, along which it would cancel."""
+    g = spanning(rng, x.shape, x.dtype)
+    pairs, sizes = (v.view(v.real.dtype).reshape(len(x), -1, 2) for v in (g, x))
+    pairs[np.abs(sizes) == np.abs(sizes).max(axis=-1, keepdims=True)] = 0
+    return g
+
+
+COTANGENTS = {"cancelling": along, "spanning": beside}
+"""Of a class of rows, if not `across`."""
+
+
 def is_sharp(options, dtype):
     """Whether a norm is measured exactly: for p = 1, 2 and inf, of complex rows for 2 alone."""
     return options["p"] in ((2,) if dtype.kind == "c" else (1, 2, math.inf))
@@ -111,19 +141,20 @@ def row_map(*options, dtypes="fdFD", only=lambda o, dtype: True):
             for o in options:
                 if only(o, dtype):
                     x = row(rng, kind, n, dtype)
-                    yield Case((x,), o, cotangent=(along if kind == "cancelling" else across)(rng, x))
+                    yield Case((x,), o, cotangent=COTANGENTS.get(kind, across)(rng, x))
 
     return cases
 
 
-def triple(*options, dtypes, product=False, nearly=None):
-    """Cases of an interaction; `nearly` makes a t of h and r for which terms cancel."""
+def triple(*options, dtypes, product=False, nearly=None, most=1.0):
+    """Cases of an interaction; `nearly` makes a t of h and r for which terms cancel; `most` is the share of "spanning" of a gradient."""
 
     def cases(rng, kind, n, dtype):
         if dtype.char not in dtypes:
             return
         for o in options:
-            h, r, t = (normal(rng, (n, 4), dtype) * np.asarray(scale(kind, dtype, product), dtype) for _ in range(3))
+            size = scale(kind, dtype, product)
+            h, r, t = (sized(rng, kind, (n, 4), dtype, size, 1 / 3 if product else 1.0) for _ in range(3))
             if kind == "cancelling":
                 t = nearly(h, r, t)
             if kind == "ties":  # entries equal, and equal but for the sign
@@ -133,7 +164,8 @@ def triple(*options, dtypes, product=False, nearly=None):
                 r[1::3], t[1::3] = r[1::3].real.round(), t[1::3].real.round()
                 h[1::3] = h[1::3].real.round()
                 t[1::3, 2] = h[1::3, 2] * r[1::3, 2] if product else h[1::3, 2] + r[1::3, 2]
-            yield Case((h, r, t), o, smooth=kind != "boundaries" or o.get("p", 1) in (1, 2))
+            g = spanning(rng, (n,), np.zeros(0, dtype).real.dtype, most) if kind == "spanning" else None
+            yield Case((h, r, t), o, smooth=kind != "boundaries" or o.get("p", 1) in (1, 2), cotangent=g)
 
     return cases
 
@@ -164,6 +196,10 @@ def scores(rng, kind, shape, dtype):
         x = 3 * rng.standard_normal((shape[0], 1)) * (1 + 1e-6 * x)
     elif kind == "tiny":
         x *= 1e-30
+    elif kind == "spanning":
+        x = np.clip(
+            spanning(rng, shape, dtype, 0.05 if single(dtype) else 0.01), *((-104, 104) if single(dtype) else (-745, 745))
+        )
     elif kind == "huge":
         x = np.sign(x) * rng.uniform(20, 104 if single(dtype) else 745, shape)
     elif kind == "ties":
@@ -209,8 +245,7 @@ def charged(*options, arrays=1, dtypes="fdFD", bound=0.625):
             return
         for i in range(n):
             o = options[i % len(options)]
-            size = np.asarray(scale(kind, dtype, product=True), dtype)
-            args = tuple(normal(rng, (2, 3), dtype) * size for _ in range(arrays))
+            args = tuple(sized(rng, kind, (2, 3), dtype, scale(kind, dtype, product=True), 1 / 3) for _ in range(arrays))
             if kind == "cancelling" and arrays == 2:  # nearly at right angles
                 args[1][:, 2] = -(args[0][:, :2] * args[1][:, :2]).sum(axis=1) / args[0][:, 2] + 0.1
             if kind == "ties":

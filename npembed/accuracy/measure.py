@@ -8,8 +8,8 @@ import numpy as np
 
 from .. import check
 from ..rows import RowSparse
-from .bounds import bounds_of
-from .entries import BITS, ENTRIES, REASONS
+from .bounds import ENTRYWISE, bounds_of
+from .entries import BITS, BITS_OF_ENTRYWISE, BITS_OF_SPANNING, ENTRIES, REASONS
 from .inputs import CLASSES, cotangent
 
 DTYPES = ("float32", "float64", "complex64", "complex128")
@@ -18,6 +18,7 @@ EXAMPLES = {"rows": 20, "batches": 10}
 SEED = 20
 
 
+@check.public
 def ops():
     """Every op that has an entry or a reason, by name."""
     from ..bags import EMBEDDING_BAG
@@ -37,6 +38,7 @@ def ops():
     return {op.forward.__name__: op for op in found}
 
 
+@check.public
 def accuracy(*, only=None, examples=1.0, seed=SEED, progress=None):
     """Measure every op, forward and backward, against mpmath.
 
@@ -86,6 +88,7 @@ def accuracy(*, only=None, examples=1.0, seed=SEED, progress=None):
     }
 
 
+@check.public
 def check_settings(*, only=None, examples=1.0, seed=SEED):
     """Refuse what `accuracy` would refuse, before anything is run.
 
@@ -115,7 +118,10 @@ def _records(entry, op, dtype, kind, examples, rng):
     if probe is None:
         return []
     found: dict[str, list] = {"forward": [], "backward": []}
-    with mpmath.workprec(entry.bits if kind in ("tiny", "huge") else BITS), np.errstate(all="ignore"):
+    bits = BITS if kind not in ("tiny", "huge", "spanning") else entry.bits
+    if kind == "spanning":
+        bits = BITS_OF_ENTRYWISE if entry.op in ENTRYWISE and np.finfo(dtype).bits == 64 else BITS_OF_SPANNING
+    with mpmath.workprec(bits), np.errstate(all="ignore"):
         for case in entry.cases(rng, kind, rows if probe.rows else batches, dtype):
             for direction, errors in _case(op, reference, case, rng):
                 found[direction].append(errors)
@@ -199,6 +205,7 @@ def _errors(pairs):
     return np.concatenate([ulps for ulps, _ in found]), max(norm for _, norm in found)
 
 
+@check.public
 def errors_of(actual, expected):
     """By how much an array is off what it should be.
 

@@ -1,8 +1,11 @@
 """The report as a table that one reads."""
 
+from .. import check
+
 DTYPES = {"single": ("float32", "complex64"), "double": ("float64", "complex128")}
 
 
+@check.public
 def lines(report):
     """The report of `accuracy`, one line for each op and direction: the worst of real and complex rows and of all classes.
 

@@ -28,6 +28,7 @@ class Bags(NamedTuple):
         return np.repeat(np.arange(len(self.starts) - 1), self.sizes)
 
 
+@check.public
 def bags(function, ids, offsets, num_rows, *, include_last_offset=False, padding_idx=None, argument="ids"):
     """Check ids and offsets, and cut the one at the other.
 
@@ -103,7 +104,7 @@ def check_weights(function, weights, shape, dtype, mode, argument="ids"):
         return
     name = "per_sample_weights"
     if mode != "sum":
-        raise ValueError(f"{function}: {name} are given with mode = {mode!r}; allowed: with mode 'sum' alone")
+        raise ValueError(f"{function}: {name} are given with mode = {check.said(mode)}; allowed: with mode 'sum' alone")
     check.array(function, name, weights)
     check.like(function, name, weights, shape, weights.dtype, argument)
     check.like(function, name, weights, shape, dtype, "the table")

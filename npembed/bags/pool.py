@@ -13,6 +13,7 @@ from .arguments import bags, check_weights
 MODES = ("sum", "mean", "max")
 
 
+@check.public
 def embedding_bag(
     table, ids, offsets=None, per_sample_weights=None, *, mode="mean", include_last_offset=False, padding_idx=None,
     scale_grad_by_freq=False, ties="first", nan="propagate", backend="cpu",
@@ -86,6 +87,7 @@ def embedding_bag(
     return rounded(out, table.dtype).reshape(len(out), *table.shape[1:])
 
 
+@check.public
 def embedding_bag_vjp(
     g, table, ids, offsets=None, per_sample_weights=None, *, mode="mean", include_last_offset=False, padding_idx=None,
     scale_grad_by_freq=False, ties="first", nan="propagate", backend="cpu",

@@ -1,4 +1,4 @@
-"""Does one seed give one result? The same training in many processes, with other threads, threading layers, and without the compiler.
+"""Does one seed give one result? The same trainings in many processes, with other threads, threading layers, and without the compiler.
 
 `check_bits` is behind ``npembed check bits``.
 """

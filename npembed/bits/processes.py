@@ -34,13 +34,14 @@ class Setting(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a process gave: a SHA-256 of each training; or None, and in `error` what happened."""
+    """What a process gave: a SHA-256 of each result; or None, and in `error` what happened."""
 
     setting: Setting
     digests: dict | None
     error: str
 
 
+@check.public
 def threading_layers():
     """The threading layers that Numba finds here, without starting one.
 
@@ -57,15 +58,18 @@ def threading_layers():
     return tuple(found)
 
 
+@check.public
 def check_bits(models=None, *, threads=THREADS, runs=3, steps=4, jobs=None, progress=None):
     """Train each model in many processes, which must all give the same bits.
 
     There is one process for each number of threads, each threading layer that is found, the compiler (JIT) on and off, and each run.
-    In all of them the kernels divide their work among all threads.
+    In all of them the kernels divide their work among all threads. What the environment says of the processor is kept, such as
+    ``NPY_DISABLE_CPU_FEATURES``, ``OPENBLAS_CORETYPE`` and ``NUMBA_CPU_NAME``.
 
     Parameters
     ----------
     models : names in `npembed.models.MODELS`; None for all
+        Trainings of these alone.
     threads : integers >= 1
     runs : int >= 1, of each setting
     steps : int >= 1, batches of each training
@@ -74,8 +78,8 @@ def check_bits(models=None, *, threads=THREADS, runs=3, steps=4, jobs=None, prog
 
     Returns
     -------
-    dict, ``{"outcomes": list of Outcome, "trainings": int, "seconds": float, "ok": bool}``
-        ok: every process gave the same SHA-256 for each training.
+    dict, ``{"outcomes": list of Outcome, "results": int, "seconds": float, "ok": bool}``
+        results: how many a process gives, see `npembed.bits.digests`; ok: every process gave the same SHA-256 for each.
 
     Raises
     ------
@@ -84,9 +88,9 @@ def check_bits(models=None, *, threads=THREADS, runs=3, steps=4, jobs=None, prog
 
     Examples
     --------
-    >>> report = check_bits(["transe"], threads=[2], runs=1, steps=1)
-    >>> report["ok"], report["trainings"]
-    (True, 6)
+    >>> report = check_bits(["complex"], threads=[2], runs=1, steps=1)
+    >>> report["ok"], report["results"]
+    (True, 10)
     """
     names = list(MODELS) if models is None else [resolve(MODELS, m, function="check_bits", argument="models") for m in models]
     threads = [check.integer("check_bits", "threads", n, minimum=1) for n in threads]
@@ -110,7 +114,7 @@ def check_bits(models=None, *, threads=THREADS, runs=3, steps=4, jobs=None, prog
     values = [one.digests for one in outcomes]
     return {
         "outcomes": outcomes,
-        "trainings": len(first.digests or ()),
+        "results": len(first.digests or ()),
         "seconds": round(time.perf_counter() - began, 1),
         "ok": values[0] is not None and all(value == values[0] for value in values),
     }
@@ -118,22 +122,21 @@ def check_bits(models=None, *, threads=THREADS, runs=3, steps=4, jobs=None, prog
 
 def outcome(setting, models, steps):
     """Run one process."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     number = str(setting.threads)
     own = {
         "NUMBA_NUM_THREADS": number,
         "NUMBA_THREADING_LAYER": setting.layer,
         "NUMBA_DISABLE_JIT": "0" if setting.jit else "1",
-        "OMP_NUM_THREADS": number,  # these two are for what NumPy's own linear algebra would use
-        "OPENBLAS_NUM_THREADS": number,
+        **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), number),  # of NumPy's linear algebra
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
     }
+    sleepy = {"OMP_WAIT_POLICY": "passive"}  # threads that wait leave the cores to the other processes
     asked = json.dumps({"models": models, "steps": steps})
     try:
         done = subprocess.run(
             [sys.executable, "-c", WORK],
             input=asked,
-            env=kept | own,
+            env=sleepy | os.environ | own,
             capture_output=True,
             text=True,
             timeout=SECONDS,
@@ -154,7 +157,7 @@ def outcome(setting, models, steps):
 
 
 def say():
-    """In such a process: train as standard input says, and print what came of it, and with what it was run."""
+    """In such a process: train as standard input says, and print what came of it, and what it was run with."""
     import numba
 
     asked = json.load(sys.stdin)

@@ -3,9 +3,11 @@
 import hashlib
 import json
 
+from .. import check
+
 
 def value_of(outcome):
-    """One SHA-256 for all trainings of a process.
+    """One SHA-256 for all results of a process.
 
     >>> from npembed.bits.processes import Outcome
     >>> value_of(Outcome(None, {"a": "1"}, ""))[:8]
@@ -14,13 +16,14 @@ def value_of(outcome):
     return hashlib.sha256(json.dumps(outcome.digests, sort_keys=True).encode()).hexdigest()
 
 
+@check.public
 def lines(report):
-    """A line for each number of threads, layer, and compiler on or off; then whether there is one value, or which trainings differ.
+    """A line for each number of threads, layer, and compiler on or off; then whether there is one value, or which results differ.
 
     >>> from npembed.bits.processes import Outcome, Setting
     >>> outcomes = [Outcome(Setting(n, "omp", True, 1), {"transe slcwa sgd": "0" * 64}, "") for n in (1, 2)]
-    >>> lines({"outcomes": outcomes, "trainings": 1, "seconds": 0.1, "ok": True})[-1]
-    '2 processes of 1 trainings in 0.1 s: one value'
+    >>> lines({"outcomes": outcomes, "results": 1, "seconds": 0.1, "ok": True})[-1]
+    '2 processes of 1 results in 0.1 s: one value'
     """
     outcomes = report["outcomes"]
     found = [f"{'threads':>7}  {'layer':10}{'JIT':5}{'runs':>4}  SHA-256"]
@@ -31,22 +34,22 @@ def lines(report):
         for value in dict.fromkeys(values):
             found.append(f"{threads:>7}  {layer:10}{'on' if jit else 'off':5}{values.count(value):>4}  {value}")
     sound = [one for one in outcomes if one.digests is not None]
-    by_training: dict = {}
+    by_name: dict = {}
     for one in sound:
-        for training, digest in one.digests.items():
-            by_training.setdefault(training, {}).setdefault(digest, one.setting)
-    different = {training: digests for training, digests in by_training.items() if len(digests) > 1}
-    found += ["", *(_different(training, *digests.values()) for training, digests in different.items())]
+        for name, digest in one.digests.items():
+            by_name.setdefault(name, {}).setdefault(digest, one.setting)
+    different = {name: digests for name, digests in by_name.items() if len(digests) > 1}
+    found += ["", *(_different(name, *digests.values()) for name, digests in different.items())]
     if len(sound) < len(outcomes):
         verdict = f"{len(outcomes) - len(sound)} gave none"
     else:
         verdict = "one value" if report["ok"] else f"{len({value_of(one) for one in sound})} values"
-    return [*found, f"{len(outcomes)} processes of {report['trainings']} trainings in {report['seconds']:g} s: {verdict}"]
+    return [*found, f"{len(outcomes)} processes of {report['results']} results in {report['seconds']:g} s: {verdict}"]
 
 
-def _different(training, first, second, *_):
-    """Two settings between which a training differs."""
-    return f"{training}: {_said(first)} and {_said(second)} differ"
+def _different(name, first, second, *_):
+    """Two settings between which a result differs."""
+    return f"{name}: {_said(first)} and {_said(second)} differ"
 
 
 def _said(setting):

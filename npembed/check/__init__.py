@@ -7,6 +7,7 @@ that a refused call leaves its arguments as they were, and before a kernel sees 
 Each check takes the name of the calling function first and returns the checked value, converted where that loses nothing.
 """
 
+from . import files
 from .arrays import (
     ID_DTYPES,
     TABLE_DTYPES,
@@ -21,18 +22,22 @@ from .arrays import (
     numbers_in,
     op,
     position,
+    readable,
     rows,
     table,
     triples,
     writable,
     zeros,
 )
+from .public import public
+from .returned import gradients, number
 from .values import (
     LARGEST,
     UnknownNameError,
     choice,
     cotangent,
     dtype,
+    escaped,
     fits,
     integer,
     keywords,
@@ -46,7 +51,8 @@ from .values import (
 )
 
 __all__ = [
-    "ID_DTYPES", "LARGEST", "TABLE_DTYPES", "UnknownNameError", "array", "axes", "batch", "choice", "columns", "cotangent", "dims",
-    "dtype", "fits", "ids", "integer", "keywords", "like", "mask", "names", "numbers_in", "op", "options", "order", "position",
-    "real", "rows", "said", "shape", "table", "triples", "unknown", "writable", "zeros",
+    "ID_DTYPES", "LARGEST", "TABLE_DTYPES", "UnknownNameError", "array", "axes", "batch", "choice", "columns", "cotangent",
+    "dims", "dtype", "escaped", "files", "fits", "gradients", "ids", "integer", "keywords", "like", "mask", "names", "number",
+    "numbers_in", "op", "options", "order", "position", "public", "readable", "real", "rows", "said", "shape", "table", "triples",
+    "unknown", "writable", "zeros",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .values import MOST_AXES, TABLE_DTYPES, dtype, integer, names, said
+from .values import MOST_AXES, TABLE_DTYPES, dtype, escaped, integer, names, said
 
 ID_DTYPES = tuple(np.dtype(name) for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"))
 """What ids may be stored as; they are handed on as int64."""
@@ -34,13 +34,7 @@ def _few_axes(function, argument, value):
 
 def numbers_in(function, argument, value):
     """`value` (an array, or nested lists) as an array of numbers."""
-    _unmasked(function, argument, value)
-    try:
-        value = np.asarray(value)
-    except ValueError:
-        raise ValueError(
-            f"{function}: {argument} is ragged; allowed: an array of numbers, or nested lists of one shape"
-        ) from None
+    value = readable(function, argument, value, "an array of numbers, or nested lists of one shape")
     if value.dtype.kind not in "biufc":
         raise TypeError(f"{function}: {argument} has dtype {value.dtype}; allowed: an array of numbers")
     return value
@@ -50,6 +44,21 @@ def _unmasked(function, argument, value):
     """Raise for a masked array, whose mask NumPy would drop without a word."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{function}: {argument} is a MaskedArray; allowed: an array without a mask, such as its compressed()")
+
+
+def readable(function, argument, value, allowed):
+    """`value` as NumPy reads it; an error in our words where it cannot: ragged lists, and whatever a class of arrays raises."""
+    _unmasked(function, argument, value)
+    try:
+        return np.asarray(value)
+    except MemoryError:
+        raise
+    except Exception as error:
+        if isinstance(error, ValueError) and isinstance(value, (list, tuple)):
+            raise ValueError(f"{function}: {argument} = {said(value)} is ragged; allowed: {allowed}") from None
+        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        found = f"is a {type(value).__name__} that NumPy cannot read ({escaped(why)})"
+        raise TypeError(f"{function}: {argument} {found}; allowed: {allowed}") from error
 
 
 def zeros(function, argument, shape, dtype_):
@@ -150,13 +159,7 @@ def columns(function, value, argument, **sizes):
 def _whole(function, argument, value, table):
     """`value` as an array of an integer dtype that ids may have; `table` says of what they are to be ids."""
     given = value
-    _unmasked(function, argument, value)
-    try:
-        value = np.asarray(value)
-    except ValueError:
-        raise ValueError(
-            f"{function}: {argument} = {said(given)} is ragged; allowed: an array of integers, or nested lists of one shape"
-        ) from None
+    value = readable(function, argument, value, "an array of integers, or nested lists of one shape")
     _few_axes(function, argument, value)
     is_list = not isinstance(given, np.ndarray)
     if value.size == 0 and is_list:

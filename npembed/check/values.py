@@ -35,14 +35,24 @@ def said(value):
     ('array([[0., 0.], [0., 0.]])', "'aaaaaaa", 'a number of 16610 bits')
     """
     try:
-        text = " ".join(repr(value).split())
-    except ValueError:  # more digits than Python writes
-        return (
-            f"a number of {value.bit_length()} bits"
-            if isinstance(value, int)
-            else f"a {type(value).__name__} that holds too long a number"
-        )
+        text = escaped(" ".join(repr(value).split()))
+    except Exception as error:  # a number with more digits than Python writes, or whatever a class of the user's does
+        if isinstance(value, int):
+            return f"a number of {value.bit_length()} bits"
+        fact = "holds too long a number" if type(error) is ValueError else f"has a repr that raises {type(error).__name__}"
+        return f"a {type(value).__name__} that {fact}"
     return text if len(text) <= 120 else f"{text[:100]} ..."
+
+
+def escaped(text):
+    """`text` on one line, with what cannot be seen as an escape: line breaks, terminal escapes, marks of direction.
+
+    >>> print(escaped("red \\x1b[31m"), escaped("turned \\u202e"))
+    red \\x1b[31m turned \\u202e
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def names(allowed):
@@ -51,9 +61,9 @@ def names(allowed):
     return allowed[0] if len(allowed) == 1 else f"{', '.join(allowed[:-1])} or {allowed[-1]}"
 
 
-def unknown(function, argument, value, allowed):
-    """The error for a name that is not among `allowed`, with the nearest one that is."""
-    near = difflib.get_close_matches(str(value).lower(), allowed, n=1)
+def unknown(function, argument, value, allowed, also=()):
+    """The error for a name that is not among `allowed`, with the nearest one that is, or that is among those that are not listed."""
+    near = difflib.get_close_matches(str(value).lower(), [*allowed, *also], n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     return UnknownNameError(f"{function}: {argument} = {said(value)} is unknown{hint}; known are {', '.join(allowed)}")
 
@@ -109,7 +119,7 @@ def dtype(function, argument, value):
         raise TypeError(f"{function}: {argument} = {said(value)} is no dtype of NumPy's own; allowed: {allowed}")
     try:
         found = np.dtype(value)
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):  # NumPy's, by what it is that it cannot read
         raise TypeError(f"{function}: {argument} = {said(value)} is no dtype; allowed: {allowed}") from None
     if found not in TABLE_DTYPES:
         raise TypeError(f"{function}: {argument} = {found} is not supported; allowed: {allowed}")

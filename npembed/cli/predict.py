@@ -2,6 +2,10 @@
 
 from .report import as_json, refusing
 
+LABELS = ("--head", "--relation", "--tail")
+OTHERS = ("-k", "--new", "--json", "-h", "--help")
+"""The options, with a label and without."""
+
 
 def add_to(verbs):
     """Add the verb to the parser."""
@@ -12,12 +16,25 @@ def add_to(verbs):
         "with the part of the graph (training, validation, testing) in which the triple is known already.",
     )
     verb.add_argument("run_folder", metavar="DIR", help="folder that `npembed train --out` or save_to_directory has written")
-    for column in ("head", "relation", "tail"):
-        verb.add_argument(f"--{column}", metavar="LABEL")
+    for option in LABELS:
+        verb.add_argument(option, metavar="LABEL")
     verb.add_argument("-k", type=int, default=10, help="how many answers (default: %(default)s)")
     verb.add_argument("--new", action="store_true", help="leave out what is known already")
     verb.add_argument("--json", action="store_true", help="print the answers as JSON")
     verb.set_defaults(run=_run)
+
+
+def with_dashes(arguments):
+    """The arguments of a command line, ``--head -x`` as ``--head=-x``: a label may begin with a dash, which argparse would not take."""
+    if arguments[:1] != ["predict"]:
+        return arguments
+    found = ["predict"]
+    for text in arguments[1:]:
+        if found[-1] in LABELS and text.startswith("-") and text.partition("=")[0] not in (*LABELS, *OTHERS):
+            found[-1] += f"={text}"
+        else:
+            found.append(text)
+    return found
 
 
 def _run(options):

@@ -3,19 +3,31 @@
 import contextlib
 import json
 import math
+import sys
+import warnings
+
+from ..check import escaped
 
 
 class BadInputError(Exception):
     """What the user asked for cannot be done; any other error is ours, and keeps its traceback."""
 
 
+def tell(message):
+    """Say something on standard error, in one line."""
+    print(f"npembed: {escaped(message)}", file=sys.stderr)
+
+
 @contextlib.contextmanager
 def refusing():
-    """Around the checks of a verb's input: what they raise is the user's to mend."""
-    try:
-        yield
-    except (ValueError, TypeError, LookupError) as error:
-        raise BadInputError(str(error)) from error
+    """Around the checks of a verb's input: what they raise is the user's to mend, and what they warn of is said at once, before that."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = lambda message, *_, **__: tell(str(message))
+        try:
+            yield
+        except (ValueError, TypeError, LookupError) as error:
+            raise BadInputError(str(error)) from error
 
 
 def progress(total, unit):

@@ -2,6 +2,7 @@
 
 import argparse
 
+from ..datasets.parser import path_name
 from .report import progress, refusing
 
 
@@ -81,6 +82,6 @@ def _refuse(options, instead, how):
 def _report(lines, files):
     """Print what was found and which files were written."""
     print("\n".join(lines))
-    print("\nwrote " + " and ".join(files))
+    print("\nwrote " + " and ".join(map(path_name, files)))
     if len(files) == 1:
         print("no picture: matplotlib is missing (pip install matplotlib)")

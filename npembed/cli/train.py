@@ -1,15 +1,17 @@
 """``npembed train``: train a model on a graph, rank its test triples, save the run."""
 
 import argparse
+import errno
 import json
 import os
-import sys
 import tempfile
-import warnings
+import traceback
 
-from .. import check
+from .. import check, interrupts
+from ..datasets.parser import path_name
 from ..op import plain
-from .report import BadInputError, as_json, progress, refusing
+from .keep import Keeper
+from .report import BadInputError, as_json, progress, refusing, tell
 
 DEFAULTS = {
     "dataset": "nations", "model": "rotate", "dim": 50, "epochs": 20, "batch_size": 256, "optimizer": "adam", "lr": 0.05,
@@ -23,7 +25,7 @@ OF_ARRAYS = ("pretrained", "weisfeiler_lehman", "random_walk_positional_encoding
 """What has a name but wants arrays or lists, which a command line has not."""
 
 LAYER = ("initializer", "constrainer", "normalizer", "regularizer")
-ON_RESUME = ("epochs", "out", "json", "resume")
+ON_RESUME = ("epochs", "out", "checkpoint_every", "json", "resume")
 
 
 def add_to(verbs):
@@ -61,7 +63,7 @@ def add_to(verbs):
     add(group, "model", "", MODELS, metavar="NAME")
     add(group, "dim", "length of a row", type=int, metavar="D")
     add(group, "p", "order of TransE's norm (default: 1)", type=float)
-    add(group, "loss", "instead of the model's own", LOSSES, metavar="NAME")
+    add(group, "loss", "instead of the model's own (with --replay, of margin_ranking)", LOSSES, metavar="NAME")
     add(group, "margin", "of the losses that have one", type=float)
     add(group, "dropout", "share of the entries of looked-up rows that are dropped", type=float, metavar="RATE")
     registries: tuple[dict, ...] = (INITIALIZERS, CONSTRAINERS, NORMALIZERS, REGULARIZERS)
@@ -92,67 +94,89 @@ def add_to(verbs):
     group = verb.add_argument_group("where to")
     add(group, "out", "folder for the run: model, optimizer, labels, settings, ranks", metavar="DIR")
     add(group, "resume", "go on with the run saved in this folder, bit for bit (saved there again, unless --out)", metavar="DIR")
+    add(group, "checkpoint-every", "save the run each N epochs, not only at the end or when it is stopped", type=int, metavar="N")
     add(group, "json", "file for losses, metrics, lengths of rows and settings", metavar="FILE")
     verb.set_defaults(run=_run)
 
 
 def _run(options):
     given = {name: value for name, value in vars(options).items() if name != "run"}
-    out = given.get("out", given.get("resume"))
-    with refusing():
+    with interrupts.Stops() as stops:
+        return _trained(given, stops)
+
+
+def _trained(given, stops):
+    """Train, save, rank, save, tell: a signal acts in the first and the third of these, and where nothing was trained yet."""
+    with stops.at_once(), refusing():
+        out, every = given.get("out", given.get("resume")), _every(given)
         if "json" in given:
             _writable(given["json"], out)
-        if out is not None:
-            from ..io import check_writable
-
-            check_writable(out, function="train")
-        with warnings.catch_warnings(record=True) as seen:
-            warnings.simplefilter("always")
-            result, epochs = _resumed(given) if "resume" in given else _prepared(given)
-    for warning in seen:
-        print(f"npembed: {warning.message}", file=sys.stderr)
-    before = len(result.epochs)
+        keeper = Keeper(out)
+        result, epochs = _resumed(given) if "resume" in given else _prepared(given)
+        keeper.begin(result, epochs)
+    if out is None:
+        tell("the run will not be saved; --out DIR saves it, also when it is stopped")
+    before, begun = len(result.epochs), result.batches
     try:
-        result.train(epochs, progress=progress(epochs, "epoch")).evaluate()
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"interrupted after epoch {len(result.epochs)}; {_kept(result, before, out)}") from None
-    except FloatingPointError as error:
-        raise FloatingPointError(f"{error} ({_kept(result, before, out)})") from None
+        result.train(epochs, progress=keeper.saving(every, progress(epochs, "epoch")))
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)  # there may be want of memory
+        if result.batches != begun:
+            keeper.save(over=isinstance(error, KeyboardInterrupt))
+        raise keeper.ended(error) from None
+    if result.batches != begun:
+        keeper.save()  # whatever becomes of the ranks
+    try:
+        with stops.at_once():
+            result.evaluate()
+    except BaseException as error:
+        raise keeper.ended(error) from None
+    keeper.save()
     wrote = []
-    if out is not None:
-        result.save_to_directory(out)
-        wrote.append(f"wrote {out}  (npembed predict {out} --head ... --relation ...)")
-    if "json" in given:
-        with open(given["json"], "w", encoding="utf-8") as file:
-            file.write(as_json(result.to_dict()) + "\n")
-        wrote.append(f"wrote {given['json']}")
-    print("\n".join([*lines(result, before), *([""] if wrote else []), *wrote]))
+    if keeper.saved is not None:
+        name = path_name(keeper.out)
+        wrote.append(f"wrote {name}  (npembed predict {name} --head ... --relation ...)")
+    try:
+        if "json" in given:
+            from ..io.files import write_files
+
+            text = as_json(result.to_dict()) + "\n"
+            write_files({given["json"]: lambda path: path.write_text(text, encoding="utf-8")}, function="train")
+            wrote.append(f"wrote {path_name(given['json'])}")
+    finally:
+        print("\n".join([*lines(result, before), *([""] if wrote else []), *wrote]))
+    if keeper.trouble:
+        raise OSError(f"{keeper.trouble} ({keeper.outcome()})")
+    if stops.seen:
+        raise interrupts.Stopped(stops.seen, "interrupted when all was done")
     return 0
 
 
-def _kept(result, before, out):
-    """What became of a run that ended before its time: whole epochs are saved."""
-    if out is None or len(result.epochs) == before:
-        return "nothing was written"
-    result.save_to_directory(out)
-    return f"saved in {out} as after epoch {len(result.epochs)}, go on with --resume {out}"
+def _every(given):
+    """After how many epochs each the run is saved, or None."""
+    if "checkpoint_every" not in given:
+        return None
+    every = check.integer("train", "--checkpoint-every", given["checkpoint_every"], minimum=1)
+    if "out" not in given and "resume" not in given:
+        raise ValueError(f"train: --checkpoint-every = {every} is given without a folder; allowed: with --out or --resume")
+    return every
 
 
 def _writable(path, out):
     """Refuse a file that cannot be written, or that would be in the way, before anything is done."""
-    if os.path.isdir(path):
-        raise ValueError(f"train: --json = {path!r} is a folder; allowed: a file")
+    if os.path.exists(path) and not os.path.isfile(path):
+        kind = "is a folder" if os.path.isdir(path) else "is no regular file"
+        raise ValueError(f"train: --json = {path!r} {kind}; allowed: a file")
     if out is not None and os.path.realpath(out) in (os.path.realpath(path), os.path.dirname(os.path.realpath(path))):
         raise ValueError(
             f"train: --json = {path!r} is in the folder of the run, where nothing else may be; allowed: a file outside of {out}"
         )
-    folder = os.path.dirname(os.path.abspath(path))
+    folder = os.path.dirname(os.path.realpath(path))
     if not os.path.isdir(folder):
         raise ValueError(f"train: --json = {path!r} is in no folder; allowed: a file in a folder that exists")
     try:
-        if os.path.exists(path):
-            with open(path, "a", encoding="utf-8"):
-                return
+        if os.path.exists(path) and not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         with tempfile.TemporaryFile(dir=folder):  # rights alone do not tell: a disk may be read-only
             return
     except OSError as error:
@@ -165,7 +189,8 @@ def _resumed(given):
 
     for name in given:
         if name not in ON_RESUME:
-            raise BadInputError(f"train: --{name.replace('_', '-')} is given with --resume; allowed: --epochs, --out, --json")
+            allowed = ", ".join(f"--{name.replace('_', '-')}" for name in ON_RESUME if name != "resume")
+            raise BadInputError(f"train: --{name.replace('_', '-')} is given with --resume; allowed: {allowed}")
     epochs = check.integer("train", "--epochs", given.get("epochs", DEFAULTS["epochs"]), minimum=0)
     return load(given["resume"]), epochs
 
@@ -186,13 +211,12 @@ def _prepared(given):
         if "dropout" in told:
             model[f"{side}_dropout"] = told["dropout"]
     model |= {name: told[name] for name in ("p", "compat") if name in told}
-    loop = told["loop"].lower()
-    if loop == "lcwa":  # the default is of slcwa
+    if plain(told["loop"]).removesuffix("trainingloop") == "lcwa":  # the default is of slcwa
         told = {name: value for name, value in told.items() if name != "negatives" or name in given}
     names = {"negatives": "num_negs_per_pos", "filtered": "filtered"}
     sampling = {word: told[name] for name, word in names.items() if name in told}
     chosen = {name: told[name] for name in ("dataset", "model", "optimizer", "loss", "replay") if name in told}
-    how = {"training_loop": loop, "negative_sampler": told.get("sampler"), "negative_sampler_kwargs": sampling}
+    how = {"training_loop": told["loop"], "negative_sampler": told.get("sampler"), "negative_sampler_kwargs": sampling}
     if "target" in told:
         how["training_loop_kwargs"] = {"target": told["target"]}
     if "margin" in told:
@@ -239,7 +263,8 @@ def lines(result, before):
         last = f", epoch {len(losses)}: {losses[-1]:.4f}" if len(losses) > before + 1 else ""
         yield f"{first}{last}  ({sum(epoch.seconds for epoch in result.epochs[before:]):.1f} s)"
     low, high = result.to_dict()["entity_row_norms"]
-    yield f"{data.name}: {data.num_entities} entities, {data.num_relations} relations; entity rows {low:.3f} to {high:.3f} long"
+    name = check.escaped(data.name)
+    yield f"{name}: {data.num_entities} entities, {data.num_relations} relations; entity rows {low:.3f} to {high:.3f} long"
     yield ""
     yield f"{'ranks of ' + str(data.testing.num_triples) + ' test triples':<29}{'head':>10}{'tail':>10}{'both':>10}"
     for name, said, digits in (

@@ -19,8 +19,9 @@ def add_to(verbs):
 
 def _export(options):
     from ..conformance import cases, export
+    from ..datasets.parser import path_name
 
     with refusing():
         names = export(options.folder)
-    print(f"wrote {len(cases())} cases to {options.folder}: {', '.join(names)}")
+    print(f"wrote {len(cases())} cases to {path_name(options.folder)}: {', '.join(names)}")
     return 0

@@ -1,17 +1,14 @@
 """`check`: every case that an adapter can do, against what it says of itself."""
 
-import functools
 import importlib.metadata
 
 import numpy as np
 
-from .conventions import conventions_of
+from .conventions import CONVENTIONS, meant
+from .declaring import declared
 from .reading import cases
 from .report import Report
-from .running import METHODS, Result, run
-
-ALWAYS = frozenset(("lookup", "float32", "float64"))
-"""The capabilities of an adapter that does not say."""
+from .running import METHODS, Result, refusal, run
 
 
 def check(adapter, topic=None):
@@ -24,7 +21,7 @@ def check(adapter, topic=None):
 
     Returns
     -------
-    Report, to be printed; its `ok` says whether nothing failed
+    Report, to be printed; its `ok` says whether any case ran and none failed
 
     Raises
     ------
@@ -42,7 +39,7 @@ last one, not none, not other memory.
     """
     chosen = cases(topic)
     about = declared(adapter)
-    return Report(name_of(adapter), tuple(judge(case, adapter, about) for case in chosen))
+    return Report(name_of(adapter), tuple(judge(case, adapter, about) for case in chosen), about.unused)
 
 
 def name_of(adapter):
@@ -53,52 +50,52 @@ def name_of(adapter):
     return getattr(adapter, "name", None) or getattr(adapter, "__name__", type(adapter).__name__)
 
 
-def declared(adapter):
-    """What an adapter says of itself, checked: capabilities, conventions, known failures, cases not to be run."""
-    if not callable(adapter) or not callable(getattr(adapter, "lookup", None)):
-        raise TypeError(f"check: adapter = {adapter!r} has no method lookup; allowed: a class, see npembed.conformance")
-    capabilities = frozenset(getattr(adapter, "capabilities", ALWAYS))
-    for capability in sorted(capabilities):
-        if not any(need == capability or need.startswith((f"{capability}=", f"{capability}:")) for need in _needs()):
-            names = sorted({need.partition("=")[0] for need in _needs()})
-            raise ValueError(f"check: capabilities: {capability!r} is unknown; allowed: {', '.join(names)}")
-    ids = {case.id for case in cases()}
-    known = dict(getattr(adapter, "known_failures", None) or {})
-    not_run = dict(getattr(adapter, "not_run", None) or {})
-    for id in (*known, *not_run):
-        if id not in ids:
-            raise ValueError(f"check: known_failures, not_run: {id!r} is no case; allowed: ids of cases, see conformance.cases()")
-    return capabilities, conventions_of("check", getattr(adapter, "conventions", None)), known, not_run
+def lacking(case, adapter, about):
+    """What a case needs and the layer has not: methods, names like those of capabilities, conventions that the case assumes."""
+    found = [method for method in METHODS[case.op] if not hasattr(adapter, method)]
+    needs = [need for need in case.needs if not about.can(need)]
+    rules = {name: CONVENTIONS[name][0] for name in case.raw.get("assumes", ())}
+    strange = [f"{name}={rule}" for name, rule in rules.items() if not meant(about.conventions, name, rule)]
+    return tuple(found + [need for need in needs if need.partition(":")[0] not in needs or ":" not in need] + strange)
 
 
-@functools.lru_cache(maxsize=1)
-def _needs():
-    """All that a case may need."""
-    return frozenset(need for case in cases() for need in case.needs)
-
-
-def covers(capability, need):
-    """Whether `capability` says that what a case needs is there: "normalizer" is all normalizers, "normalizer=softmax" one.
-
-    >>> covers("normalizer", "normalizer=normalize:p"), covers("normalizer=softmax", "normalizer=normalize")
-    (True, False)
-    """
-    return need == capability or need.startswith((f"{capability}=", f"{capability}:")) or capability.startswith(f"{need}=")
+def may_refuse(case):
+    """Whether a layer that raises may be right."""
+    return not all(answer["expected"] for answer in case.raw["answers"]) or case.verdict == "invalid"
 
 
 def judge(case, adapter, about):
     """The result of one case, in the light of what the adapter says of itself."""
-    capabilities, conventions, known, not_run = about
-    lacking = [m for m in METHODS[case.op] if not hasattr(adapter, m)]
-    lacking += [need for need in case.needs if not any(covers(c, need) for c in capabilities)]
-    if lacking and case.id not in known:
-        return Result(case, "cannot", message=lacking[0])
-    if case.id in not_run:
-        return Result(case, "not run", message=f"{case.id}: {not_run[case.id]}")
+    id, lacks = case.id, lacking(case, adapter, about)
+    if lacks and id not in about.known:
+        return Result(case, "cannot", message=f"{id}: needs {', '.join(lacks)}", lacks=lacks)
+    if id in about.not_run:
+        return Result(case, "not run", message=f"{id}: {about.not_run[id]}")
     with np.errstate(all="ignore"):
-        result = run(case, adapter, conventions)
-    if case.id not in known:
+        result = run(case, adapter, about.conventions)
+        if (result.status == "passed" and case.verdict == "invalid") or any(c.endswith("=refused") for c in result.conventions):
+            result = _sound_refusal(result, adapter, about)
+    if id not in about.known:
         return result
     if result.status == "failed":
-        return result._replace(status="known", message=f"{case.id}: {known[case.id]}")
-    return result._replace(status="failed", message=f"{case.id}: is a known failure ({known[case.id]}), but does not fail")
+        return result._replace(status="known", message=f"{id}: {about.known[id]}")
+    return result._replace(status="failed", message=f"{id}: is a known failure ({about.known[id]}), but does not fail")
+
+
+def _sound_refusal(result, adapter, about):
+    """A layer that refuses whatever it is given has refused nothing: the valid case that is nearest to this one is not to be refused."""
+    needs = set(result.case.needs)
+    likely = sorted(
+        (case for case in cases() if case.op == result.case.op and not may_refuse(case)),
+        key=lambda case: -len(needs.intersection(case.needs)),
+    )
+    listed = {**about.known, **about.not_run}
+    valid = next((case for case in likely if case.id not in listed and not lacking(case, adapter, about)), None)
+    if valid is None:
+        return result._replace(status="cannot", message=f"{result.case.id}: no valid case to compare with")
+    refused = refusal(valid, adapter)
+    if refused is None:
+        return result
+    if isinstance(refused.error, NotImplementedError):
+        return result._replace(status="cannot", message=f"{result.case.id}: {refused}")
+    return result._replace(status="failed", message=f"{result.case.id}: refused, but so is the valid {valid.id}: {refused}")

@@ -2,42 +2,52 @@
 
 CONVENTIONS = {
     "accumulation": ("wide", "table"),
-    "clamp_edge": ("pass", "stop", "half"),
-    "clamp_norm_edge": ("project", "pass"),
+    "adagrad_eps": ("outside", "under_root"),
+    "adagrad_sums": ("entry", "row"),
+    "adam_eps": ("corrected", "uncorrected", "under_root"),
+    "clamp_edge": ("pass", "stop", "half", "pass_min", "pass_max"),
+    "clamp_norm_edge": ("project", "pass", "half"),
     "complex_gradient": ("re_plus_i_im", "conjugate"),
+    "empty_max": ("zeros", "minus_infinity"),
+    "empty_mean": ("zeros", "not_a_number"),
+    "first_momentum": ("gradient", "dampened"),
     "frozen_max_norm": ("stays", "shortened"),
     "id_dtypes": ("taken", "refused"),
-    "inf_norm_ties": ("split", "first"),
+    "inf_norm_ties": ("split", "first", "last"),
     "max_norm_formula": ("projection", "plus_1e-7"),
+    "max_norm_gradient": ("plain", "projected"),
     "max_norm_writes": ("table", "output"),
-    "max_ties": ("first", "split"),
+    "max_ties": ("first", "last", "split"),
     "norm_at_zero": ("divide", "stop"),
-    "slope_at_zero": ("zero", "one"),
+    "slope_at_zero": ("zero", "one", "minus_one"),
+    "step_count": ("table", "row"),
     "subnormals": ("kept", "flushed"),
     "uint64_ids": ("taken", "refused"),
-    "untouched": ("dense", "lazy"),
+    "untouched": ("dense", "lazy", "decay_on_touch"),
 }
-"""Name: what a layer may choose.
+"""Name: what a layer may choose. What the choices mean stands in the docstring of `npembed.conformance`."""
 
-accumulation: gradients of one row are added in a wider type and rounded once, or in the dtype of the table, one after the other;
-clamp_edge: the slope of clamp at a bound (1, 0, 1/2); clamp_norm_edge: on the sphere the slope of the projection, or 1;
-complex_gradient: of z, dL/dRe z + i dL/dIm z or the conjugate; frozen_max_norm: a frozen table stays, or is shortened where it
-is looked up, and what is looked up is short in any case; id_dtypes, uint64_ids: ids of other integer types than int32 and int64,
-those of uint64 by themselves, are looked up, or refused by an exception; inf_norm_ties, max_ties: largest numbers that are equal
-share, or the first has all; max_norm_formula: x max_norm / n or x max_norm / (n + 1e-7); max_norm_writes: short in the table
-too, or in what was looked up alone; norm_at_zero: the gradient of normalize at a zero row, g / eps or 0; slope_at_zero: of the
-absolute value;
-subnormals; untouched: rows without a gradient are moved by momentum, moments and weight decay, or wait.
-"""
+ON_REQUEST = frozenset((
+    "adagrad_eps", "adagrad_sums", "adam_eps", "empty_max", "empty_mean", "first_momentum", "max_norm_gradient",
+))  # fmt: skip
+"""Here the first choice is the rule, and another one a mistake, unless it is declared."""
 
 
-def conventions_of(function, declared):
-    """`declared` (a dict, or None), each name and choice of which is one of `CONVENTIONS`."""
-    for name, choice in dict(declared or {}).items():
-        if name not in CONVENTIONS:
-            raise ValueError(f"{function}: conventions[{name!r}] is unknown; allowed: {', '.join(CONVENTIONS)}")
-        if choice not in CONVENTIONS[name]:
-            raise ValueError(
-                f"{function}: conventions[{name!r}] = {choice!r} is not a choice; allowed: {', '.join(CONVENTIONS[name])}"
-            )
-    return dict(declared or {})
+def is_rule(name, choice):
+    """Whether `choice` is what everybody expects.
+
+    >>> is_rule("adam_eps", "corrected"), is_rule("adam_eps", "under_root"), is_rule("clamp_edge", "pass")
+    (True, False, False)
+    """
+    return name in ON_REQUEST and choice == CONVENTIONS[name][0]
+
+
+def meant(conventions, name, choice):
+    """Whether a layer that declares `conventions` may choose so.
+
+    >>> meant({}, "clamp_edge", "half"), meant({"clamp_edge": "stop"}, "clamp_edge", "half"), meant({}, "adam_eps", "under_root")
+    (True, False, False)
+    """
+    if name in conventions:
+        return choice == conventions[name]
+    return name not in ON_REQUEST or is_rule(name, choice)

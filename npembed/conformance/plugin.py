@@ -7,7 +7,8 @@ With npembed installed, this is a whole test file::
     def test_my_layer(npembed_case):
         npembed_case.check(MyAdapter)
 
-What the adapter cannot do is skipped; a known failure is an xfail, and one that passes fails. For one topic::
+What the adapter cannot do is skipped, unless it can do nothing, which fails; a known failure is an xfail, and one that passes fails.
+For one topic::
 
     @pytest.mark.npembed("bags")
 """
@@ -26,7 +27,8 @@ def pytest_generate_tests(metafunc):
         from .reading import cases
 
         marker = metafunc.definition.get_closest_marker("npembed")
-        chosen = [CaseForPytest(case) for case in cases(*(marker.args if marker else ()))]
+        chosen = cases(*(marker.args if marker else ()))
+        chosen = [CaseForPytest(case, chosen) for case in chosen]
         metafunc.parametrize("npembed_case", chosen, ids=[c.case.id for c in chosen])
 
 
@@ -38,15 +40,20 @@ class CaseForPytest:
     case : Case
     """
 
-    def __init__(self, case):
-        self.case = case
+    def __init__(self, case, chosen):
+        self.case, self.chosen = case, chosen
 
     def check(self, adapter):
         """Run it on an adapter, and pass, fail, skip or xfail accordingly."""
-        from .checking import declared, judge
+        from .checking import judge
+        from .declaring import declared
+        from .report import RAN
 
-        result = judge(self.case, adapter, declared(adapter))
-        if result.status in ("cannot", "not run"):
+        about = declared(adapter)
+        result = judge(self.case, adapter, about)
+        if result.status not in RAN:
+            if not any(judge(case, adapter, about).status in RAN for case in self.chosen):
+                pytest.fail(f"no case ran, so nothing was checked: {result.status}: {result.message}", pytrace=False)
             pytest.skip(f"{result.status}: {result.message}")
         if result.status == "known":
             pytest.xfail(result.message)

@@ -176,6 +176,7 @@ def export(folder):
         raise ValueError(f"export: folder = {str(folder)!r} is a file; allowed: a folder, there or not")
     folder.mkdir(parents=True, exist_ok=True)
     names = [f"{topic}.json" for topic in TOPICS] + ["schema.json"]
-    for name in names:
-        shutil.copyfile(VECTORS / name, folder / name)
+    from ..io.files import write_files  # which the rest of the kit does without
+
+    write_files({folder / name: functools.partial(shutil.copyfile, VECTORS / name) for name in names}, function="export")
     return names

@@ -8,6 +8,7 @@ from .reading import TOPICS, decode, version
 
 WIDTH, MANY = 110, 100
 STATUSES = ("passed", "acceptable", "failed", "known", "cannot", "not run")
+RAN = STATUSES[:4]
 
 
 @dataclass(frozen=True)
@@ -18,15 +19,22 @@ class Report:
     ----------
     name : str, of the layer
     results : tuple of Result
+    unused : tuple of str, arguments of the adapter that none of its capabilities brings
     """
 
     name: str
     results: tuple
+    unused: tuple = ()
 
     @property
     def ok(self):
-        """Whether no case failed."""
-        return not self.failures
+        """Whether any case ran, and none failed."""
+        return self.ran and not self.failures
+
+    @property
+    def ran(self):
+        """Whether any case ran."""
+        return any(r.status in RAN for r in self.results)
 
     @property
     def failures(self):
@@ -51,6 +59,15 @@ class Report:
         if by:
             listed = "acceptable by convention: " + ", ".join(f"{name} ({n})" for name, n in sorted(by.items()))
             found += ["", *textwrap.wrap(listed, WIDTH, subsequent_indent="  ")]
+        wanting = Counter(
+            lack for r in self.results if r.status == "cannot" for lack in r.lacks or (r.message.partition(": ")[2],)
+        )
+        if wanting:
+            listed = "cannot, for want of: " + ", ".join(f"{name} ({n})" for name, n in wanting.most_common())
+            found += ["", *textwrap.wrap(listed, WIDTH, subsequent_indent="  ")]
+        if self.unused:
+            listed = f"the adapter takes {', '.join(self.unused)}, which its capabilities do not name (nor its lacks): no case gives them"
+            found += ["", *textwrap.wrap(listed, WIDTH, subsequent_indent="  ")]
         for status, title in (("known", "known failures"), ("not run", "not run")):
             said = [r for r in self.results if r.status == status]
             found += ["", f"{title}:", *_by_reason(said)] if said else []
@@ -59,7 +76,7 @@ class Report:
             causes = Counter(r.cause for r in self.failures if r.cause).most_common()
             found += ["", "it looks as if:", *(f"  {cause} ({n})" for cause, n in causes)] if causes else []
             found += ["", *_smallest(self.failures)]
-        return found
+        return found if self.ran else [*found, "", "failed: no case ran, so nothing was checked"]
 
     def __str__(self):
         return "\n".join(self.lines())

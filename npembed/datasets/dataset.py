@@ -16,6 +16,7 @@ STEMS = {"training": ("train",), "validation": ("valid", "validation", "dev"), "
 ENDINGS = (".txt", ".tsv")
 
 
+@check.public
 class Dataset:
     """A knowledge graph in three parts.
 
@@ -56,6 +57,7 @@ class Dataset:
         return f"Dataset({self.name!r}, {', '.join(f'{name}={size}' for name, size in sizes.items())})"
 
 
+@check.public
 class Shipped(Dataset):
     """A graph whose files, and a note on their origin, lie in the folder beside this file that bears the class's name."""
 
@@ -128,6 +130,7 @@ DATASETS = {"nations": Nations, "kinships": Kinships, "umls": UMLS}
 """By name."""
 
 
+@check.public
 def load(source, *, seed=0):
     """A knowledge graph, by name or from one's own files.
 
@@ -165,14 +168,19 @@ def load(source, *, seed=0):
         found = f"source is a {type(source).__name__}"
         raise TypeError(f"load: {found}; allowed: a name ({check.names(DATASETS)}), a folder or a file")
     if os.path.isdir(source):
-        return Dataset(Path(source).resolve().name, *_from_folder(Path(source)))
+        return Dataset(_text(Path(source).resolve().name), *_from_folder(Path(source)))
     if not os.path.exists(source):
         near = difflib.get_close_matches(str(source).lower(), DATASETS, n=1)
         found = f"source = {shown(str(source))} is neither a known name nor a path to a folder or file"
         allowed = f"{', '.join(DATASETS)}, a folder with train, valid and test files, or a file of triples"
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise check.UnknownNameError(f"load: {found}{hint}; allowed: {allowed}")
-    return Dataset(Path(source).stem, *TriplesFactory.from_path(source).split(rng=seed))
+    return Dataset(_text(Path(source).stem), *TriplesFactory.from_path(source).split(rng=seed))
+
+
+def _text(name):
+    """The name of a file as text that can be printed and saved: bytes of it that are not UTF-8 become escapes such as ``\\xff``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _from_folder(folder):

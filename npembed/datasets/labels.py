@@ -18,9 +18,9 @@ _SEPARATORS = {"\t": "TAB", "\n": "LF", "\r": "CR", "\0": "NUL"}
 ALLOWED = "text, not empty, without TAB, LF, CR and NUL, that UTF-8 can hold"
 
 
-def shown(text, limit=60):
+def shown(text, limit=60, quote=repr):
     """`text` as a message shows it: quoted, on one line, and cut where it is long."""
-    return repr(text) if len(text) <= limit else f"{text[:limit]!r}..."
+    return quote(text) if len(text) <= limit else f"{quote(text[:limit])}..."
 
 
 def flaw(label):
@@ -49,7 +49,7 @@ def check_ids(function, argument, value):
         raise TypeError(f"{function}: {argument} is a {type(value).__name__}; allowed: a dict of label to id")
     for label, i in value.items():
         if found := flaw(label):
-            raise ValueError(f"{function}: the label of {argument} for id {i!r} {found}; allowed: {ALLOWED}")
+            raise ValueError(f"{function}: the label of {argument} for id {check.said(i)} {found}; allowed: {ALLOWED}")
         if type(i) is not int or not 0 <= i < len(value):  # messages take long to make, where there are many labels
             check.integer(function, f"{argument}[{shown(label)}]", i, minimum=0, maximum=len(value) - 1)
     if len(set(value.values())) < len(value):
@@ -61,12 +61,23 @@ def check_ids(function, argument, value):
 
 
 def unknown_label(function, argument, label, known):
-    """The error for a label that is none of those `known` (a sequence, shown only in part), with the nearest one."""
-    by_look = {other.casefold(): other for other in known}
-    near = difflib.get_close_matches(label.casefold(), by_look, n=1)
-    hint = f" (did you mean {shown(by_look[near[0]])}?)" if near else ""
+    """The error for a label that is none of those `known` (a sequence, shown only in part), with the nearest one.
+
+    The nearest is found whatever the case, and however accents are written; what looks the same is shown in ASCII, so that it does not.
+    """
+    by_look = {_look(other): other for other in known}
+    near = difflib.get_close_matches(_look(label), by_look, n=1)
+    nearest = by_look[near[0]] if near else ""
+    alike = unicodedata.normalize("NFC", label) == unicodedata.normalize("NFC", nearest)
+    quoted = (lambda text: shown(text, quote=ascii)) if alike else shown
+    hint = f" (did you mean {quoted(nearest)}?)" if near else ""
     some = ", ".join(shown(other) for other in known[:5]) + (f", ... ({len(known)} in all)" if len(known) > 5 else "")
-    return check.UnknownNameError(f"{function}: {argument} = {shown(label)} is unknown{hint}; known are {some or 'none'}")
+    return check.UnknownNameError(f"{function}: {argument} = {quoted(label)} is unknown{hint}; known are {some or 'none'}")
+
+
+def _look(label):
+    """A label as it looks, its case aside."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", label).casefold())
 
 
 def warn(message):

@@ -6,10 +6,9 @@ may lack its end. One byte order mark at the start is skipped. Nothing else is s
 """
 
 import os
-import stat
-from pathlib import Path
 from typing import NamedTuple
 
+from .. import check
 from .labels import COLUMNS
 
 MAX_LINE = 2**20
@@ -39,6 +38,7 @@ class LabeledTriples(NamedTuple):
     duplicates: int
 
 
+@check.public
 def read_triples(path):
     r"""Read a file of triples, strictly.
 
@@ -62,8 +62,8 @@ def read_triples(path):
 
     Examples
     --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "family.tsv"
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "family.tsv"
     >>> _ = path.write_bytes(b'ann\tknows\tbob\nbob\tcalls\t"the boss"\n')
     >>> read_triples(path).triples
     [('ann', 'knows', 'bob'), ('bob', 'calls', '"the boss"')]
@@ -99,19 +99,14 @@ def _content(path):
     """The name of a file for messages, and its bytes."""
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"read_triples: path = {path!r} is of type {type(path).__name__}; allowed: a str or pathlib.Path")
-    path = Path(path)
     name = path_name(path)
     try:
-        about = path.stat()
-        if about.st_size <= MAX_FILE and not stat.S_ISCHR(about.st_mode):  # /dev/zero has no size and no end
-            return name, path.read_bytes()
+        return name, check.files.content(path, MAX_FILE, follow=True)
     except OSError as error:
         reason = error.strerror or error
         raise type(error)(f"read_triples: {name} cannot be read ({reason}); allowed: a file of {_FORMAT}") from None
     except ValueError as error:
-        raise ValueError(f"read_triples: {name} is no path ({error}); allowed: a file of {_FORMAT}") from None
-    found = f"has {about.st_size} bytes" if about.st_size > MAX_FILE else "is a device"
-    raise ValueError(f"read_triples: {name} {found}; allowed: a file of up to {MAX_FILE} bytes")
+        raise ValueError(f"read_triples: {name} {error}; allowed: a file of {_FORMAT}") from None
 
 
 def _fault(line):

@@ -67,7 +67,7 @@ def _checked(ratios):
         first = check.real("split", "ratios", ratios, above=0)
         ratios = (first, 1 - first)
     if isinstance(ratios, (str, bytes, dict, set)):
-        raise TypeError(f"split: ratios = {ratios!r} is a {type(ratios).__name__}; allowed: {_ALLOWED}")
+        raise TypeError(f"split: ratios = {check.said(ratios)} is a {type(ratios).__name__}; allowed: {_ALLOWED}")
     ratios = tuple(check.real("split", f"ratios[{i}]", ratio, above=0) for i, ratio in enumerate(ratios))
     if abs(math.fsum(ratios) - 1) > 1e-9:
         raise ValueError(f"split: ratios = {ratios} sum to {math.fsum(ratios):g}; allowed: {_ALLOWED}")

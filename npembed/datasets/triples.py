@@ -11,6 +11,7 @@ from .parser import read_triples
 from .split import split_indices
 
 
+@check.public
 @dataclass(frozen=True, eq=False, repr=False)
 class TriplesFactory:
     """Triples as ids, and which label each id stands for.
@@ -238,7 +239,7 @@ class TriplesFactory:
 def _lookup(function, argument, label, ids):
     """The id of a label."""
     if not isinstance(label, str):
-        raise TypeError(f"{function}: {argument} = {label!r} is of type {type(label).__name__}; allowed: a label (str)")
+        raise TypeError(f"{function}: {argument} = {check.said(label)} is of type {type(label).__name__}; allowed: a label (str)")
     if label not in ids:
         raise unknown_label(function, argument, label, tuple(ids))
     return ids[label]
@@ -254,7 +255,7 @@ def _rows(triples):
     rows = []
     for i, row in enumerate(triples):
         if not isinstance(row, (np.ndarray, list, tuple)) or len(row) != 3:
-            raise ValueError(f"{function}: triples[{i}] = {row!r} is no triple; allowed: {allowed}")
+            raise ValueError(f"{function}: triples[{i}] = {check.said(row)} is no triple; allowed: {allowed}")
         for column, label in enumerate(row):
             if found := flaw(label):
                 raise ValueError(f"{function}: triples[{i}, {column}] {found}; allowed: {ALLOWED}")

@@ -3,11 +3,13 @@
 `ranks` asks the model and counts; `metrics` sums the ranks up; `evaluate` is the one after the other.
 """
 
+from .. import check
 from .known import Known, index_known, known_answers
 from .metrics import METRICS, SYNONYMS, metric, metric_key, metrics
 from .ranks import BLOCK, Ranks, SideRanks, evaluation_mode, ranks
 
 
+@check.public
 def evaluate(model, triples, *, known=(), filtered=True, block=None, engine="fused"):
     """Rank true triples among all candidates, on the head side and on the tail side, and sum the ranks up.
 
@@ -21,6 +23,11 @@ def evaluate(model, triples, *, known=(), filtered=True, block=None, engine="fus
     Returns
     -------
     dict of str to float, see `metrics`
+
+    Raises
+    ------
+    FloatingPointError
+        If a score is NaN (see `ranks`), or all scores of a query are infinite: then there is nothing to be ranked among.
 
     References
     ----------
@@ -38,7 +45,12 @@ def evaluate(model, triples, *, known=(), filtered=True, block=None, engine="fus
     >>> round(metric(result, "mrr"), 2), round(metric(result, "amri"), 2)  # not trained: an AMRI near 0
     (0.33, -0.08)
     """
-    return metrics(ranks(model, triples, known=known, filtered=filtered, block=block, engine=engine))
+    found = ranks(model, triples, known=known, filtered=filtered, block=block, engine=engine)
+    for side, one in found._asdict().items():
+        if not one.candidates.all():
+            said = f"all {side} scores of triples[{one.candidates.argmin()}] are infinite"
+            raise FloatingPointError(f"evaluate: {said}; allowed: at least one that is finite")
+    return metrics(found)
 
 
 __all__ = [

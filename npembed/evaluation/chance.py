@@ -74,7 +74,8 @@ def geometric_mean_rank_moments(candidates):
 
     It is a product of independent factors ``r_i^(1/m)``, so ``E = prod E r_i^(1/m)`` and ``V = prod E r_i^(2/m) - E^2``, where
     ``E r^a = (1^a + ... + n^a) / n``. As products of thousands of factors near one they are computed by logarithms of what is
-    over one; V as ``E^2 (exp(sum log E r^(2/m) - 2 log E r^(1/m)) - 1)``, since the difference of the two products cancels.
+    over one; V as ``E^2 (exp(sum log E r^(2/m) - 2 log E r^(1/m)) - 1)``, since the difference of the two products cancels. The sums
+    of logarithms are exact, and rounded once.
 
     Examples
     --------
@@ -85,8 +86,8 @@ def geometric_mean_rank_moments(candidates):
     n, times = np.unique(candidates, return_counts=True)
     log_j = np.log(np.arange(1, n[-1] + 1))
     one, two = (np.log1p(np.cumsum(np.expm1(power * log_j / candidates.size))[n - 1] / n) for power in (1, 2))
-    expected = math.exp(times @ one)
-    return expected, expected**2 * math.expm1(max(0.0, times @ (two - 2 * one)))
+    expected = math.exp(math.fsum(times * one))
+    return expected, expected**2 * math.expm1(max(0.0, math.fsum(times * (two - 2 * one))))
 
 
 # ---- ratio, index, z-score

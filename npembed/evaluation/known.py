@@ -34,6 +34,7 @@ class Known(NamedTuple):
     answers: np.ndarray
 
 
+@check.public
 def index_known(triples, side, num_entities):
     """Sort triples by query, each triple once.
 
@@ -66,6 +67,7 @@ def index_known(triples, side, num_entities):
     return Known(side, relations, num_entities, keys[new], answers[new])
 
 
+@check.public
 def known_answers(known, queries):
     """All known answers to each query.
 

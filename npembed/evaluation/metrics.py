@@ -80,6 +80,7 @@ def is_adjusted(name):
     return name.startswith(("adjusted_", "z_"))
 
 
+@check.public
 def metrics(ranks):
     """All metrics of all sides and types.
 
@@ -134,6 +135,7 @@ def metrics(ranks):
     return result
 
 
+@check.public
 def metric_key(name):
     """The key that a metric's name means: ``[side.][type.]name[k]``, by default both sides, realistic, k = 10.
 
@@ -177,6 +179,7 @@ def metric_key(name):
     return f"{side}.{kind}.{key}"
 
 
+@check.public
 def metric(result, name):
     """One metric of a result, by any of its names.
 

@@ -73,6 +73,7 @@ class Ranks(NamedTuple):
         return {**{name: side for name, side in self._asdict().items() if side is not None}, "both": self.both}
 
 
+@check.public
 def ranks(model, triples, *, known=(), sides=("head", "tail"), filtered=True, block=None, engine="fused"):
     """Rank the true entity of each triple among all entities.
 
@@ -168,7 +169,7 @@ def _batch_ranks(scores, side, batch, known, start):
     """Optimistic rank, pessimistic rank and number of candidates of each row of scores."""
     true = batch[:, COLUMNS[side][1]]
     s = scores[np.arange(len(batch)), true][:, None]
-    counts = np.empty((3, len(batch)), np.int64)
+    counts = np.zeros((3, len(batch)), np.int64)
     size = max(1, COUNTED // max(1, scores.shape[1]))
     for lo in range(0, len(batch), size):
         part = slice(lo, lo + size)

@@ -1,18 +1,23 @@
 """Check a hand-written gradient against differences of the forward pass, which know nothing of its derivation."""
 
-import inspect
 from typing import NamedTuple
 
 import numpy as np
 
 from .. import check
 from ..random import generator
+from .calls import Pair, Refuted, function_name
+from .gradient import Gradient
+from .verdicts import BELOW_RESOLUTION, NOT_DIFFERENTIABLE, WRONG
 
-RTOL = 1e-7  # Richardson differences of a smooth float64 function are good to some 1e-10
+STEP = 1e-3  # relative to the size of an argument
+RTOL = 1e-10  # Richardson differences of a smooth float64 function are that good; what is farther off is looked at closely
+SHARP = 1e-8  # and so is what rounding in the forward pass hides more of than this share of the gradient
 ROUNDING = 64.0  # how many roundings of the summed terms a difference may be off by
 SPREAD = 8.0  # how many times what moving an argument by an ulp or two changes; it is more where the forward pass cancels
 KINK = 0.01  # by how much the slopes on both sides of a kink differ at least, relative to the larger
-STEPS = (1e-3, 1e-4, 1e-5, 1e-6)  # relative to the size of an argument; smaller ones get out of the reach of a near kink
+UNCLEAR = 0.05  # the share of the gradient that rounding in the forward pass may hide before nothing can be said
+NOTHING = 1e-7  # gradients up to this size need not be told from zero
 
 
 class GradientError(AssertionError):
@@ -29,18 +34,16 @@ class Report(NamedTuple):
     worst: float
 
 
-UNCLEAR = 0.05  # the share of the gradient that rounding in the forward pass may hide before nothing can be said
-NOTHING = 1e-7  # gradients up to this size need not be told from zero
-
-
+@check.public
 def check_vjp(op, *args, rng=0, kinks="raise", entries=None, **options):
     """Check ``op.vjp`` against central differences of ``op.forward`` at `args`.
 
     With a random cotangent ``g`` (signs mixed, none near zero), ``F(args) = Re sum conj(g) f(args)`` is one number, and the vjp
     must be its gradient. Each entry of each floating-point argument is moved both ways, by h and by h/2, which with Richardson's
-    extrapolation leaves an error of order h^4; for complex entries also along i. Where that disagrees, h is made smaller, in
-    case a kink is near. An entry lies *at* a kink if its two one-sided slopes go on to differ, however small h is; the gradient
-    must then lie between them.
+    extrapolation leaves an error of order h^4; for complex entries also along i. Where that disagrees, `judge` looks closely. An
+    entry lies *at* a kink if its two one-sided slopes go on to differ, however small h is; the gradient must then lie between them,
+    also along directions through several such entries. Both functions are called again, with other arguments in between: they may
+    change nothing that they are given, and must depend on nothing else.
 
     Parameters
     ----------
@@ -78,124 +81,98 @@ def check_vjp(op, *args, rng=0, kinks="raise", entries=None, **options):
     check.choice("check_vjp", "kinks", kinks, ("raise", "skip"))
     if entries is not None:
         check.integer("check_vjp", "entries", entries, minimum=1)
-    rng = generator(rng)
-    where = [i for i, a in enumerate(args) if isinstance(a, np.ndarray) and a.dtype.kind in "fc"]
-    names = _names(op.forward, args, op.vjp)
-    for i in where:
+    rng, pair = generator(rng), Pair("check_vjp", op.forward, op.vjp, args, options)
+    for i in pair.where:
         if args[i].dtype not in (np.float64, np.complex128):
-            raise TypeError(f"check_vjp: {names[i]} has dtype {args[i].dtype}; allowed: float64 or complex128, to difference")
-    out = np.asarray(op.forward(*args, **options))
-    g = draw_cotangent(rng, out)
-    before = [np.copy(a) if isinstance(a, np.ndarray) else a for a in args]
-    found = op.vjp(g, *args, **options)
-    for name, a, b in zip(names, args, before, strict=True):
-        if isinstance(a, np.ndarray) and not np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"):
-            raise GradientError(f"{_name(op.vjp)}: {name} is not what it was before the call; must be left alone")
-    found = found if isinstance(found, tuple) else (found,)
-    if len(found) != len(where):
-        raise GradientError(
-            f"check_vjp: {_name(op.vjp)} returns {len(found)} gradients for {len(where)} differentiable arguments"
-        )
-
-    def total(changed, i):
-        terms = np.conj(g) * op.forward(*args[:i], changed, *args[i + 1 :], **options)
-        return float(terms.real.sum()), float(np.abs(terms).sum())
-
-    reports = []
-    for d, i in zip(found, where, strict=True):
-        d = d.to_dense() if hasattr(d, "to_dense") else np.asarray(d)
-        label = f"{_name(op.vjp)}: d{names[i]}"
-        if d.shape != args[i].shape:
-            raise GradientError(f"{label} has shape {d.shape}; must be: {args[i].shape}, the shape of {names[i]}")
-        if np.iscomplexobj(d) and not np.iscomplexobj(args[i]):
-            raise GradientError(f"{label} has dtype {d.dtype}; must be real, as {names[i]} is")
-        reports.append(_check_argument(lambda x, i=i: total(x, i), args[i], d, label, rng, kinks, entries))
-    return Report(sum(r.checked for r in reports), sum(r.kinks for r in reports), max((r.worst for r in reports), default=0.0))
-
-
-def _check_argument(total, x, d, label, rng, kinks, entries):
-    """Check the entries of one gradient `d` of ``total(x)[0]``."""
-    size = float(np.sqrt(np.mean(np.abs(x) ** 2))) if x.size else 0.0
-    size = size or 1.0
-    flat = np.arange(x.size) if entries is None or entries >= x.size else np.sort(rng.randperm(x.size)[:entries])
-    largest = float(np.abs(d).max(initial=0.0)) or 1.0
-    middle = total(x)
-    ulps = [1 + k * np.finfo(float).eps for k in (-2, -1, 1, 2)]
-    spread = max(abs(total(np.asarray(x * ulp))[0] - middle[0]) for ulp in ulps)  # what rounding does inside the forward pass
-    checked = at_kink = 0
-    worst = 0.0
-    for k in flat:
-        for unit in (1.0, 1.0j) if np.iscomplexobj(x) else (1.0,):
-            claimed = float(d.flat[k].imag if unit == 1j else d.flat[k].real)
-            agrees, difference, sides, noise = _difference(total, middle, spread, x, k, unit, size, claimed)
-            if noise > UNCLEAR * max(abs(claimed), abs(difference), largest, NOTHING):
-                raise GradientError(f"{label}: rounding in the forward pass hides its differences ({noise:.1g} of {largest:.1g})")
-            if agrees and not sides:
-                checked += 1
-                worst = max(worst, abs(claimed - difference) / largest)
-                continue
-            entry = f"{label}{check.position(np.unravel_index(int(k), x.shape))}{' (imaginary part)' if unit == 1j else ''}"
-            low, high = sides or (np.nan, np.nan)
-            margin = 1e-4 * max(abs(low), abs(high))
-            if low - margin <= claimed <= high + margin:
-                if kinks == "raise":
-                    raise GradientError(f"{entry} = {claimed:.9g} is at a kink, with slopes {low:.9g} and {high:.9g} beside it")
-                at_kink += 1
-                continue
-            raise GradientError(f"{entry} = {claimed:.9g}, but differences of the forward pass give {difference:.9g}")
-    return Report(checked, at_kink, worst)
-
-
-def _difference(total, middle, spread, x, k, unit, size, claimed):
-    """Difference `total` in entry `k`: does that agree with `claimed`, what is it, and, at a kink, the slopes beside it, in order."""
-
-    def at(step):
-        moved = x.copy()
-        moved.flat[k] += step * unit
-        return total(moved)
-
-    for step in STEPS:
-        h = step * size
-        (up, w1), (down, w2), (up2, _), (down2, _) = at(h), at(-h), at(h / 2), at(-h / 2)
-        value = (8 * (up2 - down2) - (up - down)) / (6 * h)
-        noise = (ROUNDING * np.finfo(float).eps * max(middle[1], w1, w2) + SPREAD * spread) / h
-        agrees = np.isfinite(claimed) and abs(value - claimed) <= RTOL * max(abs(value), abs(claimed)) + noise
-        bend, bend2 = abs(up - 2 * middle[0] + down), 2 * abs(up2 - 2 * middle[0] + down2)
-        sides = sorted((2 * (up2 - middle[0]) / h, 2 * (middle[0] - down2) / h))
-        apart = bend2 > (KINK * max(abs(sides[0]), abs(sides[1])) + noise) * h
-        at_kink = apart and bend2 > 0.75 * bend  # where it is smooth, half the step has half the bend
-        smooth = abs((up - down) - 2 * (up2 - down2)) <= (RTOL * max(abs(value), abs(claimed)) + noise) * h
-        if agrees or (smooth and not apart):  # else a kink may be near: look closer
-            break
-    return agrees, value, sides if apart and (at_kink or not agrees) else None, noise
-
-
-def draw_cotangent(rng, out):
-    """A random array like `out`: magnitudes in [.5, 1.5), signs (for complex numbers: quadrants) at random."""
-
-    def draw():
-        sign = 2.0 * rng.bernoulli(0.5, out.shape) - 1.0
-        return sign * rng.uniform(out.shape, 0.5, 1.5, np.float64)
-
-    return np.asarray(draw() + 1j * draw() if np.iscomplexobj(out) else draw())
-
-
-def _name(function):
-    return getattr(getattr(function, "func", function), "__name__", type(function).__name__)
-
-
-def _names(function, args, vjp=None):
-    """The names of the positional parameters, as far as the signature tells, of the function or else of its vjp (behind g)."""
-    names = _positional(function)
-    if not names and vjp is not None:
-        names = _positional(vjp)[1:]
-    return names[: len(args)] + [f"argument {i}" for i in range(len(names), len(args))]
-
-
-def _positional(function):
-    """The names of a function's positional parameters; none where it does not tell, as NumPy's own functions do not everywhere."""
+            raise TypeError(
+                f"check_vjp: {pair.names[i]} has dtype {args[i].dtype}; allowed: float64 or complex128, to difference"
+            )
+    name = function_name(op.vjp)
     try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return []
-    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        with np.errstate(all="ignore"):
+            gradient = Gradient("check_vjp", pair, rng)
+            reports = [_check_argument(one, name, rng, kinks, entries) for one in gradient.arguments]
+            if not any(held for _, held in reports):
+                raise GradientError(f"{name}: there is no slope anywhere, so nothing was checked")
+            entry = gradient.together()
+            if entry is not None:
+                _raise_if_wrong(entry, name)
+    except Refuted as refuted:
+        raise GradientError(f"{name}: {refuted}") from None
+    return Report(sum(r.checked for r, _ in reports), sum(r.kinks for r, _ in reports), max(r.worst for r, _ in reports))
+
+
+def _check_argument(one, name, rng, kinks, entries):
+    """Check the entries of one gradient: a report, and how many could be held against a slope, or those beside a kink."""
+    x, d = one.x, one.d
+    flat = np.arange(x.size) if entries is None or entries >= x.size else np.sort(rng.randperm(x.size)[:entries])
+    largest = float(np.abs(d).max(initial=0.0, where=np.isfinite(d))) or 1.0
+    differences = _Differences(one)
+    checked = at_kink = held = 0
+    worst = 0.0
+    for k in flat.tolist():
+        for unit in (1.0, 1.0j) if np.iscomplexobj(x) else (1.0,):
+            claimed = float(d.flat[k].imag if unit == 1.0j else d.flat[k].real)
+            off, noise = differences.off(k, unit, claimed)
+            if not noise <= SHARP * max(largest, NOTHING):
+                entry = one.entry(k, unit)
+                _raise_if_wrong(entry, name)
+                if entry.verdict == NOT_DIFFERENTIABLE:
+                    if kinks == "raise":
+                        low, high = entry.slopes
+                        kink = f"is at a kink, with slopes {low:.9g} and {high:.9g} beside it"
+                        raise GradientError(f"{name}: {entry.label} = {claimed:.9g} {kink}")
+                    at_kink += 1
+                    held += bool(np.isfinite(entry.slopes).all())
+                    continue
+                size = max(abs(claimed), abs(entry.found) if np.isfinite(entry.found) else 0.0, largest, NOTHING)
+                seen = max(entry.resolution, abs(claimed - entry.found)) <= UNCLEAR * size
+                if entry.verdict == BELOW_RESOLUTION and not (seen or noise <= UNCLEAR * size):
+                    hides = f"rounding in the forward pass hides its differences ({entry.resolution:.1g} of {largest:.1g})"
+                    raise GradientError(f"{name}: {entry.label}: {hides if entry.resolution > UNCLEAR * size else entry.reason}")
+                off = abs(claimed - entry.found) if seen else off
+            checked += 1
+            worst = max(worst, off / largest)
+    return Report(checked, at_kink, worst), checked + held
+
+
+def _raise_if_wrong(entry, name):
+    if entry.verdict == WRONG:
+        reason = f" ({entry.reason})" if entry.reason else ""
+        found = f"but differences of the forward pass give {entry.found:.9g}{reason}"
+        raise GradientError(f"{name}: {entry.label} = {entry.claimed:.9g}, {found}")
+
+
+class _Differences:
+    """Differences in one step, which tell of most entries that they are right."""
+
+    def __init__(self, one):
+        self.forward, self.x, self.g = one.forward[0], one.x, one.g
+        self.h = STEP * (float(np.sqrt(np.mean(np.abs(one.x) ** 2))) if one.x.size else 0.0) or STEP
+        self.middle = self.terms(one.x.copy())
+        ulps = [1 + k * np.finfo(float).eps for k in (-2, -1, 1, 2)]
+        self.spread = [
+            self.terms(np.asarray(one.x * ulp)) - self.middle for ulp in ulps
+        ]  # what rounding does in the forward pass
+
+    def terms(self, x):
+        return (np.conj(self.g) * self.forward(x)).real
+
+    def off(self, k, unit, claimed):
+        """How far `claimed` is from what differences in entry `k` give, and how far these may be off: nobody knows, at a kink."""
+
+        def at(step):
+            moved = self.x.copy()
+            moved.flat[k] += step * unit
+            return self.terms(moved)
+
+        h, (up, down, up2, down2) = self.h, (at(step * self.h) for step in (1, -1, 0.5, -0.5))
+        moves = (up != self.middle) | (down != self.middle)
+        value = float((8 * (up2 - down2) - (up - down)).sum()) / (6 * h)
+        spread = max(abs(float(change[moves].sum())) for change in self.spread)
+        size = float(np.abs(np.where(moves, up, 0)).sum() + np.abs(np.where(moves, down, 0)).sum()) / 2
+        noise = (ROUNDING * np.finfo(float).eps * size + SPREAD * spread) / h
+        sides = (float((up2 - self.middle).sum()), float((self.middle - down2).sum()))
+        straight = abs(sides[0] - sides[1]) <= KINK * max(map(abs, sides)) + noise * h
+        near = abs(value - claimed) <= RTOL * max(abs(value), abs(claimed)) + noise
+        return abs(value - claimed), noise if straight and near and np.isfinite(claimed) else np.inf

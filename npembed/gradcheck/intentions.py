@@ -9,6 +9,7 @@ import numpy as np
 from .. import check
 
 
+@check.public
 def padding(row, argument=0):
     """The gradient stops at a row (``padding_idx``): it is looked up like any other, and its gradient is zero.
 
@@ -42,6 +43,7 @@ def padding(row, argument=0):
     return intend
 
 
+@check.public
 def scaled_by_frequency(ids, argument=0):
     """The gradient of each row is divided by how often `ids` names it (``scale_grad_by_freq``).
 
@@ -74,6 +76,7 @@ def scaled_by_frequency(ids, argument=0):
     return intend
 
 
+@check.public
 def without(forward):
     """The gradient is that of another function: the forward pass without ``max_norm``, or without a constrainer, say.
 

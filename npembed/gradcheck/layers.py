@@ -5,8 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import check
 from ..random import generator
-from .differences import GradientError, check_vjp, draw_cotangent
+from .calls import Pair, Refuted, draw_cotangent
+from .differences import GradientError, check_vjp
 
 
 class LayerReport(NamedTuple):
@@ -23,6 +25,7 @@ class _Pair(NamedTuple):
     vjp: object
 
 
+@check.public
 def check_layer(layer, indices, *, rng=0, kinks="raise", entries=None):
     """Check the gradient of a layer's table against differences of its forward pass, dropout left out.
 
@@ -65,9 +68,24 @@ def check_layer(layer, indices, *, rng=0, kinks="raise", entries=None):
     vjp.__name__ = f"{type(layer).__name__}.backward"
     report = check_vjp(_Pair(forward, vjp), plain.weight.copy(), rng=rng, kinks=kinks, entries=entries)
     own = copy.deepcopy(layer).eval()
-    out, pullback = own.vjp(indices)
-    g = draw_cotangent(generator(rng), out)
-    expected, found = vjp(g, plain.weight).to_dense(), pullback(g).to_dense()
+
+    def forward_of_its_own(weight, indices):
+        own.restore(weight)
+        return own.forward(indices)
+
+    def vjp_of_its_own(g, weight, indices):
+        own.restore(weight)
+        return own.vjp(indices)[1](g)
+
+    vjp_of_its_own.__name__, forward_of_its_own.__name__ = vjp.__name__, f"{type(layer).__name__}.forward"
+    pair = Pair("check_layer", forward_of_its_own, vjp_of_its_own, (plain.weight.copy(), np.array(indices)), {})
+    try:
+        out = pair.result()
+        g = draw_cotangent(generator(rng), out)
+        (found,) = pair.examined(out, g)
+    except Refuted as refuted:
+        raise GradientError(f"{vjp.__name__}: {refuted}") from None
+    expected = vjp(g, plain.weight).to_dense()
     if layer.scale_grad_by_freq:
         counts = np.bincount(np.ravel(indices), minlength=layer.max_id)
         expected /= np.maximum(counts, 1).reshape(-1, *[1] * len(layer.shape))

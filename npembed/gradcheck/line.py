@@ -13,6 +13,7 @@ TINY = 2.0**-100  # the complex step, relative to the size of the argument: noth
 VANISHING = 8  # so many of the smallest steps tell whether differences grow without end
 GROWTH = 1.5  # by this factor from step to step, if they do
 ROUNDED = 16.0  # the least step that tells a jump from a rounding, in units of the argument's last digit
+CURVED = 1e-8  # a slope that is not seen to this share of itself may be that of a function whose second derivative jumps
 ANY = (-np.inf, np.inf)  # the slopes on the two sides, where these have no limits
 KINK = 1e-7  # by how much the slopes on both sides of a kink differ at least, relative to the larger
 
@@ -28,17 +29,21 @@ class Seen(NamedTuple):
     sides: tuple | None  # smallest and largest slope that the one-sided ones allow
     margin: float  # how far these may be off
     near: float  # the kink is within this distance
+    step: float  # the step that the slope, or the kink, is best seen at
+    bent: np.ndarray | None  # which results have the kink
+    bend: float  # by how much the slope behind the kink is larger than the one before it
     reason: str  # why there is no slope, if there is none
 
 
 class Line:
     """``F(t) = Re sum conj(g) f(x + t v)`` as the terms of that sum, each rounded as `forward` rounds it.
 
-    `forward` takes the changed argument; `v` is an array like `x`, or the position and direction (1 or 1j) of a single entry.
+    `forward` takes the changed argument; `v` is an array like `x`, or the position and direction (1 or 1j) of a single entry. Of a
+    single entry, the digits of `x` tell how far it is moved; of many, `slack` is what their rounding may do to F.
     """
 
-    def __init__(self, forward, x, g, v, sizes, eps):
-        self.forward, self.x, self.g, self.v, self.sizes, self.eps = forward, x, g, v, sizes, eps
+    def __init__(self, forward, x, g, v, sizes, eps, slack=0.0):
+        self.forward, self.x, self.g, self.v, self.sizes, self.eps, self.slack = forward, x, g, v, sizes, eps, slack
         self.there = np.asarray(forward(x.copy()))
         self.broken = ~np.isfinite(self.there)
         self.middle = np.where(self.broken, 0, self.there)
@@ -54,6 +59,8 @@ class Line:
             t = ((moved.flat[k] - self.x.flat[k]) / unit).real
         else:
             moved += (t * self.v).astype(moved.dtype)
+            shares = ((moved - self.x)[self.v != 0] / (t * self.v[self.v != 0])).real
+            t = t if ((shares > 0.5) & (shares < 2)).all() else 0.0
         try:
             out = np.asarray(self.forward(moved))
         except (ArithmeticError, ValueError):  # outside of where it is defined
@@ -95,35 +102,40 @@ class Line:
         if len(rows) < 3:
             edge = not lost and broken[0] != broken[1] and min(broken) == 0
             reason = "the forward pass is finite on one side only" if edge else "the forward pass is not finite around it"
-            return Seen(Limit(np.nan, np.inf, 0.0), 0.0, np.inf, False, 0.0, ANY if edge else None, 0.0, 0.0, reason)
+            nothing = Limit(np.nan, np.inf, 0.0)
+            return Seen(nothing, 0.0, np.inf, False, 0.0, ANY if edge else None, 0.0, 0.0, 0.0, None, 0.0, reason)
         return self._seen(rows, depends, VOUCHED if deep else 0)
 
     def _seen(self, rows, depends, vouched):
         h = [row[0] for row in rows]
         sizes = [float((self.heaviness * np.maximum(np.abs(row[4]), np.abs(row[5])))[depends].sum()) for row in rows]
         floor = self.least * float(self.heaviness[depends].sum())
-        rounding = [(ROUNDINGS * self.eps * size + floor) / step for size, step in zip(sizes, h, strict=True)]
+        inside = [(ROUNDINGS * self.eps * size + floor) / step for size, step in zip(sizes, h, strict=True)]
+        rounding = [noise + self.slack / step for noise, step in zip(inside, h, strict=True)]
         central = [float(row[1].sum()) for row in rows]
         bends = [float((row[2] - row[3]).sum()) for row in rows]
         slope = limit(h, central, rounding, 2, vouched)
+        if not slope.error <= CURVED * abs(slope.value):
+            slope = min(slope, _joined(rows, h, rounding, vouched), key=lambda found: found.error)
         bend = limit(h, bends, [2 * r for r in rounding], 1, vouched)
         at = next((j for j, step in enumerate(h) if step == slope.step), -1)
         gross = float(np.abs(rows[at][1]).sum())
         moving = [j for j, row in enumerate(rows) if row[1].any()]
         flat = len(rows) - 1 not in moving and (at < 0 or not any(j >= at for j in moving))
         stair = central[moving[-1]] if flat and moving else 0.0
-        sides, margin, near, reason = None, 0.0, 0.0, ""
+        sides, margin, near, step, bent, reason = None, 0.0, 0.0, slope.step, None, ""
         if abs(bend.value) > max(3 * bend.error, KINK * gross):
             clear = [j for j in range(len(h)) if abs(bends[j] - bend.value) + rounding[j] < 0.1 * abs(bend.value)]
             at = clear[-1] if clear else h.index(bend.step)
             low, high = (np.sum(pick(rows[at][2], rows[at][3])) for pick in (np.minimum, np.maximum))
             margin = 1e-4 * max(abs(low), abs(high)) + abs(bends[at] - bend.value)
-            sides, near, reason = (float(low), float(high)), float(h[at]), "a kink"
-        elif vouched and any(self._grows(h, q, rounding) for q in (central, bends)):
+            sides, near, step, reason = (float(low), float(high)), float(h[at]), bend.step, "a kink"
+            bent = np.abs(rows[at][2] - rows[at][3]) > 0.1 * abs(bend.value) / max(1, self.middle.size)
+        elif vouched and any(self._grows(h, q, inside) for q in (central, bends)):
             sides, near, reason = ANY, float(h[-1]), "no finite slope: a jump or a vertical tangent"
-        elif vouched and self._rough(h, central, bends, rounding):
+        elif vouched and self._rough(h, central, bends, inside):
             slope, reason = slope._replace(error=np.inf), "the forward pass changes as much from digit to digit of the argument"
-        return Seen(slope, gross, sizes[at], flat, stair, sides, float(margin), near, reason)
+        return Seen(slope, gross, sizes[at], flat, stair, sides, float(margin), near, step, bent, bend.value, reason)
 
     def _grows(self, h, quotients, rounding):
         """Whether quotients grow, step by step, as far as one can see, and not for the roundings inside the forward pass.
@@ -190,3 +202,10 @@ class Line:
         with np.errstate(all="ignore"):
             found = float((self.g * (out.imag / moved.flat[self.v[0]].imag)).sum())
         return found if np.isfinite(found) else None
+
+
+def _joined(rows, h, rounding, vouched):
+    """The slope as the limits of the one-sided ones, which goes on where only the second derivative jumps."""
+    up, down = (limit(h, [float(row[i].sum()) for row in rows], [2 * r for r in rounding], 1, vouched) for i in (2, 3))
+    error = (up.error + down.error + abs(up.value - down.value)) / 2
+    return Limit((up.value + down.value) / 2, error, max(up.step, down.step))

@@ -105,6 +105,14 @@ class Judgement(NamedTuple):
     entries: tuple = ()
     reason: str = ""
 
+    @property
+    def checked(self):
+        """How many entries could be held against a slope, or against those on the two sides of a kink."""
+        return sum(
+            e.verdict in (RIGHT, WRONG, INTENTIONAL) or (e.slopes is not None and np.isfinite(e.slopes).all())
+            for e in self.entries
+        )
+
     def __str__(self):
         """A table that a person reads."""
         return "\n".join(_lines(self))
@@ -123,6 +131,8 @@ def _lines(judgement):
     yield f"{judgement.function} as the gradient of {judgement.forward}: {judgement.verdict}"
     if judgement.reason:
         yield f"  {judgement.reason}"
+    if judgement.entries and not judgement.checked:
+        yield "  nothing was checked: there is no slope to hold it against"
     for a in judgement.arguments:
         counts = ", ".join(f"{n} {verdict}" for verdict, n in a.counts.items() if n)
         rest = f"; along a random direction through all {math.prod(a.shape)}: {a.rest}" if a.rest else ""

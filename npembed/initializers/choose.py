@@ -41,6 +41,7 @@ INITIALIZERS = {
 """By name; `init_phases` is ``"init_phases"`` or ``"InitPhases"``, and so on, also ``"PretrainedInitializer"``."""
 
 
+@check.public
 def initializer(choice, options=None, *, compat=None, function="initializer", argument="initializer"):
     """What is to fill a table, as one function ``f(rng, shape, dtype)`` for real and complex tables.
 

@@ -9,6 +9,7 @@ from ..random import generator
 from ..row_maps import normalize
 
 
+@check.public
 def normal(rng, shape, dtype=np.float32, *, mean=0.0, std=1.0):
     """Draw from N(mean, std^2).
 
@@ -27,6 +28,7 @@ def normal(rng, shape, dtype=np.float32, *, mean=0.0, std=1.0):
     return generator(rng).normal(shape, mean, std, dtype)
 
 
+@check.public
 def uniform(rng, shape, dtype=np.float32, *, a=0.0, b=1.0):
     """Draw from U[a, b), by default [0, 1): not symmetric about zero.
 
@@ -40,6 +42,7 @@ def uniform(rng, shape, dtype=np.float32, *, a=0.0, b=1.0):
     return generator(rng).uniform(shape, a, b, dtype)
 
 
+@check.public
 def xavier_uniform(rng, shape, dtype=np.float32, *, gain=1.0):
     """Draw from U(-b, b), ``b = gain sqrt(6 / D)`` with D numbers in a row: the number of rows does not enter.
 
@@ -57,6 +60,7 @@ def xavier_uniform(rng, shape, dtype=np.float32, *, gain=1.0):
     return uniform(rng, shape, dtype, a=-bound, b=bound)
 
 
+@check.public
 def xavier_normal(rng, shape, dtype=np.float32, *, gain=1.0):
     """Draw from N(0, gain^2 2 / D) with D numbers in a row: the number of rows does not enter.
 
@@ -77,6 +81,7 @@ def _xavier_std(shape, gain):
     return gain * math.sqrt(2.0 / max(math.prod(shape[1:]), 1))
 
 
+@check.public
 def xavier_uniform_norm(rng, shape, dtype=np.float32, *, dim=1):
     """Draw from U(-b, b), ``b = sqrt(6 / (N + D))``, then normalize along `dim`. (torch's Xavier: the rows count, as fan-out.)
 
@@ -90,6 +95,7 @@ def xavier_uniform_norm(rng, shape, dtype=np.float32, *, dim=1):
     return normalize(uniform(rng, shape, dtype, a=-bound, b=bound), dim=dim)
 
 
+@check.public
 def xavier_normal_norm(rng, shape, dtype=np.float32, *, dim=1):
     """Draw from N(0, 2 / (N + D)), then normalize along `dim`. (torch's Xavier: the rows count, as fan-out.)
 
@@ -108,6 +114,7 @@ def _torch_xavier_std(shape):
     return math.sqrt(2.0 / max((shape[0] + shape[1]) * math.prod(shape[2:]), 1))
 
 
+@check.public
 def normal_norm(rng, shape, dtype=np.float32, *, dim=1):
     """Draw from N(0, 1), then normalize along `dim`: rows of a matrix are uniform on the sphere.
 
@@ -119,6 +126,7 @@ def normal_norm(rng, shape, dtype=np.float32, *, dim=1):
     return normalize(normal(rng, shape, dtype), dim=dim)
 
 
+@check.public
 def uniform_norm(rng, shape, dtype=np.float32, *, dim=1):
     """Draw from U[0, 1), then normalize along `dim`: on the sphere, no entry negative.
 
@@ -130,6 +138,7 @@ def uniform_norm(rng, shape, dtype=np.float32, *, dim=1):
     return normalize(uniform(rng, shape, dtype), dim=dim)
 
 
+@check.public
 def uniform_norm_p1(rng, shape, dtype=np.float32, *, dim=1):
     """Draw from U[0, 1), then divide by the sum along `dim`: rows of a matrix are shares that add up to one.
 
@@ -141,6 +150,7 @@ def uniform_norm_p1(rng, shape, dtype=np.float32, *, dim=1):
     return normalize(uniform(rng, shape, dtype), p=1, dim=dim)
 
 
+@check.public
 def init_phases(rng, shape, dtype=np.float32):
     """Draw unit complex numbers ``cos phi + i sin phi``, phi uniform in [0, 2 pi), as pairs in the last axis.
 
@@ -165,6 +175,7 @@ def init_phases(rng, shape, dtype=np.float32):
     return np.stack([np.cos(phases), np.sin(phases)], axis=-1).reshape(shape).astype(dtype)
 
 
+@check.public
 def zeros(rng, shape, dtype=np.float32):
     """Fill with 0; draws nothing.
 
@@ -174,6 +185,7 @@ def zeros(rng, shape, dtype=np.float32):
     return np.zeros(shape, dtype)
 
 
+@check.public
 def ones(rng, shape, dtype=np.float32):
     """Fill with 1; draws nothing.
 
@@ -183,6 +195,7 @@ def ones(rng, shape, dtype=np.float32):
     return np.ones(shape, dtype)
 
 
+@check.public
 def constant(rng, shape, dtype=np.float32, *, val):
     """Fill with the number `val`; draws nothing.
 
@@ -192,6 +205,7 @@ def constant(rng, shape, dtype=np.float32, *, val):
     return np.full(shape, check.fits("constant", "val", check.real("constant", "val", val, finite=False), np.dtype(dtype)))
 
 
+@check.public
 def pretrained(rng, shape, dtype=np.float32, *, tensor):
     """Copy an array of that very shape; draws nothing, and never shares memory with the array.
 

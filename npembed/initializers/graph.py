@@ -5,6 +5,7 @@ import numpy as np
 from .. import check
 
 
+@check.public
 def weisfeiler_lehman(
     rng, shape, dtype=np.float32, *, triples_factory=None, mapped_triples=None, edge_index=None, max_iter=2, color_initializer=None,
     color_initializer_kwargs=None,
@@ -43,6 +44,7 @@ def weisfeiler_lehman(
     return draw(rng, (int(colors.max(initial=-1)) + 1, *shape[1:]), dtype)[colors]
 
 
+@check.public
 def weisfeiler_lehman_colors(edge_index, num_nodes, *, max_iter=2):
     """Color nodes so that those with unlike neighbours differ: the Weisfeiler-Lehman test, stopped early.
 
@@ -104,6 +106,7 @@ def _refined(colors, edges):
     return np.array([number[tuple(sight)] for sight in seen], np.int64)
 
 
+@check.public
 def random_walk_positional_encoding(
     rng, shape, dtype=np.float32, *, triples_factory=None, mapped_triples=None, edge_index=None, space_dim=0.0, skip_first_power=True
 ):  # fmt: skip

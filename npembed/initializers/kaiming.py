@@ -14,6 +14,7 @@ _GAINS = {
 _SLOPE = 0.01
 
 
+@check.public
 def calculate_gain(nonlinearity, param=None):
     """By what a nonlinearity's weights are to be larger, so that the variance passes through: torch's table.
 
@@ -40,6 +41,7 @@ def calculate_gain(nonlinearity, param=None):
     return math.sqrt(2.0 / (1.0 + check.real("calculate_gain", "param", _SLOPE if param is None else param) ** 2))
 
 
+@check.public
 def kaiming_uniform(rng, shape, dtype=np.float32, *, a=0.0, mode="fan_in", nonlinearity="leaky_relu"):
     """Draw from U(-b, b), ``b = gain sqrt(3 / fan)``.
 
@@ -67,6 +69,7 @@ def kaiming_uniform(rng, shape, dtype=np.float32, *, a=0.0, mode="fan_in", nonli
     return uniform(rng, shape, dtype, a=-bound, b=bound)
 
 
+@check.public
 def kaiming_normal(rng, shape, dtype=np.float32, *, a=0.0, mode="fan_in", nonlinearity="leaky_relu"):
     """Draw from N(0, gain^2 / fan); parameters and references as in `kaiming_uniform`.
 

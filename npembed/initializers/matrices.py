@@ -17,6 +17,7 @@ def _matrix(function, shape):
     return shape
 
 
+@check.public
 def eye(rng, shape, dtype=np.float32):
     """Fill with the identity matrix, cut or padded by zeros; draws nothing.
 
@@ -27,6 +28,7 @@ def eye(rng, shape, dtype=np.float32):
     return np.eye(*_matrix("eye", shape), dtype=dtype)
 
 
+@check.public
 def dirac(rng, shape, dtype=np.float32, *, groups=1):
     """Fill with the kernel of a convolution that changes nothing: ones at ``[d, d, middle]``, zeros elsewhere; draws nothing.
 
@@ -64,6 +66,7 @@ def dirac(rng, shape, dtype=np.float32, *, groups=1):
     return table
 
 
+@check.public
 def orthogonal(rng, shape, dtype=np.float32, *, gain=1.0):
     """Draw a matrix ``(N, D)``, uniformly among those whose rows (N <= D) or columns are orthogonal and `gain` long.
 
@@ -103,6 +106,7 @@ def orthogonal(rng, shape, dtype=np.float32, *, gain=1.0):
     return np.ascontiguousarray(gain * (q.T if wide else q), dtype).reshape(shape)
 
 
+@check.public
 def sparse(rng, shape, dtype=np.float32, *, sparsity, std=0.01):
     """Draw from N(0, std^2), and put zeros at random into ``ceil(sparsity N)`` entries of each column.
 

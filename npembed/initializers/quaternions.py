@@ -10,6 +10,7 @@ from ..random.arguments import real_dtype
 from ..row_maps import normalize
 
 
+@check.public
 def init_quaternions(rng, shape, dtype=np.float32, *, compat=None):
     """Draw quaternions ``m (cos t + v sin t)``: m uniform in [-s, s), t in [0, 2 pi), v a unit vector in any direction.
 

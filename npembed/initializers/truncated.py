@@ -12,6 +12,7 @@ _SHARE = 0.3
 _RATE = 1e-5
 
 
+@check.public
 def trunc_normal(rng, shape, dtype=np.float32, *, mean=0.0, std=1.0, a=-2.0, b=2.0):
     """Draw from N(mean, std^2) what lies in [a, b]; `a` and `b` are bounds of the number, not multiples of `std`.
 

@@ -3,15 +3,18 @@
 import numpy as np
 
 from .. import check
+from ..extended import floats, reach
 from ..op import unbroadcast, wide
 
 
+@check.public
 def complex_bilinear(h, r, t):
     """Score by a three-way product, the tail conjugated: ``f(h, r, t) = Re sum_i h_i r_i conj(t_i)``.
 
     The conjugate makes the difference to DistMult: where r is imaginary, swapping head and tail changes the sign of the score;
     where r is real, it changes nothing. The literature's name for it, ComplEx, is a type in Python, hence the longer name here; in
-    `INTERACTIONS` it is "complex".
+    `INTERACTIONS` it is "complex". Terms are multiplied from left to right, each product rounded once; that ``h r`` alone would over- or
+    underflow is no obstacle.
 
     Parameters
     ----------
@@ -38,14 +41,17 @@ def complex_bilinear(h, r, t):
     (array(-6.), array(6.))
     """
     h, r, t, dtype = _checked("complex_bilinear", h, r, t)
-    return np.asarray((h * r * np.conj(t)).real.sum(axis=-1), dtype)
+    score = reach(lambda h, r, t: (h * r * t.conj()).real.sum(axis=-1), [h, r, t])
+    return np.asarray(floats(score, over=None), dtype)
 
 
+@check.public
 def complex_bilinear_vjp(g, h, r, t):
     """The product rule: ``dh = g conj(r) t``, ``dr = g conj(h) t``, ``dt = g h r``, summed over broadcast axes.
 
     For real ``F = Re(a z)`` the gradient ``dF/dRe z + i dF/dIm z`` is ``conj(a)``. Of h the factor is ``a = r conj(t)``, of r it is
-    ``h conj(t)``; and of t, since ``Re w = Re conj(w)``, it is ``conj(h r)``.
+    ``h conj(t)``; and of t, since ``Re w = Re conj(w)``, it is ``conj(h r)``. As in `complex_bilinear`, no part of a product need be
+    representable, if the gradient is.
 
     Parameters
     ----------
@@ -65,9 +71,12 @@ def complex_bilinear_vjp(g, h, r, t):
     """
     x, y, z, dtype = _checked("complex_bilinear_vjp", h, r, t)
     check.like("complex_bilinear_vjp", "g", g, np.broadcast_shapes(h.shape, r.shape, t.shape)[:-1], dtype, "the score")
-    g = wide(g)[..., None]
-    gradients = (g * np.conj(y) * z, h), (g * np.conj(x) * z, r), (g * x * y, t)
-    return tuple(unbroadcast(d, a.shape).astype(a.dtype) for d, a in gradients)
+
+    def gradients(g, x, y, z):
+        return [unbroadcast(d, a.shape) for d, a in ((g * y.conj() * z, h), (g * x.conj() * z, r), (g * x * y, t))]
+
+    found = reach(gradients, [wide(g)[..., None], x, y, z])
+    return tuple(floats(d, over=None).astype(a.dtype) for d, a in zip(found, (h, r, t), strict=True))
 
 
 def _checked(function, h, r, t):

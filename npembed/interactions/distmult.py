@@ -3,13 +3,16 @@
 import numpy as np
 
 from .. import check
+from ..extended import floats, reach
 from ..op import unbroadcast, wide
 
 
+@check.public
 def distmult(h, r, t):
     """Score by a three-way product: ``f(h, r, t) = sum_i h_i r_i t_i``.
 
-    Symmetric in head and tail: it cannot tell (a, likes, b) from (b, likes, a).
+    Symmetric in head and tail: it cannot tell (a, likes, b) from (b, likes, a). Terms are multiplied from left to right, each product
+    rounded once; that ``h r`` alone would over- or underflow is no obstacle.
 
     Parameters
     ----------
@@ -34,11 +37,14 @@ def distmult(h, r, t):
     array(83.)
     """
     h, r, t, dtype = _checked("distmult", h, r, t)
-    return np.asarray((h * r * t).sum(axis=-1), dtype)
+    return np.asarray(floats(reach(lambda h, r, t: (h * r * t).sum(axis=-1), [h, r, t]), over=None), dtype)
 
 
+@check.public
 def distmult_vjp(g, h, r, t):
     """The product rule: ``dh = g r t``, ``dr = g h t``, ``dt = g h r``, summed over broadcast axes.
+
+    As in `distmult`, no part of a product need be representable, if the gradient is.
 
     Parameters
     ----------
@@ -58,8 +64,11 @@ def distmult_vjp(g, h, r, t):
     """
     h, r, t, dtype = _checked("distmult_vjp", h, r, t)
     check.like("distmult_vjp", "g", g, np.broadcast_shapes(h.shape, r.shape, t.shape)[:-1], dtype, "the score")
-    g = wide(g)[..., None]
-    return tuple(unbroadcast(d, x.shape).astype(dtype) for d, x in ((g * r * t, h), (g * h * t, r), (g * h * r, t)))
+
+    def gradients(g, h, r, t):
+        return [unbroadcast(d, x.shape) for d, x in ((g * r * t, h), (g * h * t, r), (g * h * r, t))]
+
+    return tuple(floats(d, over=None).astype(dtype) for d in reach(gradients, [wide(g)[..., None], h, r, t]))
 
 
 def _checked(function, h, r, t):

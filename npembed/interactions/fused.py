@@ -42,6 +42,7 @@ class Form(NamedTuple):
     options: dict
 
 
+@check.public
 def score_all(h, r, t, *, interaction, side):
     """Score each query against each candidate: rows of two of h, r and t make the queries, the third, `side`, the candidates.
 
@@ -51,7 +52,8 @@ def score_all(h, r, t, *, interaction, side):
     float32 and complex64 hardly ever, and if so by one unit in the last place. Equal candidates get equal scores, to the bit,
     whatever their number, their places and the number of threads.
 
-    NaN and infinite scores, and those of float64 rows whose squares might overflow or vanish, are computed by the interaction itself.
+    NaN and infinite scores, and those of float64 rows whose squares might overflow or vanish, are computed by the interaction itself, as
+    are all scores where products of float64 rows might vanish on the way.
 
     Parameters
     ----------
@@ -131,6 +133,8 @@ def _transe(side, h, r, t, *, p=1, power_norm=False, slope_at_zero=0.0):
 
 
 def _distmult(side, h, r, t):
+    if _may_vanish(h, r, t):
+        return None
     a, b = _query(side, h, r, t)
     if side == "tail":
         a, b = np.ones_like(a), a * b
@@ -138,6 +142,8 @@ def _distmult(side, h, r, t):
 
 
 def _complex(side, h, r, t):
+    if _may_vanish(h, r, t):
+        return None
     a, b = _query(side, h, r, t)
     if side == "tail":  # Re q conj(x) is the product of two rows of real numbers
         return Form("products", np.full_like(a, 1 + 1j), a * b, 1.0, False, ANY, {})
@@ -174,6 +180,14 @@ def _query(side, h, r, t):
 def _low(x, p):
     """Below which a sum of squares (p = 2), or of roots of squares (p = 1), may have lost something: squares of float32 never."""
     return math.ldexp(1.0, -400 * p) if x.real.dtype == np.float64 else 0.0
+
+
+def _may_vanish(*rows):
+    """Whether a product of a number from each might be subnormal on the way to a score that is not: of float32 never."""
+    if rows[0].real.dtype != np.float64:
+        return False
+    sizes = (np.abs(_real(np.ascontiguousarray(x))) for x in rows)
+    return math.prod(size.min(where=size != 0, initial=1.0) for size in sizes) < math.ldexp(1.0, -1000)
 
 
 def _real(x):

@@ -5,16 +5,18 @@ import math
 import numpy as np
 
 from .. import check
+from ..extended import floats, reach
 from ..op import unbroadcast, wide
-from .transe import transe, transe_vjp
+from .transe import distance, distance_vjp
 
 
+@check.public
 def rotate(h, r, t, *, p=2, power_norm=False, slope_at_zero=0.0, turn="head"):
     """Score by the distance that is left after the rotation: ``f(h, r, t) = -|h o r - t|_p``.
 
     ``o`` multiplies entry by entry, and ``|.|_p`` is taken of the moduli ``|h_i r_i - t_i|``; with `power_norm` the power is not
     undone. A rotation has ``|r_i| = 1`` (normalizer or constrainer "complex_normalize"). Here any r will do, and a longer one
-    stretches, too.
+    stretches, too. ``h o r`` alone may be too large for a float, or too small.
 
     With ``turn="tail"`` the tail is turned back instead, ``-|h - t o conj(r)|_p``. For rotations that is the same score, with the
     same gradients of h, of t, and of r along its circle; off the circle score and gradients differ. PyKEEN 1.11.1 goes by cost, here
@@ -51,15 +53,16 @@ def rotate(h, r, t, *, p=2, power_norm=False, slope_at_zero=0.0, turn="head"):
     >>> rotate(h, quarter_turn, t), rotate(h, quarter_turn, t, p=1), rotate(h, quarter_turn, t, power_norm=True)
     (array(-5.), array(-7.), array(-25.))
     """
-    from_, to, _, dtype = _turned("rotate", h, r, t, p, power_norm, slope_at_zero, turn)
-    return np.asarray(transe(from_, _still(from_), to, p=p, power_norm=power_norm), dtype)
+    x, p, _, dtype = _rest("rotate", h, r, t, p, power_norm, slope_at_zero, turn)
+    return np.asarray(-distance(x, p, power_norm), dtype)
 
 
+@check.public
 def rotate_vjp(g, h, r, t, *, p=2, power_norm=False, slope_at_zero=0.0, turn="head"):
     """With ``x = h o r - t``: ``dh = -g s o conj(r)``, ``dr = -g s o conj(h)``, ``dt = g s``, s being the derivative of the norm at x.
 
-    RotatE is TransE from ``u = h o r`` to t by the translation 0, so that du and dt are those of `transe_vjp`, with s and its kinks;
-    a product ``u = h r`` under a real function has ``dh = du conj(r)`` and ``dr = du conj(h)``. With the tail turned back,
+    RotatE is TransE from ``u = h o r`` to t by the translation 0, so that du and dt are those of `transe_vjp`, with s and its kinks; a
+    product ``u = h r`` under a real function has ``dh = du conj(r)`` and ``dr = du conj(h)``. With the tail turned back,
     ``v = t conj(r)``, it is ``dt = dv r`` and ``dr = conj(dv conj(t))``. There is a kink where ``x = 0`` (gradient 0), and for p = 1
     wherever ``x_i = 0`` (`slope_at_zero`, 0 as in torch).
 
@@ -82,35 +85,35 @@ def rotate_vjp(g, h, r, t, *, p=2, power_norm=False, slope_at_zero=0.0, turn="he
     >>> dh, dt
     (array([3.+0.j, 0.+4.j]), array([0.-3.j, 4.+0.j]))
     """
-    from_, to, head_turns, dtype = _turned("rotate_vjp", h, r, t, p, power_norm, slope_at_zero, turn)
-    check.like("rotate_vjp", "g", g, np.broadcast_shapes(from_.shape, to.shape)[:-1], dtype, "the score")
-    options = {"p": p, "power_norm": power_norm, "slope_at_zero": slope_at_zero}
-    du, _, dv = transe_vjp(wide(g), from_, _still(from_), to, **options)
-    if head_turns:
-        dh, dr, dt = du * np.conj(r), du * np.conj(h), dv
-    else:
-        dh, dr, dt = du, np.conj(dv) * t, dv * r
-    return tuple(unbroadcast(d, x.shape).astype(x.dtype) for d, x in ((dh, h), (dr, r), (dt, t)))
+    x, p, head_turns, dtype = _rest("rotate_vjp", h, r, t, p, power_norm, slope_at_zero, turn)
+    check.like("rotate_vjp", "g", g, x.shape[:-1], dtype, "the score")
+    row, slopes = distance_vjp(x, p, power_norm, slope_at_zero)
+    from_, to = (
+        (np.broadcast_shapes(h.shape, r.shape), t.shape) if head_turns else (h.shape, np.broadcast_shapes(t.shape, r.shape))
+    )
+
+    def gradients(g, x, y, z, *row):
+        d = slopes(g, *row)
+        du, dv = unbroadcast(-1 * d, from_), unbroadcast(d, to)
+        found = (du * y.conj(), du * x.conj(), dv) if head_turns else (du, dv.conj() * z, dv * y)
+        return [unbroadcast(d, a.shape) for d, a in zip(found, (h, r, t), strict=True)]
+
+    found = reach(gradients, [wide(g)[..., None], wide(h), wide(r), wide(t), *row])
+    return tuple(floats(d, over=None).astype(a.dtype) for d, a in zip(found, (h, r, t), strict=True))
 
 
-def _turned(function, h, r, t, p, power_norm, slope_at_zero, turn):
-    """From where to where the distance is taken, wide; whether the head was turned; and the dtype of the score."""
+def _rest(function, h, r, t, p, power_norm, slope_at_zero, turn):
+    """What the rotation leaves (in extended numbers if something is too large), p, whether the head was turned, and the score's dtype."""
     dtype = check.rows(function, h=h, r=r, t=t)
     if dtype.kind != "c":
         raise TypeError(f"{function}: h has dtype {dtype}; allowed: complex rows, since real ones cannot be rotated")
-    if np.isinf(check.order(function, p)) and power_norm:
+    p = check.order(function, p)
+    if np.isinf(p) and power_norm:
         raise ValueError(f"{function}: p = inf has no power; allowed: a finite p, or power_norm = False")
     check.choice(function, "power_norm", power_norm, (True, False))
     check.real(function, "slope_at_zero", slope_at_zero, -1, 1)
     if check.choice(function, "turn", turn, ("head", "tail", "cheaper")) == "cheaper":
         heads, tails = (math.prod(np.broadcast_shapes(x.shape, r.shape)) for x in (h, t))
         turn = "head" if heads < tails else "tail"
-    real = np.empty(0, dtype).real.dtype
-    if turn == "head":
-        return wide(h) * wide(r), wide(t), True, real
-    return wide(h), wide(t) * np.conj(wide(r)), False, real
-
-
-def _still(x):
-    """The translation that TransE is to make: none."""
-    return np.zeros(x.shape[-1:], x.dtype)
+    rest = (lambda h, r, t: h * r - t) if turn == "head" else (lambda h, r, t: h - t * r.conj())
+    return reach(rest, [wide(h), wide(r), wide(t)]), p, turn == "head", np.empty(0, dtype).real.dtype

@@ -5,6 +5,6 @@ and SHA-256, ``.safetensors`` (or ``.npz``) files of arrays, ``.json`` documents
 """
 
 from .reading import Folder, read_folder
-from .writing import check_writable, write_folder
+from .writing import check_writable, manifest_at, write_folder
 
-__all__ = ["Folder", "check_writable", "read_folder", "write_folder"]
+__all__ = ["Folder", "check_writable", "manifest_at", "read_folder", "write_folder"]

@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from .. import __version__
+from .. import __version__, check
 from . import arrays, text
 
 NAME = "manifest.json"
@@ -51,8 +51,8 @@ def decode(content):
     if not isinstance(body, dict) or body.get("format") != FORMAT:
         raise ValueError(f"is not the manifest of an {FORMAT}")
     if type(body.get("version")) is not int or body["version"] != VERSION:
-        by = f", written by npembed {str(body.get('npembed'))[:40]!a}"
-        raise ValueError(f"has version {str(body.get('version'))[:40]} of the format{by}, where this npembed reads {VERSION}")
+        version, by = check.said(body.get("version")), check.said(body.get("npembed"))
+        raise ValueError(f"has version {version} of the format, written by npembed {by}, where this npembed reads {VERSION}")
     if list(body) != ["format", "version", "npembed", "files", "sha256"]:
         raise ValueError("has other keys than a manifest")
     body.pop("sha256")

@@ -1,15 +1,13 @@
 """Paths and files as `write_folder` and `read_folder` see them."""
 
 import os
-import stat
+import re
 
+from .. import check
 from ..datasets.parser import path_name
 
 ATTEMPTS = 100
 """How often is looked anew because a folder was replaced meanwhile."""
-
-PLAIN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-"""How files are opened: no symbolic link is followed, no pipe waited for."""
 
 
 def place(function, path):
@@ -35,17 +33,18 @@ def identity(folder):
     return folder, found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
 
 
+def is_mount(folder):
+    """Whether another file system, or a folder of the same, is mounted here: then its name cannot be given to another folder."""
+    if os.path.ismount(folder):
+        return True
+    try:  # on Linux, where a folder may be mounted elsewhere on its own file system
+        with open("/proc/self/mountinfo", "rb") as file:
+            points = {line.split()[4] for line in file}
+    except OSError:
+        return False
+    return re.sub(rb"[ \t\n\\]", lambda found: b"\\%03o" % found[0][0], os.fsencode(folder)) in points
+
+
 def content(folder, name, most):
     """The bytes of a regular file in `folder`, of up to `most`; nothing else is opened, or waited for."""
-    path = os.path.join(folder, name)
-    mode = os.lstat(path).st_mode
-    if not stat.S_ISREG(mode):
-        raise ValueError("is a symbolic link" if stat.S_ISLNK(mode) else "is no regular file")
-    descriptor = os.open(path, os.O_RDONLY | PLAIN)
-    with os.fdopen(descriptor, "rb") as file:
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):  # it was exchanged just now
-            raise ValueError("is no regular file")
-        if about.st_size > most:
-            raise ValueError(f"has {about.st_size} bytes; at most {most} were due")
-        return file.read(about.st_size)
+    return check.files.content(os.path.join(folder, name), most)

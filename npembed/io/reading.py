@@ -6,6 +6,7 @@ import stat
 import time
 from typing import NamedTuple
 
+from .. import check
 from . import arrays as formats
 from . import manifest, paths, swap, text
 
@@ -27,6 +28,7 @@ class Folder(NamedTuple):
     tables: dict
 
 
+@check.public
 def read_folder(path, *, function="read_folder"):
     """Read a folder that `write_folder` has written, after all of it was checked.
 

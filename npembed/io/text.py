@@ -1,5 +1,6 @@
 """Documents as JSON and tables of labels as TSV: bytes and back, with nothing lost on the way."""
 
+import collections
 import json
 import math
 
@@ -82,7 +83,7 @@ def _constant(text):
 def _object(pairs):
     found = dict(pairs)
     if len(found) < len(pairs):
-        twice = next(key for i, (key, _) in enumerate(pairs) if key in dict(pairs[:i]))
+        twice = next(key for key, times in collections.Counter(key for key, _ in pairs).items() if times > 1)
         raise ValueError(f"holds the key {labels.shown(twice)} twice in one object")
     if "$float" in found:
         if len(found) > 1 or found["$float"] not in list(NON_FINITE):

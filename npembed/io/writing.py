@@ -1,6 +1,7 @@
 """A folder written beside its place, and put there in one step."""
 
 import contextlib
+import errno
 import functools
 import hashlib
 import os
@@ -14,8 +15,14 @@ from . import manifest, paths, swap, text
 
 _REPLACED = "a folder that npembed wrote and nothing else is in, an empty one, or none"
 
+ANY = "any"
+"""For a target that may be replaced whatever npembed wrote there."""
 
-def write_folder(path, *, arrays=None, documents=None, tables=None, array_format=None, function="write_folder"):
+
+@check.public
+def write_folder(
+    path, *, arrays=None, documents=None, tables=None, array_format=None, replaces=ANY, function="write_folder"
+):  # fmt: skip
     """Write a folder of named things, which `read_folder` gives back to the last bit.
 
     The folder is made beside the target, brought to disk and put in place in one step. At every moment a reader finds the folder
@@ -37,7 +44,13 @@ def write_folder(path, *, arrays=None, documents=None, tables=None, array_format
         A file ``NAME.tsv`` each, one row a line; rows are lists of labels, all of one length.
     array_format : "safetensors", "npz" or None
         None for safetensors, if that package is installed, and ``.npz`` otherwise.
+    replaces : ANY, or what `manifest_at` or `write_folder` said of the folder before: a str, or None where nothing was
+        Where another manifest stands by now, somebody else has written there, and the target is refused and left alone.
     function : str, the name that errors begin with
+
+    Returns
+    -------
+    str, what `manifest_at` says of the new folder
 
     Raises
     ------
@@ -54,8 +67,10 @@ def write_folder(path, *, arrays=None, documents=None, tables=None, array_format
     >>> import numpy as np
     >>> from npembed.io import read_folder
     >>> path = os.path.join(tempfile.mkdtemp(), "run")
-    >>> write_folder(path, arrays={"model": {"entities": np.array([[1 + 2j]])}}, documents={"settings": {"p": float("inf")}},
-    ...              tables={"entities": [["ann"], ["bob"]]}, array_format="npz")
+    >>> written = write_folder(path, arrays={"model": {"entities": np.array([[1 + 2j]])}}, array_format="npz",
+    ...                        documents={"settings": {"p": float("inf")}}, tables={"entities": [["ann"], ["bob"]]})
+    >>> written == manifest_at(path)
+    True
     >>> sorted(os.listdir(path))
     ['entities.tsv', 'manifest.json', 'model.npz', 'settings.json']
     >>> found = read_folder(path)
@@ -83,7 +98,7 @@ def write_folder(path, *, arrays=None, documents=None, tables=None, array_format
         files[f"{key}.tsv"] = functools.partial(text.encode_table, rows), counts
     _check_files(function, files)
     try:
-        _write(function, name, target, files)
+        return _write(function, name, target, files, replaces)
     except OSError as error:
         if error.errno is None:  # one of our own
             raise
@@ -91,24 +106,68 @@ def write_folder(path, *, arrays=None, documents=None, tables=None, array_format
         raise type(error)(f"{function}: {name} cannot be written ({reason}); allowed: a folder that can") from error
 
 
-def check_writable(path, *, function="check_writable"):
-    """Refuse a target that `write_folder` would refuse for what is there already, leaving nothing behind.
+@check.public
+def manifest_at(path, *, function="manifest_at"):
+    """The SHA-256 of the manifest in a folder, which no other folder shares unless all is the same in it; None where there is none.
 
     >>> import tempfile
-    >>> check_writable(tempfile.mkdtemp())
+    >>> manifest_at(tempfile.mkdtemp())
+    """
+    _, target = paths.place(function, path)
+    return _manifest_in(swap.standing(target))
+
+
+def _manifest_in(folder):
+    try:
+        return hashlib.sha256(paths.content(folder, manifest.NAME, manifest.MAX_MANIFEST)).hexdigest()
+    except (OSError, ValueError):
+        return None
+
+
+@check.public
+def check_writable(path, *, sizes=(), function="check_writable"):
+    """Refuse a target that `write_folder` would refuse for what is there already, or where it is, leaving nothing behind.
+
+    Parameters
+    ----------
+    path : str or path
+    sizes : ints, in bytes
+        Files for which there must be room.
+
+    >>> import tempfile
+    >>> check_writable(tempfile.mkdtemp(), sizes=[1000, 1000])
     """
     name, target = paths.place(function, path)
-    _check_standing(target, functools.partial(_check_replaced, function, name))
+    if paths.is_mount(target):
+        raise OSError(f"{function}: {name} is a mount point, which cannot be replaced in one step; allowed: a folder in it")
+    _check_standing(target, functools.partial(_check_replaced, function, name, ANY))
     parent = os.path.dirname(target)
     while not os.path.lexists(parent):
         parent = os.path.dirname(parent)
     try:
-        with tempfile.TemporaryFile(dir=parent):  # rights alone do not tell: a disk may be read-only
-            pass
-    except OSError:
+        with contextlib.ExitStack() as files:  # rights alone do not tell: a disk may be read-only
+            for size in (0, *sizes):
+                _reserve(files.enter_context(tempfile.TemporaryFile(dir=parent)), size)
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            found = f"{name} finds no room in {parent} for {sum(sizes):,} bytes ({error.strerror})"
+            raise OSError(f"{function}: {found}; allowed: a place that has it") from None
         raise NotADirectoryError(
             f"{function}: {name} cannot be made in {parent}; allowed: a place in a folder that can be written"
         ) from None
+
+
+_NO_ROOM = errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)
+
+
+def _reserve(file, size):
+    """Have the disk set so many bytes aside for a file, or raise an OSError for want of room."""
+    if size and hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise
 
 
 def array_suffix(function, array_format):
@@ -145,10 +204,10 @@ def _check_files(function, files):
             raise ValueError(f"{function}: files {twin} and {file} are one on some systems; allowed: names with another spelling")
 
 
-def _write(function, name, target, files):
+def _write(function, name, target, files, replaces):
     """Make the folder beside `target` and put it there; folders above that were made for it go again after an error."""
     made: list = []
-    allowed = functools.partial(_check_replaced, function, name)
+    allowed = functools.partial(_check_replaced, function, name, replaces)
     try:
         parent = os.path.dirname(target)
         while not os.path.lexists(parent):
@@ -161,23 +220,23 @@ def _write(function, name, target, files):
         swap.clear(target)
         _check_standing(target, allowed)
         with swap.beside(target) as new:
-            if os.path.isdir(target):
-                os.chmod(new, stat.S_IMODE(os.stat(target).st_mode))
+            _keep_mode(new, target)
             listed = {}
             for file, (encoded, about) in files.items():
                 content = encoded()
                 digest = hashlib.sha256(content).hexdigest()
                 listed[file] = {"size": len(content), "sha256": digest, **about}
-                _write_file(os.path.join(new, file), content)
+                _write_file(new, file, content, target)
             content = manifest.encode(listed)
             if sum(about["size"] for about in listed.values()) > manifest.MAX_FOLDER:
                 raise OSError(f"{function}: {name} would be too large; allowed: {manifest.MAX_FOLDER} bytes")
             if len(content) > manifest.MAX_MANIFEST:
                 found = f"would have a {manifest.NAME} of {len(content)} bytes"
                 raise OSError(f"{function}: {name} {found}; allowed: {manifest.MAX_MANIFEST}, which fewer arrays make")
-            _write_file(os.path.join(new, manifest.NAME), content)
+            _write_file(new, manifest.NAME, content, target)
             swap.sync(new)
             swap.put_in_place(new, target, allowed)
+        return hashlib.sha256(content).hexdigest()
     except BaseException:
         for folder in made:
             with contextlib.suppress(OSError):  # not made yet, or somebody's by now
@@ -185,10 +244,20 @@ def _write(function, name, target, files):
         raise
 
 
-def _write_file(path, content):
-    """Write a new file and have it reach the disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | paths.PLAIN, 0o666)
+def _keep_mode(new, old):
+    """Give `new` the mode of the file or folder that it replaces, if that is there."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        mode = os.lstat(old).st_mode
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # the mode of a link is no mode
+            os.chmod(new, stat.S_IMODE(mode))
+
+
+def _write_file(folder, name, content, old):
+    """Write a new file, with the mode of its namesake in the folder `old`, and have it reach the disk."""
+    path = os.path.join(folder, name)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | check.files.PLAIN, 0o666)
     try:
+        _keep_mode(path, os.path.join(old, name))
         rest = memoryview(content)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
@@ -211,9 +280,12 @@ def _check_standing(target, allowed):
                 raise
 
 
-def _check_replaced(function, name, folder):
+def _check_replaced(function, name, replaces, folder):
     """FileExistsError if `folder`, which stands or stood at the path `name`, is not to be replaced: its files would be lost."""
     fact = None
+    if replaces != ANY and _manifest_in(folder) not in (None, replaces):
+        before = "was written by another run meanwhile" if replaces else "holds a run already"
+        raise FileExistsError(f"{function}: {name} {before}; allowed: another folder")
     if not stat.S_ISDIR(os.lstat(folder).st_mode):
         fact = "is no folder"
     elif found := set(os.listdir(folder)):

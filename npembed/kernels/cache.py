@@ -7,8 +7,12 @@ versions' folders are left alone: another environment may be using them.
 Cache files are pickles, and whoever can write them can run code: the folder is the user's own, and writable for nobody else.
 Where there is no such folder, kernels are compiled in every process anew, and all else is the same. ``NPEMBED_CACHE_DIR`` names
 another folder (a file, ``/dev/null`` for one, turns the cache off).
+
+Behind the content of each file stands its SHA-256. Numba believes what it reads, and a file that was cut short or damaged would end in
+an error, or be run. A file that is not whole counts as missing: its kernel is compiled anew, and the file written again.
 """
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -18,6 +22,7 @@ import tempfile
 
 import llvmlite
 import numba
+from numba.core.caching import IndexDataCacheFile
 
 HERE = pathlib.Path(__file__).parent
 
@@ -86,6 +91,45 @@ def folder():
     return parent / name
 
 
+class WholeFiles(IndexDataCacheFile):
+    """Numba's files of one function: an index, and one of compiled code for each signature; all with their SHA-256 behind them."""
+
+    def save(self, key, data):
+        """Save, if that can be done."""
+        with contextlib.suppress(OSError):
+            super().save(key, data)
+
+    def _load_index(self):
+        return super()._load_index() if is_whole(self._index_path) else {}
+
+    def _load_data(self, name):
+        if not is_whole(self._data_path(name)):
+            raise FileNotFoundError(name)  # which Numba expects: somebody may have removed it
+        return super()._load_data(name)
+
+    @contextlib.contextmanager
+    def _open_for_write(self, filepath):
+        with super()._open_for_write(filepath) as file:
+            yield file
+            file.flush()
+            file.write(digest_of(pathlib.Path(file.name).read_bytes()))
+
+
+def digest_of(content):
+    """The SHA-256 of some bytes."""
+    return hashlib.sha256(content).digest()
+
+
+def is_whole(path):
+    """Whether a file of the cache is there, and is as it was written."""
+    path = pathlib.Path(path)
+    try:
+        content = path.read_bytes() if path.is_file() else b""
+    except OSError:
+        return False
+    return digest_of(content[:-32]) == content[-32:]
+
+
 def njit(function, **options):
     """``numba.njit``, with the compiled code cached in `folder` where there is one."""
     if numba.config.DISABLE_JIT or folder() is None:
@@ -93,6 +137,8 @@ def njit(function, **options):
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(folder())  # Numba reads it here, once per function; another library's cache stays where it was
     try:
-        return numba.njit(function, cache=True, **options)
+        compiled = numba.njit(function, cache=True, **options)
+        compiled._cache._cache_file.__class__ = WholeFiles
+        return compiled
     finally:
         numba.config.CACHE_DIR = before

@@ -1,10 +1,36 @@
 """What a layer is told at construction: how many rows of which shape, and how that is shown again."""
 
+import contextlib
+import contextvars
+import math
+
 import numpy as np
 
 from .. import check
 
+_STORED: contextvars.ContextVar = contextvars.ContextVar("shapes of the tables that are to be restored", default=None)
 
+
+@contextlib.contextmanager
+def only_tables_like(shapes):
+    """Refuse every table that is asked for meanwhile and has none of these shapes, ``(N, D)`` real numbers, before it is made.
+
+    A saved model is made by its options, and then takes over the tables that were stored: what the options ask for is to be no
+    larger.
+
+    >>> with only_tables_like([(3, 2)]):
+    ...     table_shape(3, 10**9)
+    Traceback (most recent call last):
+    ValueError: Embedding: a table of shape (3, 1000000000) is asked for; allowed: the shapes of the stored ones, [(3, 2)]
+    """
+    token = _STORED.set(sorted(set(shapes)))
+    try:
+        yield
+    finally:
+        _STORED.reset(token)
+
+
+@check.public
 def table_shape(max_id=None, embedding_dim=None, num_embeddings=None, shape=None):
     """``(N, *shape)`` from the names that torch and PyKEEN have for it; either name of each, or both if they agree.
 
@@ -24,8 +50,14 @@ def table_shape(max_id=None, embedding_dim=None, num_embeddings=None, shape=None
     if embedding_dim is not None and shape is not None:
         raise ValueError(f"Embedding: embedding_dim = {embedding_dim} and shape = {shape} are both given; allowed: one of them")
     if shape is None:
-        return next(iter(rows.values())), check.integer("Embedding", "embedding_dim", embedding_dim, minimum=0)
-    return next(iter(rows.values())), *check.shape("Embedding", "shape", shape)
+        row = (check.integer("Embedding", "embedding_dim", embedding_dim, minimum=0),)
+    else:
+        row = check.shape("Embedding", "shape", shape)
+    found, stored = (next(iter(rows.values())), *row), _STORED.get()
+    if stored is not None and not any((found[0], width * math.prod(row)) in stored for width in (1, 2)):  # 2: complex numbers
+        allowed = f"the shapes of the stored ones, {check.said(stored)}"
+        raise ValueError(f"Embedding: a table of shape {check.said(found)} is asked for; allowed: {allowed}")
+    return found
 
 
 def one_of(name, value, other, twin):

@@ -10,6 +10,7 @@ from ..op import Op, resolve
 from ..regularizers import REGULARIZERS
 
 
+@check.public
 def choose(registry, choice, options, *, shape, dtype, compat, function, argument):
     """The map of a layer whose rows have `shape`: an Op for a normalizer, a function for a constrainer, or None.
 
@@ -44,6 +45,7 @@ def choose(registry, choice, options, *, shape, dtype, compat, function, argumen
     raise TypeError(f"{function}: {argument} is a {type(choice).__name__}; allowed: {allowed}")
 
 
+@check.public
 def choose_regularizer(choice, options, *, shape, dtype, compat, function):
     """The regularizer of a layer whose rows have `shape`, as an Op of the rows that were looked up, or None; and if it charges once.
 
@@ -67,7 +69,9 @@ def choose_regularizer(choice, options, *, shape, dtype, compat, function):
             raise ValueError(f"{function}: {found}; allowed: a regularizer too")
         return None, False
     if isinstance(choice, tuple) and len(choice) == 2 and all(map(callable, choice)):
-        return Op(*choice).bind(**options), once
+        op = Op(*choice).bind(**options)
+        check.number(function, "regularizer", op.forward(np.ones((1, *shape), dtype)))
+        return op, once
     if not isinstance(choice, str):
         raise TypeError(f"{function}: regularizer is a {type(choice).__name__}; allowed: a name, or a pair (function, vjp)")
     name = resolve(REGULARIZERS, choice, function=function, argument="regularizer")
@@ -128,6 +132,7 @@ def _as_pykeen(f, name, options, *args):
     return f(*args, **({} if named else pykeen_dim(name, args[-1].ndim)), **{**eps, **options})
 
 
+@check.public
 def pykeen_dim(name, ndim):
     """The axis along which PyKEEN 1.11.1 applies the map `name`, if no `dim` is given, to an array with `ndim` axes.
 

@@ -13,6 +13,7 @@ from .passes import Lookup, Passes
 from .table import Table, over_frequency
 
 
+@check.public
 class Embedding(Passes, Table):
     """A trainable table of rows: look up, normalize, drop out; pull gradients back; constrain after each update.
 

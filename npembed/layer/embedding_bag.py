@@ -9,6 +9,7 @@ from ..rows import RowSparse
 from .table import Table
 
 
+@check.public
 class EmbeddingBag(Table):
     """A trainable table of rows: sum, average or maximize the rows of each bag; pull gradients back; constrain after each update.
 

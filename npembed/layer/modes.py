@@ -3,6 +3,7 @@
 from .. import check
 
 
+@check.public
 class Modes:
     """A class calls `_begin` in its constructor, `_remember` in its forward while ``training``, and `_pull_back` in its backward."""
 

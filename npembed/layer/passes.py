@@ -36,6 +36,7 @@ class Lookup(NamedTuple):
     pull: Callable
 
 
+@check.public
 class Passes(Modes):
     """Forward, backward, training and evaluation mode, as any representation has them.
 
@@ -219,6 +220,7 @@ class Passes(Modes):
         return [(self, from_state(function, self, state))]
 
 
+@check.public
 def collect(layers, pairs):
     """For each table of `layers` the sum of its gradients among `pairs` of a table and a gradient, in their order.
 

@@ -10,6 +10,7 @@ from .embedding import Embedding
 from .table import over_frequency
 
 
+@check.public
 def double_backward(layer, indices, grad_output, v):
     """Differentiate ``<v, gradient of the table>`` with respect to `grad_output` and to the table.
 

@@ -14,6 +14,7 @@ TORCH_WEIGHT = "weight"
 REGULARIZER = ("regularizer.weight", "regularizer.regularization_term")
 
 
+@check.public
 def to_state(layer):
     """The state of a layer: `WEIGHT`, a copy, and the two numbers that PyKEEN keeps for a regularizer, if there is one.
 
@@ -35,6 +36,7 @@ def to_state(layer):
     return state
 
 
+@check.public
 def from_state(function, layer, state):
     """The table that a state holds, checked against the layer that is to take it.
 
@@ -64,11 +66,7 @@ def from_state(function, layer, state):
         found = f"state holds both {WEIGHT!r} and {TORCH_WEIGHT!r}" if WEIGHT in state else f"state lacks {WEIGHT!r}"
         raise KeyError(f"{function}: {found}; allowed: what state_dict() of such a layer gave, here, in PyKEEN or in torch")
     name = WEIGHT if WEIGHT in state else TORCH_WEIGHT
-    try:
-        given = np.asanyarray(state[name])  # a masked one is to be refused, not stripped
-    except (RuntimeError, TypeError) as error:  # torch's, of a tensor that wants a gradient or lies on a GPU
-        said = " ".join(str(error).split())
-        raise TypeError(f"{function}: state[{name!r}] is no array for NumPy ({said}); allowed: an array") from None
+    given = check.readable(function, f"state[{name!r}]", state[name], "an array")
     real = layer.dtype.type(0).real.dtype
     shape = (layer.max_id, math.prod(layer.shape) * (2 if layer.dtype.kind == "c" else 1))
     check.like(function, f"state[{name!r}]", given, shape, real, "the table as a real matrix")

@@ -18,6 +18,7 @@ from .modes import Modes
 from .state import from_state, to_state
 
 
+@check.public
 class Table(Modes):
     """A trainable table ``(N, *shape)``; a class with a lookup of its own calls `_make` and `_begin` in its constructor.
 

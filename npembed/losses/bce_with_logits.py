@@ -9,6 +9,7 @@ from .logistic import log1pexp, sigmoid
 from .pointwise import label_mean, label_mean_gradient, pair_mean, pair_mean_gradients
 
 
+@check.public
 def bce_with_logits(positive, negative, *, mask=None, pos_weight=None):
     """Read ``p = sigmoid(x)`` as the probability of being true, and take the mean of ``-w log p`` and ``-log(1 - p)``.
 
@@ -46,6 +47,7 @@ def bce_with_logits(positive, negative, *, mask=None, pos_weight=None):
     return pair_mean("bce_with_logits", _weighted("bce_with_logits", _term, pos_weight), positive, negative, mask)
 
 
+@check.public
 def bce_with_logits_vjp(g, positive, negative, *, mask=None, pos_weight=None):
     """Push each score by the probability that is missing: ``dx = -g w (1 - p) / n`` for true, ``g p / n`` for corrupted triples.
 
@@ -71,6 +73,7 @@ def bce_with_logits_vjp(g, positive, negative, *, mask=None, pos_weight=None):
     return pair_mean_gradients("bce_with_logits_vjp", slope, g, positive, negative, mask)
 
 
+@check.public
 def bce_with_logits_lcwa(scores, labels, *, pos_weight=None):
     """The mean of ``y w log(1 + e^-x) + (1 - y) log(1 + e^x)`` over all scores x with their labels y.
 
@@ -103,6 +106,7 @@ def bce_with_logits_lcwa(scores, labels, *, pos_weight=None):
     return label_mean("bce_with_logits_lcwa", _weighted("bce_with_logits_lcwa", _term, pos_weight), scores, labels)
 
 
+@check.public
 def bce_with_logits_lcwa_vjp(g, scores, labels, *, pos_weight=None):
     """Push each score by the probability that is missing: ``dx = g ((1 - y) p - y w (1 - p)) / n`` with n = B N.
 

@@ -6,6 +6,7 @@ from .. import check, exact
 from .arguments import columns, labelled
 
 
+@check.public
 def crossentropy(positive, negative, *, mask=None):
     """Let each true triple compete with its corrupted ones: ``mean_b -log softmax([positive, negatives])_positive``.
 
@@ -42,6 +43,7 @@ def crossentropy(positive, negative, *, mask=None):
     return dtype.type((below[:, :1] + log_sum).mean())
 
 
+@check.public
 def crossentropy_vjp(g, positive, negative, *, mask=None):
     """Take from each negative its probability, and give the true triple what they have together.
 
@@ -69,6 +71,7 @@ def crossentropy_vjp(g, positive, negative, *, mask=None):
     return (-share * rest[:, :1]).astype(dtype), (share * chance[:, 1:]).astype(dtype)
 
 
+@check.public
 def crossentropy_lcwa(scores, labels):
     """The mean over rows of ``-sum_j q_j log softmax(x)_j``, with the labels of a row scaled to a sum of one, ``q = y / sum y``.
 
@@ -103,6 +106,7 @@ def crossentropy_lcwa(scores, labels):
     return dtype.type((_distribution(y) * (below + log_sum)).sum(axis=1).mean())
 
 
+@check.public
 def crossentropy_lcwa_vjp(g, scores, labels):
     """Pull the softmax P of each row towards its labels: ``dx = g (P - q) / B``, and 0 for a row without a label set.
 

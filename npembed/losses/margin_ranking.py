@@ -7,6 +7,7 @@ from ..op import EDGE, hinge_slope, unbroadcast
 from .arguments import in_order, kept, labelled, same_dtype
 
 
+@check.public
 def margin_ranking(positive, negative, *, mask=None, margin=1.0, edge="stop"):
     """Ask of each true triple to beat its corrupted ones by a margin: ``mean relu(negative - positive + margin)``.
 
@@ -43,6 +44,7 @@ def margin_ranking(positive, negative, *, mask=None, margin=1.0, edge="stop"):
     return dtype.type(np.where(counts, np.maximum(gap, 0.0), 0.0).sum() / (counts.sum() or 1))
 
 
+@check.public
 def margin_ranking_vjp(g, positive, negative, *, mask=None, margin=1.0, edge="stop"):
     """Each of the n pairs that misses the margin pulls its two scores apart by ``g / n``.
 
@@ -70,6 +72,7 @@ def margin_ranking_vjp(g, positive, negative, *, mask=None, margin=1.0, edge="st
     return unbroadcast(-d, positive.shape).astype(dtype), unbroadcast(d, negative.shape).astype(dtype)
 
 
+@check.public
 def margin_ranking_lcwa(scores, labels, *, margin=1.0, edge="stop"):
     """Compare every true with every false candidate of the same row: ``mean relu(false - true + margin)`` over all such pairs.
 
@@ -107,6 +110,7 @@ def margin_ranking_lcwa(scores, labels, *, margin=1.0, edge="stop"):
     return dtype.type(sum(np.maximum(gap, 0.0).sum() for _, _, gap in pairs) / (count or 1))
 
 
+@check.public
 def margin_ranking_lcwa_vjp(g, scores, labels, *, margin=1.0, edge="stop"):
     """Each of the n pairs that misses the margin pulls its two scores apart by ``g / n``.
 

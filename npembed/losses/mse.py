@@ -1,8 +1,10 @@
 """Mean squared error between scores and labels."""
 
+from .. import check
 from .pointwise import label_mean, label_mean_gradient, pair_mean, pair_mean_gradients
 
 
+@check.public
 def mse(positive, negative, *, mask=None):
     """Ask of true triples to score 1 and of corrupted ones to score 0: ``mean (x - y)^2`` over all of them.
 
@@ -37,6 +39,7 @@ def mse(positive, negative, *, mask=None):
     return pair_mean("mse", _term, positive, negative, mask)
 
 
+@check.public
 def mse_vjp(g, positive, negative, *, mask=None):
     """Pull each score towards its label: ``dx = 2 g (x - y) / n`` for the n scores that count.
 
@@ -61,6 +64,7 @@ def mse_vjp(g, positive, negative, *, mask=None):
     return pair_mean_gradients("mse_vjp", _slope, g, positive, negative, mask)
 
 
+@check.public
 def mse_lcwa(scores, labels):
     """The mean of ``(x - y)^2`` over all scores x with their labels y.
 
@@ -91,6 +95,7 @@ def mse_lcwa(scores, labels):
     return label_mean("mse_lcwa", _term, scores, labels)
 
 
+@check.public
 def mse_lcwa_vjp(g, scores, labels):
     """Pull each score towards its label: ``dx = 2 g (x - y) / n`` with n = B N; the labels are constants.
 

@@ -8,6 +8,7 @@ from .arguments import columns, kept, labelled
 from .logistic import log1pexp, sigmoid
 
 
+@check.public
 def adversarial_weights(negative, *, mask=None, adversarial_temperature=1.0):
     """How much each negative of a row counts in `nssa`: ``w = softmax(T negative)`` over those that count at all.
 
@@ -38,6 +39,7 @@ def adversarial_weights(negative, *, mask=None, adversarial_temperature=1.0):
     return _weights(np.where(mask, wide(negative), 0.0), mask, temperature).astype(negative.dtype)
 
 
+@check.public
 def nssa(
     positive, negative, *, mask=None, margin=9.0, adversarial_temperature=1.0, detach=True, weights=None, empty_row="zero"
 ):  # fmt: skip
@@ -90,6 +92,7 @@ def nssa(
     return dtype.type((log1pexp(-margin - positive).mean() + rows.mean()) / 2)
 
 
+@check.public
 def nssa_vjp(
     g, positive, negative, *, mask=None, margin=9.0, adversarial_temperature=1.0, detach=True, weights=None, empty_row="zero"
 ):  # fmt: skip
@@ -125,6 +128,7 @@ def nssa_vjp(
     return (-share * sigmoid(-margin - positive)).astype(dtype), (share * dnegative).astype(dtype)
 
 
+@check.public
 def nssa_lcwa(scores, labels, *, margin=9.0, adversarial_temperature=1.0, detach=True, weights=None):
     """The same with all candidates: half of the mean of ``-log s(m + x)`` over the true ones plus the weighted terms of the others.
 
@@ -164,6 +168,7 @@ def nssa_lcwa(scores, labels, *, margin=9.0, adversarial_temperature=1.0, detach
     return dtype.type((first + (w * log1pexp(margin + x)).sum(axis=1).mean()) / 2)
 
 
+@check.public
 def nssa_lcwa_vjp(g, scores, labels, *, margin=9.0, adversarial_temperature=1.0, detach=True, weights=None):
     """Push true candidates up by ``g s(-m - x) / 2n``, n of them in the batch, and the others down by ``g w s(m + x) / 2B``.
 

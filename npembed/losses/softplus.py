@@ -1,9 +1,11 @@
 """The logistic loss: labels +1 and -1, and a softplus of the score with the wrong sign."""
 
+from .. import check
 from .logistic import log1pexp, sigmoid
 from .pointwise import label_mean, label_mean_gradient, pair_mean, pair_mean_gradients
 
 
+@check.public
 def softplus(positive, negative, *, mask=None):
     """Ask of true triples to score high and of corrupted ones to score low: ``mean log(1 + exp(-z x))``, z = 1 and z = -1.
 
@@ -39,6 +41,7 @@ def softplus(positive, negative, *, mask=None):
     return pair_mean("softplus", _term, positive, negative, mask)
 
 
+@check.public
 def softplus_vjp(g, positive, negative, *, mask=None):
     """Push each score by how wrong it is: ``dx = -g z sigmoid(-z x) / n``, at most ``g / n``, for the n scores that count.
 
@@ -64,6 +67,7 @@ def softplus_vjp(g, positive, negative, *, mask=None):
     return pair_mean_gradients("softplus_vjp", _slope, g, positive, negative, mask)
 
 
+@check.public
 def softplus_lcwa(scores, labels):
     """The mean of ``log(1 + exp(-z x))`` over all scores x with labels y, where ``z = 2 y - 1``.
 
@@ -94,6 +98,7 @@ def softplus_lcwa(scores, labels):
     return label_mean("softplus_lcwa", _term, scores, labels)
 
 
+@check.public
 def softplus_lcwa_vjp(g, scores, labels):
     """Push each score by how wrong it is: ``dx = -g z sigmoid(-z x) / n`` with n = B N; the labels are constants.
 

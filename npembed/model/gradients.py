@@ -18,6 +18,7 @@ BLOCK = 2**22
 NO_REGULARIZERS = (None, None)
 
 
+@check.public
 def loss_and_gradients(
     entities, relations, positives, negatives, *, loss, keep=None, masks=(NO_MASKS, NO_MASKS), regularizers=NO_REGULARIZERS, **settings
 ):  # fmt: skip
@@ -59,8 +60,7 @@ def loss_and_gradients(
     true, found = (score(entities, relations, *hrt, masks=mask, **settings) for *hrt, mask in lookups)
     true, false = true[:, None], np.zeros(counts.shape, found.dtype)
     false[counts] = found
-    value = loss.forward(true, false)
-    dtrue, dfalse = loss.vjp(1.0, true, false)
+    value, (dtrue, dfalse) = loss_of("loss_and_gradients", loss, positive=true, negative=false)
     first, second = (
         score_vjp(g, entities, relations, *hrt, masks=mask, **settings)
         for (*hrt, mask), g in zip(lookups, (dtrue[:, 0], dfalse[counts]), strict=True)
@@ -69,6 +69,7 @@ def loss_and_gradients(
     return _charged(value, gradients, (entities, relations), [hrt for *hrt, _ in lookups], regularizers, settings)
 
 
+@check.public
 def lcwa_loss_and_gradients(
     entities, relations, pairs, labels, *, loss, target="tail", masks=NO_MASKS, regularizers=NO_REGULARIZERS, **settings
 ):  # fmt: skip
@@ -104,7 +105,8 @@ def lcwa_loss_and_gradients(
     check.choice("lcwa_loss_and_gradients", "target", target, tuple(PAIRS))
     sizes = {"head": len(entities), "relation": len(relations), "tail": len(entities)}
     pairs = check.columns("lcwa_loss_and_gradients", pairs, "pairs", **{column: sizes[column] for column in PAIRS[target]})
-    found = np.shape(labels)
+    labels = check.numbers_in("lcwa_loss_and_gradients", "labels", labels)
+    found = labels.shape
     if found != (len(pairs), sizes[target]):
         allowed = f"{(len(pairs), sizes[target])}, a label for each pair and each {target}"
         raise ValueError(f"lcwa_loss_and_gradients: labels has shape {found}; allowed: {allowed}")
@@ -122,7 +124,7 @@ def lcwa_loss_and_gradients(
     loss = loss.bind(labels=labels)
     found = [score(entities, relations, *hrt, masks=mask, **settings) for hrt, mask in map(lookups, blocks)]
     every = np.concatenate(found, axis=1)
-    value, g = loss.forward(every), loss.vjp(1.0, every)
+    value, (g,) = loss_of("lcwa_loss_and_gradients", loss, scores=every)
     gradients: list = []
     for block in blocks:
         hrt, mask = lookups(block)
@@ -133,6 +135,20 @@ def lcwa_loss_and_gradients(
 
 PAIRS = {"head": ("relation", "tail"), "relation": ("head", "tail"), "tail": ("head", "relation")}
 """For each target, the two columns of a triple that are given."""
+
+
+def loss_of(function, loss, **scores):
+    """The loss of arrays of scores, and its gradient with respect to each; an error in our words for what an Op of one's own does wrong.
+
+    >>> import numpy as np
+    >>> from npembed.losses import LOSSES
+    >>> one = np.ones((1, 1))
+    >>> loss_of("fit", LOSSES["margin_ranking"], positive=one, negative=one)
+    (np.float64(1.0), (array([[-1.]]), array([[1.]])))
+    """
+    value = check.number(function, "loss.forward", loss.forward(*scores.values()))
+    found = loss.vjp(1.0, *scores.values())
+    return value, check.gradients(function, "loss.vjp", found if len(scores) > 1 else (found,), **scores)
 
 
 def _charged(value, gradients, tables, lookups, regularizers, settings):

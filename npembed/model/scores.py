@@ -10,6 +10,7 @@ from ..op import Op, arithmetic, widened
 NO_MASKS = (None, None, None)
 
 
+@check.public
 def score(entities, relations, h, r, t, *, interaction, entity_normalizer=None, relation_normalizer=None, masks=NO_MASKS):
     """Look up head, relation and tail, and let the interaction score them.
 
@@ -43,6 +44,7 @@ def score(entities, relations, h, r, t, *, interaction, entity_normalizer=None, 
     return interaction.forward(widened(x), widened(y), widened(z))
 
 
+@check.public
 def score_vjp(g, entities, relations, h, r, t, *, interaction, entity_normalizer=None, relation_normalizer=None, masks=NO_MASKS):
     """Send the gradient of the scores back to the two tables.
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import check
 from ..layer import collect
-from ..model.gradients import BLOCK, PAIRS
+from ..model.gradients import BLOCK, PAIRS, loss_of
 from ..model.scores import narrowed
 from ..op import widened
 
@@ -53,8 +53,7 @@ def loss_and_gradients(sides, layers, positives, negatives, *, loss, interaction
     true, found = (interaction.forward(*(widened(one.output) for one in hrt)) for hrt in looked)
     true, false = true[:, None], np.zeros(counts.shape, found.dtype)
     false[counts] = found
-    value = loss.forward(true, false)
-    dtrue, dfalse = loss.vjp(1.0, true, false)
+    value, (dtrue, dfalse) = loss_of("loss_and_gradients", loss, positive=true, negative=false)
     first, second = (
         _pulled(layers, hrt, interaction.vjp(g, *(widened(one.output) for one in hrt)))
         for hrt, g in zip(looked, (dtrue[:, 0], dfalse[counts]), strict=True)
@@ -81,9 +80,10 @@ def lcwa_loss_and_gradients(sides, layers, pairs, labels, *, loss, interaction, 
     gradients : a RowSparse for each of `layers`
     """
     size = sides[target == "relation"].max_id
-    if np.shape(labels) != (len(pairs), size):
+    labels = check.numbers_in("lcwa_loss_and_gradients", "labels", labels)
+    if labels.shape != (len(pairs), size):
         allowed = f"{(len(pairs), size)}, a label for each pair and each {target}"
-        raise ValueError(f"lcwa_loss_and_gradients: labels has shape {np.shape(labels)}; allowed: {allowed}")
+        raise ValueError(f"lcwa_loss_and_gradients: labels has shape {labels.shape}; allowed: {allowed}")
     ids = dict(zip(PAIRS[target], (pairs[:, :1], pairs[:, 1:]), strict=True)) | {target: np.arange(size)}
     looked = look_up(sides, ids["head"], ids["relation"], ids["tail"])
     rows = [widened(one.output) for one in looked]
@@ -96,7 +96,7 @@ def lcwa_loss_and_gradients(sides, layers, pairs, labels, *, loss, interaction, 
 
     loss = loss.bind(labels=labels)
     every = np.concatenate([interaction.forward(*cut(block)) for block in blocks], axis=1)
-    value, g = loss.forward(every), loss.vjp(1.0, every)
+    value, (g,) = loss_of("lcwa_loss_and_gradients", loss, scores=every)
     parts = [interaction.vjp(np.ascontiguousarray(g[:, block]), *cut(block)) for block in blocks]
     drows = [
         np.concatenate([part[i] for part in parts]) if i == place else sum((part[i] for part in parts[1:]), start=parts[0][i])

@@ -7,7 +7,7 @@ import numpy as np
 from .. import check, model
 from ..interactions import INTERACTIONS
 from ..losses import LCWA_LOSSES, LOSSES
-from ..op import Op, resolve
+from ..op import Op, resolve, widened
 from ..random import generator
 from . import composites
 from .predictions import ByLabel
@@ -15,6 +15,7 @@ from .scoring import Scorer
 from .sides import Sides, make_sides
 
 
+@check.public
 class ERModel(Sides, Scorer, ByLabel):
     """Entities, relations, and an interaction that scores triples of them.
 
@@ -84,6 +85,8 @@ class ERModel(Sides, Scorer, ByLabel):
         loss = "margin_ranking" if loss is None else loss
         self.loss = _op(LOSSES, loss, loss_kwargs, "loss")
         self.lcwa_loss = _op(LCWA_LOSSES, loss, loss_kwargs, "loss") if isinstance(loss, str) else None
+        if isinstance(loss, str):  # a bad option is refused here, not in the first batch
+            self.loss.forward(np.ones((1, 1)), np.zeros((1, 1)))
         self.rng = generator(random_seed)
         self._held = None
         sides = {
@@ -95,8 +98,16 @@ class ERModel(Sides, Scorer, ByLabel):
         if entity.shape != relation.shape or len(entity.shape) != 1 or entity.dtype != relation.dtype:
             found = f"entities {entity.dtype} {entity.shape} and relations {relation.dtype} {relation.shape}"
             raise ValueError(f"ERModel: {found} do not fit; allowed: rows of one axis, of one length and dtype")
-        probe = np.ones((1, *entity.shape), entity.dtype)
-        self.interaction.forward(probe, probe, probe)  # a bad option is refused here, not at the first score
+        self._check_interaction(widened(np.ones((2, *entity.shape), entity.dtype)))
+
+    def _check_interaction(self, rows):
+        """Refuse here, not at the first score, a bad option, and an Op of one's own that gives something else than scores and gradients."""
+        forward, vjp = self.interaction.forward, self.interaction.vjp
+        with np.errstate(all="ignore"):
+            scores = check.like(
+                "ERModel", "interaction.forward(...)", forward(rows, rows, rows), (2,), rows.real.dtype, "2 triples"
+            )
+            check.gradients("ERModel", "interaction.vjp", vjp(scores, rows, rows, rows), h=rows, r=rows, t=rows)
 
     def _settings(self):
         entity, relation = self._sides

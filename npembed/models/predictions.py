@@ -21,6 +21,7 @@ class Prediction(NamedTuple):
     known: str
 
 
+@check.public
 class Predictions:
     """Answers to one question, the most plausible first; a sequence of `Prediction`.
 
@@ -66,17 +67,20 @@ class Predictions:
         return pandas.DataFrame(self._answers, columns=list(Prediction._fields)).rename(columns=names)
 
     def __str__(self):
-        width = max((len(answer.label) for answer in self), default=0)
-        question = "  ".join(self.given.get(column, "?") for column in TARGETS)
+        labels = [check.escaped(answer.label) for answer in self]
+        width = max(map(len, labels), default=0)
+        question = "  ".join(check.escaped(self.given.get(column, "?")) for column in TARGETS)
         scores = [f"{answer.score:.4f}" for answer in self]
         wide = max(map(len, scores), default=0)
-        lines = (f"  {a.label:<{width}}  {score:>{wide}}  {a.known}".rstrip() for a, score in zip(self, scores, strict=True))
+        rows = zip(self, labels, scores, strict=True)
+        lines = (f"  {label:<{width}}  {score:>{wide}}  {answer.known}".rstrip() for answer, label, score in rows)
         return "\n".join([question, *lines])
 
     def __repr__(self):
         return f"Predictions({self.target!r}, {self.given}, {len(self)} answers)"
 
 
+@check.public
 class ByLabel:
     """What a model says of entities and relations by name; the model has a `TriplesFactory`, representations and scores.
 

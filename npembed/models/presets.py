@@ -4,6 +4,8 @@ Each is an `ERModel`; whatever is not said in the call is as in PyKEEN's class o
 ``entity_`` or ``relation_`` before them: ``entity_constrainer=None``, ``relation_dropout=0.1``.
 """
 
+import inspect
+
 from .. import check
 from ..layer import Embedding
 from ..op import plain
@@ -12,6 +14,7 @@ from .er_model import ERModel
 _OWN = ("interaction_kwargs", "loss", "loss_kwargs", "random_seed")
 
 
+@check.public
 def transe(triples_factory, embedding_dim=50, *, p=1, compat=None, **options):
     """TransE: a relation is a translation, ``f(h, r, t) = -|h + r - t|_p``; entities are kept on the unit sphere.
 
@@ -46,6 +49,7 @@ def transe(triples_factory, embedding_dim=50, *, p=1, compat=None, **options):
     return _make("transe", triples_factory, embedding_dim, entity, relation, options, compat, interaction_kwargs={"p": p})
 
 
+@check.public
 def distmult(triples_factory, embedding_dim=50, *, compat=None, **options):
     """DistMult: ``f(h, r, t) = sum_i h_i r_i t_i``; entities on the unit sphere, long relations charged for.
 
@@ -76,6 +80,7 @@ def distmult(triples_factory, embedding_dim=50, *, compat=None, **options):
     return _make("distmult", triples_factory, embedding_dim, entity, relation, options, compat)
 
 
+@check.public
 def complex_bilinear(triples_factory, embedding_dim=200, *, compat=None, **options):
     """ComplEx: ``f(h, r, t) = Re sum_i h_i r_i conj(t_i)``, complex rows.
 
@@ -104,6 +109,7 @@ def complex_bilinear(triples_factory, embedding_dim=200, *, compat=None, **optio
     return _make("complex", triples_factory, embedding_dim, rows, rows, options, compat, loss="softplus")
 
 
+@check.public
 def rotate(triples_factory, embedding_dim=200, *, compat=None, **options):
     """RotatE: a relation turns each entry by an angle, ``f(h, r, t) = -|h o r - t|``, complex rows.
 
@@ -146,6 +152,16 @@ MODELS = {"transe": transe, "distmult": distmult, "complex": complex_bilinear, "
 """By name."""
 
 
+def check_names(function, argument, model, options):
+    """Refuse an option that the preset `model` has not, with the nearest that it has."""
+    parameters = inspect.signature(MODELS[model]).parameters.values()
+    own = [*(p.name for p in parameters if p.kind is not p.VAR_KEYWORD), *_OWN][1:]  # the first is the graph
+    of_layers = [f"{side}_{name}" for side in ("entity", "relation") for name in inspect.signature(Embedding).parameters]
+    for option in options:
+        if option not in own and not option.startswith(("entity_", "relation_")):
+            raise check.unknown(function, argument, option, [*own, "entity_*", "relation_*"], also=of_layers)
+
+
 def _lp(weight):
     return {"weight": weight, "p": 2.0, "normalize": True, "expected": "pykeen"}
 
@@ -154,7 +170,7 @@ def _make(name, triples_factory, embedding_dim, entity, relation, options, compa
     """The ERModel of a preset; what `options` say comes before the defaults."""
     sides = {"entity": {"embedding_dim": embedding_dim, **entity}, "relation": {"embedding_dim": embedding_dim, **relation}}
     own = {"interaction_kwargs": {}, **defaults}
-    known = [*_OWN, "entity_*", "relation_*"]
+    check_names(name, "option", name, options)
     for option, value in options.items():
         side, _, rest = option.partition("_")
         if side in sides and rest:
@@ -164,10 +180,8 @@ def _make(name, triples_factory, embedding_dim, entity, relation, options, compa
                 del sides[side][f"{rest}_kwargs"]  # those of the default, which is replaced
         elif option == "interaction_kwargs":
             own[option] = {**own[option], **check.keywords(name, option, value)}
-        elif option in _OWN:
-            own[option] = value
         else:
-            raise check.unknown(name, "option", option, known)
+            own[option] = value
     if compat is not None:
         for side in sides.values():
             side.setdefault("compat", compat)

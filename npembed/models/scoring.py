@@ -19,6 +19,7 @@ ALL = slice(None)
 """For the ids of all rows."""
 
 
+@check.public
 class Scorer:
     """The scores of a model; the model has representations, an interaction, and draws its dropout masks."""
 

@@ -15,6 +15,7 @@ SIDES = ("entity_representations.0", "relation_representations.0")
 """PyKEEN's names of the two."""
 
 
+@check.public
 class Sides:
     """All representations of a model together: its tables, their state, its modes."""
 
@@ -199,7 +200,7 @@ def _one(side, choice, options):
 def _check_given(side, options):
     for given in ("max_id", "num_embeddings", "rng"):
         if given in options:
-            found = f"{side}_representations_kwargs holds {given!r}"
+            found = f"{side}_representations_kwargs holds {check.said(given)}"
             source = "random_seed" if given == "rng" else "triples_factory"
             raise TypeError(f"ERModel: {found}; allowed: options of Embedding without it, it comes from {source}")
 

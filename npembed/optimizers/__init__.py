@@ -62,6 +62,7 @@ OPTIMIZERS = {
 """By name; the defaults of the steps are torch's (those of row-wise Adagrad FBGEMM's)."""
 
 
+@check.public
 def others_at_rest(optimizer, options=None):
     """Whether a step of this optimizer leaves rows without a gradient where they are.
 

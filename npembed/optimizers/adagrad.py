@@ -9,6 +9,7 @@ from ..op import arithmetic
 from .rowwise import check_state, check_step, downhill, fused, new_state, number, refuse_decay, walk_
 
 
+@check.public
 def adagrad_state(table):
     """What `adagrad_` remembers of a table: how many steps were taken, and the sum of all squared gradients.
 
@@ -23,6 +24,7 @@ def adagrad_state(table):
     return new_state("adagrad_state", table, "sum")
 
 
+@check.public
 def adagrad_(
     table, gradient, *, state, lr=1e-2, lr_decay=0.0, eps=1e-10, weight_decay=0.0, maximize=False, untouched="dense"
 ):  # fmt: skip
@@ -54,7 +56,7 @@ def adagrad_(
     ------
     ValueError, TypeError
         Before anything is written: a gradient or state of another shape or dtype, numbers out of range, arrays that are
-        read-only or overlap.
+        read-only or overlap; NaN, or negative squares, in the rows of a state that are about to be read.
 
     References
     ----------
@@ -77,12 +79,13 @@ def adagrad_(
     weight_decay = number("adagrad_", "weight_decay", weight_decay, table, minimum=0)
     check.choice("adagrad_", "maximize", maximize, (True, False))
     refuse_decay("adagrad_", weight_decay, untouched)
-    check_state("adagrad_", state, table, gradient, ("sum",))
+    everywhere = untouched == "dense" and weight_decay > 0
+    check_state("adagrad_", state, table, gradient, ("sum",), everywhere=everywhere)
     c = lr / (1 + state["step"] * lr_decay)
     rule = partial(_adagrad, c=c, eps=eps, weight_decay=weight_decay, maximize=maximize)
     with interrupts.deferred():
         state["step"] += 1
-        walk_(table, gradient, rule, arrays=(state["sum"],), everywhere=untouched == "dense" and weight_decay > 0)
+        walk_(table, gradient, rule, arrays=(state["sum"],), everywhere=everywhere)
 
 
 def _adagrad(g, x, s, *, c, eps, weight_decay, maximize):

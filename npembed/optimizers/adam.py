@@ -10,6 +10,7 @@ from ..op import arithmetic
 from .rowwise import check_state, check_step, downhill, faded, fused, new_state, number, refuse_decay, walk_
 
 
+@check.public
 def adam_state(table):
     """What `adam_` remembers of a table: how many steps were taken, and the running means of gradients and of their squares.
 
@@ -24,6 +25,7 @@ def adam_state(table):
     return new_state("adam_state", table, "exp_avg", "exp_avg_sq")
 
 
+@check.public
 def adamw_state(table):
     """What `adamw_` remembers of a table: the same as `adam_`, see `adam_state`.
 
@@ -35,6 +37,7 @@ def adamw_state(table):
     return new_state("adamw_state", table, "exp_avg", "exp_avg_sq")
 
 
+@check.public
 def adam_(
     table, gradient, *, state, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False, maximize=False,
     untouched="dense",
@@ -80,7 +83,7 @@ def adam_(
     ------
     ValueError, TypeError
         Before anything is written: a gradient or state of another shape or dtype, numbers out of range, arrays that are
-        read-only or overlap.
+        read-only or overlap; NaN, or negative squares, in the rows of a state that are about to be read.
 
     References
     ----------
@@ -102,13 +105,14 @@ def adam_(
     weight_decay = number("adam_", "weight_decay", weight_decay, table, minimum=0)
     refuse_decay("adam_", weight_decay, untouched)
     more = _more("adam_", amsgrad, maximize, untouched)
-    check_state("adam_", state, table, gradient, ("exp_avg", "exp_avg_sq"), more=more)
+    check_state("adam_", state, table, gradient, ("exp_avg", "exp_avg_sq"), more=more, everywhere=untouched == "dense")
     _step_(
         table, gradient, state, more=more, everywhere=untouched == "dense", lr=lr, b1=b1, b2=b2, shrink=1.0, eps=eps,
         weight_decay=weight_decay, maximize=maximize,
     )  # fmt: skip
 
 
+@check.public
 def adamw_(
     table, gradient, *, state, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False, maximize=False,
     untouched="dense",
@@ -153,7 +157,7 @@ def adamw_(
     lr, b1, b2, eps = numbers("adamw_", table, lr, betas, eps)
     weight_decay = number("adamw_", "weight_decay", weight_decay, table, minimum=0)
     more = _more("adamw_", amsgrad, maximize, untouched)
-    check_state("adamw_", state, table, gradient, ("exp_avg", "exp_avg_sq"), more=more)
+    check_state("adamw_", state, table, gradient, ("exp_avg", "exp_avg_sq"), more=more, everywhere=untouched == "dense")
     _step_(
         table, gradient, state, more=more, everywhere=untouched == "dense", lr=lr, b1=b1, b2=b2, shrink=1 - lr * weight_decay,
         eps=eps, weight_decay=0.0, maximize=maximize,

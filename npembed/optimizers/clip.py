@@ -10,6 +10,7 @@ from ..rows import RowSparse
 from .rowwise import BLOCK, values
 
 
+@check.public
 def clip_grad_norm(gradients, max_norm, norm_type=2.0, *, eps=1e-6, error_if_nonfinite=False):
     """Scale all gradients by one factor, so that together they are no longer than `max_norm`: ``g min(1, max_norm / (n + eps))``.
 
@@ -63,6 +64,7 @@ def clip_grad_norm(gradients, max_norm, norm_type=2.0, *, eps=1e-6, error_if_non
         return [_like(g, np.asarray(values(g) * arithmetic(g.dtype).type(factor), g.dtype)) for g in gradients], norm
 
 
+@check.public
 def clip_grad_value(gradients, clip_value):
     """Cut each number off at ``-clip_value`` and `clip_value`. NaN stays NaN. The direction of a gradient may change.
 

@@ -9,6 +9,7 @@ from .rowwise import check_like_table
 MOMENTA = ("momentum_buffer", "exp_avg")
 
 
+@check.public
 def project_state_(table, state, *, constrainer="normalize", dim=-1, rows=None):
     """Keep of each momentum what is tangent to the constraint at the row where it now is: ``m -= u Re<u, m>``, ``u = x / |x|``.
 

@@ -18,6 +18,8 @@ BLOCK = 2**16  # numbers in a block: enough for NumPy, and few enough for tempor
 
 
 UNTOUCHED = ("dense", "lazy", "decay_on_touch")
+OF_SQUARES = ("exp_avg_sq", "max_exp_avg_sq", "sum", "row_sum")
+"""Entries of states that are sums or means of squares, of which roots are taken."""
 
 
 def check_step(function, table, gradient, untouched, allowed=UNTOUCHED):
@@ -57,10 +59,11 @@ def new_state(function, table, *names, counter=True):
     return {"step": 0, **arrays} if counter else arrays
 
 
-def check_state(function, state, table, gradient, arrays, *, more=(), counter=True):
+def check_state(function, state, table, gradient, arrays, *, more=(), counter=True, everywhere=False):
     """Check a state: a dict of `arrays`, overlapping nothing, and of the count of steps.
 
-    Options may want `more` arrays. They are added, once all is checked, to a state that has not seen a step.
+    Options may want `more` arrays. They are added, once all is checked, to a state that has not seen a step. Of the values those are
+    checked that are about to be read: of rows with a gradient, or `everywhere`.
     """
     made_by = f"{function.rstrip('_')}_state(table)"
     if not isinstance(state, dict):
@@ -83,6 +86,8 @@ def check_state(function, state, table, gradient, arrays, *, more=(), counter=Tr
             else:
                 check_like_table(function, label, array, table, name)
             check.writable(function, label, array, *others)
+            if array.dtype != np.int64:
+                _check_values(function, label, array, name, slice(None) if everywhere else touched(gradient))
             others.append((label, array))
     for name in new:
         state[name] = np.zeros(*entry(name, table))
@@ -95,6 +100,22 @@ def check_like_table(function, label, array, table, name=""):
     check.like(function, label, array, shape, dtype, whose if shape == table.shape else "one real number for each row of table")
 
 
+SQUARES = ("exp_avg_sq", "max_exp_avg_sq", "sum", "row_sum")
+"""Entries of a state that are sums or means of squares."""
+
+
+def check_entry(function, label, value, name, table, step):
+    """Check one entry of a state that was read from somewhere, of all rows; `step` is how many steps were taken."""
+    if name == "step":
+        check.integer(function, label, value, minimum=0, maximum=2**53)
+    elif entry(name, table)[1] == np.int64:
+        _check_counts(function, label, value, len(table), step, slice(None))
+    else:
+        check_like_table(function, label, value, table, name)
+        if name in SQUARES and not (_reals(value) >= 0).all():
+            raise ValueError(f"{function}: {label} holds nan or a number below zero; allowed: what squares add up to")
+
+
 def _check_counts(function, label, array, num_rows, step, rows):
     """Check one whole number for each row, from 0 to the number of steps; of the values only those that are about to be read."""
     if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.shape != (num_rows,):
@@ -105,6 +126,21 @@ def _check_counts(function, label, array, num_rows, step, rows):
     if bad.size:
         row = int(np.arange(num_rows)[rows][bad[0]])
         raise ValueError(f"{function}: {label}[{row}] = {array[row]} is out of range; allowed: 0..{step}, the steps so far")
+
+
+def _check_values(function, label, array, name, rows):
+    """Refuse NaN in these rows of an entry of a state, and negative numbers where it is of squares: the table would get NaN."""
+    least = 0 if name in OF_SQUARES else -math.inf
+    numbers = _reals(array)
+    size = max(1, BLOCK // max(1, numbers.shape[1]))
+    for where in [rows] if isinstance(rows, slice) else (rows[start : start + size] for start in range(0, len(rows), size)):
+        if not numbers[where].min(initial=math.inf) >= least:
+            found = ~(numbers[where] >= least)
+            row = np.arange(len(array))[where][found.any(axis=1).argmax()]
+            bad = ~(array[row].real >= least) | ~(array[row].imag >= least)
+            index = (row, *np.unravel_index(int(np.argmax(bad)), bad.shape))
+            allowed = "numbers >= 0, as sums and means of squares are" if least == 0 else "numbers, not NaN"
+            raise ValueError(f"{function}: {label}{check.position(index)} = {array[index]}; allowed: {allowed}")
 
 
 def number(function, argument, value, table, minimum=None, **bounds):

@@ -9,6 +9,7 @@ from ..op import arithmetic, wide
 from .rowwise import check_state, check_step, downhill, fused, new_state, number, refuse_decay, walk_
 
 
+@check.public
 def rowwise_adagrad_state(table):
     """What `rowwise_adagrad_` remembers of a table: for each row the sum of the mean squares of its gradients, one real number.
 
@@ -20,6 +21,7 @@ def rowwise_adagrad_state(table):
     return new_state("rowwise_adagrad_state", table, "row_sum", counter=False)
 
 
+@check.public
 def rowwise_adagrad_(table, gradient, *, state, lr=1e-2, eps=1e-8, weight_decay=0.0, maximize=False, untouched="dense"):
     """Take one step of row-wise Adagrad: ``s += mean(g^2); x -= lr g / (sqrt(s) + eps)``, row by row.
 
@@ -47,7 +49,7 @@ def rowwise_adagrad_(table, gradient, *, state, lr=1e-2, eps=1e-8, weight_decay=
     ------
     ValueError, TypeError
         Before anything is written: a gradient or state of another shape or dtype, numbers out of range, arrays that are
-        read-only or overlap.
+        read-only or overlap; NaN, or negative squares, in the rows of a state that are about to be read.
 
     References
     ----------
@@ -68,10 +70,11 @@ def rowwise_adagrad_(table, gradient, *, state, lr=1e-2, eps=1e-8, weight_decay=
     weight_decay = number("rowwise_adagrad_", "weight_decay", weight_decay, table, minimum=0)
     check.choice("rowwise_adagrad_", "maximize", maximize, (True, False))
     refuse_decay("rowwise_adagrad_", weight_decay, untouched)
-    check_state("rowwise_adagrad_", state, table, gradient, ("row_sum",), counter=False)
+    everywhere = untouched == "dense" and weight_decay > 0
+    check_state("rowwise_adagrad_", state, table, gradient, ("row_sum",), counter=False, everywhere=everywhere)
     rule = partial(_rowwise_adagrad, lr=lr, eps=eps, weight_decay=weight_decay, maximize=maximize)
     with interrupts.deferred():
-        walk_(table, gradient, rule, arrays=(state["row_sum"],), everywhere=untouched == "dense" and weight_decay > 0)
+        walk_(table, gradient, rule, arrays=(state["row_sum"],), everywhere=everywhere)
 
 
 def _rowwise_adagrad(g, x, s, *, lr, eps, weight_decay, maximize):

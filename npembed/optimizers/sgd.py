@@ -8,6 +8,7 @@ from .. import check, interrupts
 from .rowwise import check_state, check_step, downhill, fused, new_state, number, walk_
 
 
+@check.public
 def sgd_state(table):
     """What `sgd_` with momentum remembers of a table: how many steps were taken, and where its rows were going, at first nowhere.
 
@@ -20,6 +21,7 @@ def sgd_state(table):
     return new_state("sgd_state", table, "momentum_buffer")
 
 
+@check.public
 def sgd_(
     table, gradient, *, lr=1e-3, momentum=0.0, dampening=0.0, nesterov=False, weight_decay=0.0, maximize=False, state=None,
     untouched="dense",
@@ -65,7 +67,7 @@ def sgd_(
     ------
     ValueError, TypeError
         Before anything is written: a gradient or state of another shape or dtype, numbers out of range, arrays that are
-        read-only or overlap.
+        read-only or overlap; NaN in the rows of a state that are about to be read.
 
     References
     ----------
@@ -104,9 +106,10 @@ def sgd_(
         raise ValueError(f"sgd_: dampening = {dampening:g} {said}; allowed: with momentum > 0, without nesterov")
     moves = bool(momentum or weight_decay)  # also rows without a gradient
     late = moves and untouched == "decay_on_touch"
-    remembers = late or momentum > 0
+    remembers, everywhere = late or momentum > 0, moves and untouched == "dense"
     if remembers or state is not None:
-        check_state("sgd_", state, table, gradient, ("momentum_buffer",), more=("last_step",) if late else ())
+        more = ("last_step",) if late else ()
+        check_state("sgd_", state, table, gradient, ("momentum_buffer",), more=more, everywhere=everywhere)
 
     buffers: tuple = (state["momentum_buffer"],) if momentum else ()
     rule, step = _plain, state["step"] + 1 if remembers else 1
@@ -119,7 +122,7 @@ def sgd_(
         if late:
             first, later = (zero_step(lr, momentum, d, nesterov, weight_decay) for d in (0.0, dampening))
             walk_(table, gradient, partial(_make_up, step=step, first=first, later=later), arrays=(state["last_step"], *buffers))
-        walk_(table, gradient, rule, arrays=buffers, everywhere=moves and untouched == "dense")
+        walk_(table, gradient, rule, arrays=buffers, everywhere=everywhere)
 
 
 def _plain(g, x, *, lr, weight_decay, maximize):
@@ -139,7 +142,7 @@ def _make_up(g, x, last, *b, step, first, later):
     missed = step - 1 - last.ravel()
     undamped = (missed > 0) & (last.ravel() == 0)  # the first step of all is among them
     p = powers(later, missed - undamped)
-    p = np.where(undamped[:, None, None], p @ first, p)
+    p = np.where(undamped[:, None, None], _product(p, first), p)
     pair = (x, *b)
     found = [sum(p[:, i, j : j + 1] * s for j, s in enumerate(pair)) for i in range(len(pair))]
     new_x, *new_b = (np.asarray(new, x.dtype) for new in found)
@@ -166,6 +169,11 @@ def powers(matrix, times):
     """
     found = np.broadcast_to(np.eye(2), (len(times), 2, 2))
     for bit in range(int(times.max()).bit_length()):
-        found = np.where((times >> bit & 1 == 1)[:, None, None], found @ matrix, found)
-        matrix = matrix @ matrix
+        found = np.where((times >> bit & 1 == 1)[:, None, None], _product(found, matrix), found)
+        matrix = _product(matrix, matrix)
     return found
+
+
+def _product(a, b):
+    """``a @ b`` with b of two by two, each number ``a_0 b_0 + a_1 b_1`` with three roundings; BLAS has two on processors that fuse."""
+    return a[..., :1] * b[:1] + a[..., 1:] * b[1:]

@@ -9,6 +9,7 @@ from .adam import fade, numbers
 from .rowwise import check_state, check_step, new_state, walk_
 
 
+@check.public
 def sparse_adam_state(table):
     """What `sparse_adam_` remembers of a table: how many steps were taken, and the running means of gradients and of their squares.
 
@@ -22,6 +23,7 @@ def sparse_adam_state(table):
     return new_state("sparse_adam_state", table, "exp_avg", "exp_avg_sq")
 
 
+@check.public
 def sparse_adam_(
     table, gradient, *, state, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, correction="table", maximize=False, untouched="lazy"
 ):  # fmt: skip
@@ -61,7 +63,7 @@ def sparse_adam_(
     ------
     ValueError, TypeError
         Before anything is written: a gradient or state of another shape or dtype, numbers out of range, arrays that are
-        read-only or overlap.
+        read-only or overlap; NaN, or negative squares, in the rows of a state that are about to be read.
 
     References
     ----------

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import check
+
 
 class Raises(NamedTuple):
     """An answer that is an error: its type, or those that would be right."""
@@ -65,6 +67,7 @@ class Finding(NamedTuple):
         return textwrap.dedent(body).strip()
 
 
+@check.public
 def answer(call):
     """What a call returns; an error is an answer too.
 
@@ -77,6 +80,7 @@ def answer(call):
         return Raises((type(error).__name__,))
 
 
+@check.public
 def agrees(found, expected, rtol=0.0):
     """Whether an answer is the expected one: of one kind and shape, numbers within `rtol` of it, NaN where NaN is expected.
 

@@ -49,6 +49,7 @@ class Outcome(NamedTuple):
     found: Any
 
 
+@check.public
 def check_bugs(peers=None, ids=None, *, findings=FINDINGS):
     """Run each finding against the installed peer.
 

@@ -9,12 +9,14 @@ import numbers
 
 import numpy as np
 
+from .. import check
 from .numpy_generator import NumpyGenerator
 from .torch_generator import TorchGenerator
 
 __all__ = ["NumpyGenerator", "TorchGenerator", "generator"]
 
 
+@check.public
 def generator(rng):
     """The generator that `rng` means.
 
@@ -51,4 +53,4 @@ def generator(rng):
     if isinstance(rng, numbers.Integral) and not isinstance(rng, (bool, np.bool_)):
         return TorchGenerator(rng)
     allowed = "an int (a seed), None, a numpy.random.Generator, a TorchGenerator or a NumpyGenerator"
-    raise TypeError(f"generator: rng = {rng!r} is of type {type(rng).__name__}; allowed: {allowed}")
+    raise TypeError(f"generator: rng = {check.said(rng)} is of type {type(rng).__name__}; allowed: {allowed}")

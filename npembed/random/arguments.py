@@ -17,7 +17,7 @@ def real_dtype(function, value):
     except TypeError:
         found = None
     if value is None or found is None or found not in DTYPES:
-        raise TypeError(f"{function}: dtype = {value!r} is not supported; allowed: {check.names(DTYPES)}")
+        raise TypeError(f"{function}: dtype = {check.said(value)} is not supported; allowed: {check.names(DTYPES)}")
     return found
 
 
@@ -65,17 +65,4 @@ def probabilities(function, value):
         first = np.unravel_index(np.argmax(outside), value.shape)
         found = f"p{check.position(first)} = {value[first]}"
         raise ValueError(f"{function}: {found} is no probability; allowed: {allowed}")
-    return value
-
-
-def state(function, value, like):
-    """`value`, a dict of the same kind and keys as `like`, the state of the generator that is to take it."""
-    allowed = f"what get_state of the same kind of generator gave, kind = {like['kind']!r}"
-    if not isinstance(value, dict):
-        raise TypeError(f"{function}: state is a {type(value).__name__}; allowed: {allowed}")
-    if value.get("kind") != like["kind"]:
-        raise ValueError(f"{function}: state has kind = {value.get('kind')!r}; allowed: {allowed}")
-    missing = [key for key in like if key not in value]
-    if missing:
-        raise ValueError(f"{function}: state lacks {', '.join(map(repr, missing))}; allowed: {allowed}")
     return value

@@ -3,12 +3,10 @@
 import numpy as np
 
 from .. import check
-from . import arguments
-
-BIT_GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
-"""The streams of NumPy that `NumpyGenerator.from_state` makes anew."""
+from . import arguments, states
 
 
+@check.public
 class NumpyGenerator:
     """`numpy.random.Generator` with the methods, arguments and results of `TorchGenerator`, for where torch's bits do not matter.
 
@@ -34,7 +32,7 @@ class NumpyGenerator:
 
     def __init__(self, generator):
         if not isinstance(generator, np.random.Generator):
-            found = f"generator = {generator!r} is of type {type(generator).__name__}"
+            found = f"generator = {check.said(generator)} is of type {type(generator).__name__}"
             raise TypeError(f"NumpyGenerator: {found}; allowed: a numpy.random.Generator")
         self._generator = generator
 
@@ -99,22 +97,15 @@ class NumpyGenerator:
 
     def set_state(self, state):
         """Go on from a state that `get_state` of a generator on the same kind of stream gave; anything else changes nothing."""
-        state = arguments.state("set_state", state, self.get_state())
-        before = self._generator.bit_generator.state
-        try:
-            self._generator.bit_generator.state = state["bit_generator"]
-        except (TypeError, ValueError, KeyError, OverflowError) as error:
-            self._generator.bit_generator.state = before
-            allowed = f"the state of a {before['bit_generator']}"
-            raise ValueError(f"set_state: state['bit_generator'] is refused by NumPy ({error}); allowed: {allowed}") from None
+        stream = self._generator.bit_generator
+        kind = next((name for name in states.STREAMS if isinstance(stream, getattr(np.random, name))), None)
+        states.check_numpy("set_state", "state", state, kind, type(stream).__name__)
+        stream.state = state["bit_generator"]
 
     @classmethod
     def from_state(cls, state):
-        """A new generator that goes on from a state that `get_state` gave."""
-        blank = {"kind": "numpy", "bit_generator": {}}
-        inner = arguments.state("from_state", state, blank)["bit_generator"]
-        name = inner.get("bit_generator") if isinstance(inner, dict) else inner
-        name = str(check.choice("from_state", "state['bit_generator']['bit_generator']", name, BIT_GENERATORS))
-        rng = cls(np.random.Generator(getattr(np.random, name)(0)))
+        """A new generator that goes on from a state that `get_state` gave; anything else raises TypeError or ValueError."""
+        states.check_any_numpy("from_state", "state", state)
+        rng = cls(np.random.Generator(getattr(np.random, state["bit_generator"]["bit_generator"])(0)))
         rng.set_state(state)
         return rng

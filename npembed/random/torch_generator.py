@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from .. import check
-from . import arguments, float32_math, float64_math
+from . import arguments, float32_math, float64_math, states
 from .word_stream import WordStream
 
 _BLOCK = 16
@@ -19,6 +19,7 @@ _WIDE_RANGE = 2**28
 _LONGEST_PERMUTATION = (2**32 - 1) // 20 - 1
 
 
+@check.public
 class TorchGenerator:
     """The numbers of ``torch.manual_seed(seed)``, without torch.
 
@@ -306,15 +307,14 @@ class TorchGenerator:
 
     def set_state(self, state):
         """Go on from a state that `get_state` gave; anything else raises TypeError or ValueError and changes nothing."""
-        state = arguments.state("set_state", state, self.get_state())
-        kept = state["next_normal"]
-        kept = None if kept is None else check.real("set_state", "state['next_normal']", kept)
+        states.check_torch("set_state", "state", state)
         self._stream.set_state(state)
-        self._next_normal = kept
+        self._next_normal = None if state["next_normal"] is None else float(state["next_normal"])
 
     @classmethod
     def from_state(cls, state):
-        """A new generator that goes on from a state that `get_state` gave."""
+        """A new generator that goes on from a state that `get_state` gave; anything else raises TypeError or ValueError."""
+        states.check_torch("from_state", "state", state)
         rng = cls(0)
         rng.set_state(state)
         return rng

@@ -7,9 +7,6 @@ from .. import check
 SEEDS = -(2**63), 2**64 - 1
 """What torch.manual_seed takes; the low 32 bits are used."""
 
-STATE = ("seed", "words_drawn", "key", "position")
-"""What a state holds."""
-
 
 PIECE = 2**20
 """How many fractions are made at once: few enough to stay near the processor, and for Ctrl-C to be seen in between."""
@@ -69,26 +66,11 @@ class WordStream:
         return out
 
     def get_state(self):
-        """A dict of the names in `STATE`; the key is an ndarray of 624 uint32, its position 0 to 624."""
+        """A dict of seed, words_drawn, key (an ndarray of 624 uint32) and position (0 to 624)."""
         twister = self._twister.get_state(legacy=False)["state"]
-        values = self.seed, self.words_drawn, twister["key"], int(twister["pos"])
-        return dict(zip(STATE, values, strict=True))
+        return {"seed": self.seed, "words_drawn": self.words_drawn, "key": twister["key"], "position": int(twister["pos"])}
 
     def set_state(self, state):
-        """Go on from `state`; it is checked before anything changes."""
-        seed = check.integer("set_state", "state['seed']", state["seed"], *SEEDS)
-        drawn = check.integer("set_state", "state['words_drawn']", state["words_drawn"], 0)
-        position = check.integer("set_state", "state['position']", state["position"], 0, 624)
-        self._twister.set_state(("MT19937", _key(state["key"]), position, 0, 0.0))
-        self.seed, self.words_drawn = seed, drawn
-
-
-def _key(value):
-    """`value` as 624 words; a list, as JSON gives it back, is as good as an array."""
-    try:
-        found = np.array(value)
-    except ValueError:  # nested lists of different lengths
-        found = np.empty(0)
-    if found.shape != (624,) or found.dtype.kind not in "iu" or found.min() < 0 or found.max() >= 2**32:
-        raise ValueError("set_state: state['key'] is no key; allowed: 624 whole numbers, 0 to 2**32 - 1")
-    return found.astype(np.uint32)
+        """Go on from `state`, which `states.check_torch` has allowed."""
+        self._twister.set_state(("MT19937", np.asarray(state["key"], np.uint32), int(state["position"]), 0, 0.0))
+        self.seed, self.words_drawn = int(state["seed"]), int(state["words_drawn"])

@@ -9,6 +9,7 @@ from .norm_limit import norm_limit, norm_limit_vjp
 from .power_sum import power_sum, power_sum_vjp
 
 
+@check.public
 def combined(x, *, regularizers, weight=1.0):
     """Charge for several things at once: ``weight sum_r w_r f_r(x) / sum_r w_r``, each f_r with weight 1.
 
@@ -44,6 +45,7 @@ def combined(x, *, regularizers, weight=1.0):
     return x.real.dtype.type(sum(share * op.forward(wide(x)) for op, share in parts))
 
 
+@check.public
 def combined_vjp(g, x, *, regularizers, weight=1.0):
     """The same mean of the gradients: each part gets ``g weight w_r / sum_r w_r``.
 
@@ -85,7 +87,7 @@ def _checked(function, x, regularizers, weight):
 
 def _part(function, argument, part):
     if not isinstance(part, (list, tuple)) or len(part) != 3:
-        raise TypeError(f"{function}: {argument} = {part!r} is no triple; allowed: (name or Op, options, weight)")
+        raise TypeError(f"{function}: {argument} = {check.said(part)} is no triple; allowed: (name or Op, options, weight)")
     op, options, share = part
     options = check.keywords(function, f"{argument}[1]", options)
     if "weight" in options:

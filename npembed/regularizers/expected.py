@@ -5,6 +5,7 @@ import math
 from .. import check
 
 
+@check.public
 def expected_norm(p, d, *, expected="exact"):
     """How long a row of d standard normal numbers is on average, ``E |x|_p``.
 

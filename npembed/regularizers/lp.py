@@ -5,11 +5,13 @@ import math
 import numpy as np
 
 from .. import check
+from ..extended import floats, ldexp, reach
 from ..op import wide
-from ..row_maps import norm, norm_vjp
+from ..row_maps.norms import conventions, pull, scaled
 from .expected import expected_norm
 
 
+@check.public
 def lp(x, *, weight=1.0, dim=-1, p=2.0, normalize=False, expected="exact", ties="split", slope_at_zero=0.0):
     """Charge for length: ``weight mean |x|_p``, over all rows of x; with ``normalize=True`` divided by `expected_norm`.
 
@@ -49,10 +51,12 @@ def lp(x, *, weight=1.0, dim=-1, p=2.0, normalize=False, expected="exact", ties=
     >>> float(lp(np.array([[3.0, 4.0], [0.0, 1.0]]), weight=0.5))
     1.5
     """
-    scale, lengths = _checked("lp", x, weight, dim, p, normalize, expected)
-    return x.real.dtype.type(scale * norm(wide(x), p=p, dim=dim, ties=ties, slope_at_zero=slope_at_zero).sum() / (lengths or 1))
+    scale, count, p, axes = _checked("lp", x, weight, dim, p, normalize, expected, ties, slope_at_zero)
+    _, length, e = scaled(wide(x), p, axes)
+    return x.real.dtype.type(floats(reach(lambda n: scale * ldexp(n, e).sum() / count, [length]), over=None))
 
 
+@check.public
 def lp_vjp(g, x, *, weight=1.0, dim=-1, p=2.0, normalize=False, expected="exact", ties="split", slope_at_zero=0.0):
     """Pull each row back along the derivative of its norm, ``dx = g weight (d|x|_p / dx) / (n E)`` for n rows.
 
@@ -77,21 +81,23 @@ def lp_vjp(g, x, *, weight=1.0, dim=-1, p=2.0, normalize=False, expected="exact"
     array([[0.3, 0.4],
            [0. , 0.5]])
     """
-    scale, lengths = _checked("lp_vjp", x, weight, dim, p, normalize, expected)
-    shape = tuple(n for i, n in enumerate(x.shape) if i not in check.axes("lp_vjp", "dim", dim, x.ndim))
-    share = np.full(shape, check.cotangent("lp_vjp", g) * scale / (lengths or 1))
-    return norm_vjp(share, wide(x), p=p, dim=dim, ties=ties, slope_at_zero=slope_at_zero).astype(x.dtype)
+    scale, count, p, axes = _checked("lp_vjp", x, weight, dim, p, normalize, expected, ties, slope_at_zero)
+    xs, length, _ = scaled(wide(x), p, axes)
+    g = np.float64(check.cotangent("lp_vjp", g))
+    d = reach(lambda g, xs, n: pull(g * scale / count, xs, n, p, axes, ties, slope_at_zero), [g, xs, length])
+    return floats(d, over=None).astype(x.dtype)
 
 
-def _checked(function, x, weight, dim, p, normalize, expected):
-    """By what the mean norm is multiplied, and of how many norms it is."""
+def _checked(function, x, weight, dim, p, normalize, expected, ties, slope_at_zero):
+    """By what the mean norm is multiplied, of how many norms it is (1 of none), p, and the axes of one norm."""
     check.array(function, "x", x, ndim=1)
     weight = check.real(function, "weight", weight)
     p = check.order(function, p)
     axes = check.axes(function, "dim", dim, x.ndim)
     check.choice(function, "normalize", normalize, (True, False))
     check.choice(function, "expected", expected, ("exact", "pykeen"))
+    conventions(function, ties, slope_at_zero)
     sizes = [x.shape[a] for a in axes]
     if normalize:
         weight /= expected_norm(p, x.shape[-1] if expected == "pykeen" else math.prod(sizes), expected=expected)
-    return weight, math.prod(n for i, n in enumerate(x.shape) if i not in axes)
+    return weight, math.prod(n for i, n in enumerate(x.shape) if i not in axes) or 1, p, axes

@@ -5,6 +5,7 @@ import numpy as np
 from .. import check
 
 
+@check.public
 def no(x, *, weight=1.0):
     """Nothing, whatever the rows are: so that a model without a regularizer need not be a special case.
 
@@ -31,6 +32,7 @@ def no(x, *, weight=1.0):
     return x.real.dtype.type(0)
 
 
+@check.public
 def no_vjp(g, x, *, weight=1.0):
     """No gradient either.
 

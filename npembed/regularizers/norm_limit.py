@@ -3,11 +3,13 @@
 import numpy as np
 
 from .. import check
+from ..extended import floats, ldexp, reach, where
 from ..op import EDGE, hinge_slope, wide
-from ..row_maps import norm, norm_vjp
+from ..row_maps.norms import scaled, slope
 from .power_sum import power, sum_powers, sum_powers_slope
 
 
+@check.public
 def norm_limit(
     x, *, weight=1.0, dim=-1, p=2.0, power_norm=True, max_norm=1.0, edge="stop", ties="split", slope_at_zero=0.0
 ):  # fmt: skip
@@ -47,10 +49,12 @@ def norm_limit(
     >>> float(norm_limit(np.array([[0.0, 2.0], [0.5, 0.5]]))), float(norm_limit(np.array([[0.0, 2.0]]), power_norm=False))
     (3.0, 1.0)
     """
-    weight, excess, _, _ = _checked("norm_limit", x, weight, dim, p, power_norm, max_norm, edge, ties, slope_at_zero)
-    return x.real.dtype.type(weight * np.maximum(excess, 0.0).sum())
+    weight, excess, *_ = _checked("norm_limit", x, weight, dim, p, power_norm, max_norm, edge, ties, slope_at_zero)
+    charge = reach(lambda excess: weight * where(excess <= 0, 0.0, excess).sum(), [excess])
+    return x.real.dtype.type(floats(charge, over=None))
 
 
+@check.public
 def norm_limit_vjp(
     g, x, *, weight=1.0, dim=-1, p=2.0, power_norm=True, max_norm=1.0, edge="stop", ties="split", slope_at_zero=0.0
 ):  # fmt: skip
@@ -78,15 +82,15 @@ def norm_limit_vjp(
     array([[0., 4.],
            [0., 0.]])
     """
-    weight, excess, p, axes = _checked("norm_limit_vjp", x, weight, dim, p, power_norm, max_norm, edge, ties, slope_at_zero)
-    share = check.cotangent("norm_limit_vjp", g) * weight * hinge_slope(excess, edge)
-    if power_norm:
-        return np.asarray(np.expand_dims(share, axes) * sum_powers_slope(x, p, slope_at_zero), x.dtype)
-    return norm_vjp(np.asarray(share), wide(x), p=p, dim=axes, ties=ties, slope_at_zero=slope_at_zero).astype(x.dtype)
+    checked = _checked("norm_limit_vjp", x, weight, dim, p, power_norm, max_norm, edge, ties, slope_at_zero)
+    weight, excess, row, slopes = checked
+    kept, g = hinge_slope(excess, edge), np.float64(check.cotangent("norm_limit_vjp", g))
+    d = reach(lambda g, *row: g * weight * kept * slopes(*row), [g, *row])
+    return floats(d, over=None).astype(x.dtype)
 
 
 def _checked(function, x, weight, dim, p, power_norm, max_norm, edge, ties, slope_at_zero):
-    """The weight, by how much each norm exceeds the limit, p, and the axes of one norm."""
+    """The weight, by how much each norm exceeds the limit, and of what its slope is computed, and how."""
     check.array(function, "x", x, ndim=1)
     weight = check.real(function, "weight", weight)
     check.choice(function, "power_norm", power_norm, (True, False))
@@ -96,4 +100,9 @@ def _checked(function, x, weight, dim, p, power_norm, max_norm, edge, ties, slop
     check.choice(function, "edge", edge, tuple(EDGE))
     check.choice(function, "ties", ties, ("split", "first"))
     check.real(function, "slope_at_zero", slope_at_zero, -1, 1)
-    return weight, (sum_powers(x, p, axes) if power_norm else norm(wide(x), p=p, dim=axes)) - max_norm, p, axes
+    if power_norm:
+        excess = reach(lambda x: sum_powers(x, p, axes, keepdims=True) - max_norm, [wide(x)])
+        return weight, excess, [wide(x)], lambda x: sum_powers_slope(x, p, slope_at_zero)
+    xs, length, e = scaled(wide(x), p, axes)
+    excess = reach(lambda n: ldexp(n, e) - max_norm, [length])
+    return weight, excess, [xs, length], lambda xs, n: slope(xs, n, p, axes, ties, slope_at_zero)

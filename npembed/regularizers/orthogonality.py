@@ -7,6 +7,7 @@ from ..op import EDGE, hinge_slope, wide
 from ..row_maps import normalize, normalize_vjp
 
 
+@check.public
 def orthogonality(a, b, *, weight=1.0, epsilon=1e-5, limit="squared", eps=1e-8, edge="stop"):
     """Charge for the angle between rows: ``weight sum_rows relu(cos(a, b)^2 - epsilon^2)``, nothing where ``|cos| <= epsilon``.
 
@@ -49,6 +50,7 @@ def orthogonality(a, b, *, weight=1.0, epsilon=1e-5, limit="squared", eps=1e-8, 
     return a.dtype.type(weight * np.maximum(excess, 0.0).sum())
 
 
+@check.public
 def orthogonality_vjp(g, a, b, *, weight=1.0, epsilon=1e-5, limit="squared", eps=1e-8, edge="stop"):
     """Turn the rows towards right angles: with u, v the rows at length one, ``du = 2 g weight cos v`` where too near.
 

@@ -5,10 +5,12 @@ import math
 import numpy as np
 
 from .. import check
+from ..extended import floats, reach, where
 from ..op import wide
 from ..row_maps import norms
 
 
+@check.public
 def power_sum(x, *, weight=1.0, dim=-1, p=2.0, normalize=False, count="summed", slope_at_zero=0.0):
     """Charge for every entry by itself: ``weight mean_rows sum_i |x_i|^p``; with ``normalize=True`` divided by the row's d entries.
 
@@ -48,9 +50,11 @@ def power_sum(x, *, weight=1.0, dim=-1, p=2.0, normalize=False, count="summed", 
     (13.0, 12.5)
     """
     scale, sums, p = _checked("power_sum", x, weight, dim, p, normalize, count, slope_at_zero)
-    return x.real.dtype.type(scale * sum_powers(x, p, None) / (sums or 1))
+    charge = reach(lambda x: scale * sum_powers(x, p, None) / (sums or 1), [wide(x)])
+    return x.real.dtype.type(floats(charge, over=None))
 
 
+@check.public
 def power_sum_vjp(g, x, *, weight=1.0, dim=-1, p=2.0, normalize=False, count="summed", slope_at_zero=0.0):
     """Pull each entry towards zero, ``dx_i = g weight p |x_i|^(p-1) sign(x_i) / n`` for n rows, over d with `normalize`.
 
@@ -75,17 +79,18 @@ def power_sum_vjp(g, x, *, weight=1.0, dim=-1, p=2.0, normalize=False, count="su
            [0., 1.]])
     """
     scale, sums, p = _checked("power_sum_vjp", x, weight, dim, p, normalize, count, slope_at_zero)
-    share = check.cotangent("power_sum_vjp", g) * scale / (sums or 1)
-    return np.asarray(share * sum_powers_slope(x, p, slope_at_zero), x.dtype)
+    g = np.float64(check.cotangent("power_sum_vjp", g))
+    d = reach(lambda g, x: g * scale / (sums or 1) * sum_powers_slope(x, p, slope_at_zero), [g, wide(x)])
+    return np.asarray(floats(d, over=None), x.dtype)
 
 
-def sum_powers(x, p, axes):
-    """``sum |x_i|^p`` along `axes`, in float64.
+def sum_powers(x, p, axes, keepdims=False):
+    """``sum |x_i|^p`` along `axes`, of wide floats or extended numbers.
 
     >>> float(sum_powers(np.array([3.0, -4.0]), 2, None))
     25.0
     """
-    return (np.abs(wide(x)) ** p).sum(axis=axes)
+    return (abs(x) ** p).sum(axis=axes, keepdims=keepdims)
 
 
 def sum_powers_slope(x, p, slope_at_zero):
@@ -94,10 +99,9 @@ def sum_powers_slope(x, p, slope_at_zero):
     >>> sum_powers_slope(np.array([3.0, -4.0, 0.0]), 2, 0.0)
     array([ 6., -8.,  0.])
     """
-    x = wide(x)
-    size = np.abs(x)
+    size = abs(x)
     if p == 1:
-        return np.where(size == 0, slope_at_zero, norms.unit(x, size))
+        return where(size == 0, slope_at_zero, norms.unit(x, size))
     return p * size ** (p - 1) * norms.unit(x, size)
 
 

@@ -15,6 +15,7 @@ TABLE = "embedding_bag.weight"
 """PyKEEN's name of the table."""
 
 
+@check.public
 class EmbeddingBagRepresentation(Representation):
     """The sum, mean or maximum of the rows of an id's tokens.
 

@@ -11,6 +11,7 @@ from .mixing import COMBINATIONS
 from .representation import Representation, passed_on, same_dtype, same_max_id, same_shape
 
 
+@check.public
 class CombinedRepresentation(Representation):
     """What several bases say of an id, put side by side, added, or multiplied.
 
@@ -58,8 +59,9 @@ class CombinedRepresentation(Representation):
         same_dtype(name, children)
         self.combination = _chosen(name, combination, combination_kwargs, [base.shape for base in bases])
         found = self.combination.forward(*(np.ones((1, *base.shape), base.dtype) for base in bases))  # bases that do not fit
-        if found.ndim == 0 or len(found) != 1:
-            raise ValueError(f"{name}: combination makes {found.shape} of one row; allowed: one row of each base, into one")
+        if np.ndim(found) == 0 or len(found) != 1:
+            made = "None" if found is None else np.shape(found)
+            raise ValueError(f"{name}: combination makes {made} of one row; allowed: one row of each base, into one")
         super().__init__(max_id, same_shape(name, shape, found.shape[1:]), children, compat=compat, rng=rng, **options)
         self.choices["combination"] = (combination, combination_kwargs)
 

@@ -12,6 +12,7 @@ from .mixing import LOW_RANK
 from .representation import Representation, passed_on, same_max_id, same_shape
 
 
+@check.public
 class LowRankRepresentation(Representation):
     """Mixtures of a few bases: ``row[i] = sum_k weight[i, k] base[k]``.
 
@@ -68,7 +69,7 @@ class LowRankRepresentation(Representation):
 
         With the singular value decomposition ``X = U S V^H`` of its rows, the weights are the first columns of ``U S``, the bases the
         first rows of ``V^H``. No X of rank K is nearer: the squared distance is the sum of the squares of the singular values that
-        were left out.
+        were left out. (LAPACK promises no bits.)
 
         Parameters
         ----------

@@ -8,6 +8,7 @@ from ..op import resolve
 from .representation import options_of
 
 
+@check.public
 def make(choice, options, *, function, argument, rng, compat=None, **given):
     """A representation: `choice` itself, or one of that kind with `options` and what is `given` by the place that it is for.
 
@@ -34,8 +35,7 @@ def make(choice, options, *, function, argument, rng, compat=None, **given):
             raise ValueError(f"{function}: {argument} is made already, and {argument}_kwargs are given; allowed: one of them")
         return choice
     if isinstance(choice, str):
-        found = choice.removesuffix("Representation") or choice
-        choice = REPRESENTATIONS[resolve(REPRESENTATIONS, found, function=function, argument=argument)]
+        choice = REPRESENTATIONS[resolve(REPRESENTATIONS, choice, function=function, argument=argument, suffix="Representation")]
     choice = Embedding if choice is None else choice
     if not (inspect.isclass(choice) and issubclass(choice, Passes)):
         known = check.names(REPRESENTATIONS)

@@ -9,6 +9,7 @@ from .. import check
 from ..op import Op, wide
 
 
+@check.public
 def low_rank(weights, bases):
     """Mix a few bases: ``out[i] = sum_k weights[i, k] bases[k]``.
 
@@ -41,6 +42,7 @@ def low_rank(weights, bases):
     return out.astype(bases.dtype).reshape(weights.shape[:-1] + bases.shape[1:])
 
 
+@check.public
 def low_rank_vjp(g, weights, bases):
     """Send the gradient to the weights and to the bases.
 
@@ -73,6 +75,7 @@ def low_rank_vjp(g, weights, bases):
     return dweights.astype(bases.dtype).reshape(weights.shape), dbases.astype(bases.dtype).reshape(bases.shape)
 
 
+@check.public
 def concat(*xs, dim=-1):
     """Put rows side by side.
 
@@ -95,6 +98,7 @@ def concat(*xs, dim=-1):
     return np.concatenate(xs, axis=axis)
 
 
+@check.public
 def concat_vjp(g, *xs, dim=-1):
     """Cut the gradient where the rows were joined: each gets its own part.
 
@@ -118,6 +122,7 @@ def concat_vjp(g, *xs, dim=-1):
     return tuple(part.copy() for part in np.split(g, np.cumsum(sizes)[:-1], axis=axis))
 
 
+@check.public
 def add(*xs):
     """The sum of rows, entry by entry, ``sum_i x_i``; computed wide and rounded once.
 
@@ -134,6 +139,7 @@ def add(*xs):
     return np.asarray(sum(map(wide, xs[1:]), start=wide(xs[0]))).astype(xs[0].dtype)
 
 
+@check.public
 def add_vjp(g, *xs):
     """Every term of a sum gets all of the gradient, ``dx_i = g``.
 
@@ -145,6 +151,7 @@ def add_vjp(g, *xs):
     return tuple(g.copy() for _ in xs)
 
 
+@check.public
 def multiply(*xs):
     """The product of rows, entry by entry, ``prod_i x_i``; computed wide and rounded once.
 
@@ -161,6 +168,7 @@ def multiply(*xs):
     return np.asarray(_product(xs)).astype(xs[0].dtype)
 
 
+@check.public
 def multiply_vjp(g, *xs):
     """A factor gets the gradient times the other factors, ``dx_i = g conj(prod_(j != i) x_j)``.
 

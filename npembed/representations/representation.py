@@ -12,6 +12,7 @@ from ..random import generator
 from ..row_maps import NORMALIZERS
 
 
+@check.public
 class Representation(Passes):
     """Rows made of what `children` say, with PyKEEN's options around it; a kind of it says how in ``plain_lookup``.
 
@@ -146,6 +147,7 @@ class Representation(Passes):
         return f"{type(self).__name__}({', '.join(parts)})"
 
 
+@check.public
 def each_once(parts):
     """Of each part the last, so that whatever comes before its children still does.
 

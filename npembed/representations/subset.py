@@ -7,6 +7,7 @@ from .make import make
 from .representation import Representation, passed_on, same_shape
 
 
+@check.public
 class SubsetRepresentation(Representation):
     """The first `max_id` rows of a base, such as the one that two models share.
 

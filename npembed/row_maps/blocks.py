@@ -6,6 +6,7 @@ from .. import check
 from .normalize import normalize, normalize_vjp
 
 
+@check.public
 def complex_normalize(x, *, eps=0.0, zero_row="divide"):
     """Bring each complex entry to modulus one: ``u = z / max(|z|, eps)``, the nearest point of the unit circle.
 
@@ -41,6 +42,7 @@ def complex_normalize(x, *, eps=0.0, zero_row="divide"):
     return _joined(normalize(_pairs("complex_normalize", "x", x), eps=eps, zero_row=zero_row), x)
 
 
+@check.public
 def complex_normalize_vjp(g, x, *, eps=0.0, zero_row="divide"):
     """Keep of `g` what turns the entry, and divide by its modulus.
 
@@ -65,6 +67,7 @@ def complex_normalize_vjp(g, x, *, eps=0.0, zero_row="divide"):
     return _joined(normalize_vjp(_pairs("complex_normalize_vjp", "g", g), pairs, eps=eps, zero_row=zero_row), x)
 
 
+@check.public
 def quaternion_normalize(x, *, eps=1e-12, zero_row="divide"):
     """Bring each quaternion, four numbers in a row ``(a, b, c, d)``, to length one: ``u = q / max(|q|, eps)``.
 
@@ -99,6 +102,7 @@ def quaternion_normalize(x, *, eps=1e-12, zero_row="divide"):
     return _joined(normalize(_fours("quaternion_normalize", "x", x), eps=eps, zero_row=zero_row), x)
 
 
+@check.public
 def quaternion_normalize_vjp(g, x, *, eps=1e-12, zero_row="divide"):
     """Remove from `g` its part along each quaternion, and divide by the length.
 

@@ -3,11 +3,13 @@
 import numpy as np
 
 from .. import check, exact
+from ..extended import floats, reach, where
 from ..op import EDGE, wide
 from .normalize import over_eps, unit_vjp
-from .norms import conventions, ldexp, scaled, slope, unit
+from .norms import conventions, full, scaled, unit
 
 
+@check.public
 def clamp(x, *, min=None, max=None, edge="pass"):
     """Cut each entry off at `min` and `max` (rounded to the dtype): the nearest point of the box. NaN stays NaN.
 
@@ -36,6 +38,7 @@ def clamp(x, *, min=None, max=None, edge="pass"):
     return np.where(x < low, low, np.where(x > high, high, x))
 
 
+@check.public
 def clamp_vjp(g, x, *, min=None, max=None, edge="pass"):
     """Pass `g` where the entry was inside, stop it where it was cut off: ``dx = g [min <= x <= max]``.
 
@@ -75,6 +78,7 @@ def _bounds(function, x, low, high, edge):
     return check.fits(function, "min", low, x.dtype), check.fits(function, "max", high, x.dtype)
 
 
+@check.public
 def clamp_norm(x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="project", ties="split", slope_at_zero=0.0):
     """Bring rows that are too long to length `maxnorm`: ``x`` where ``|x|_p <= maxnorm``, else ``maxnorm x / |x|_p``.
 
@@ -110,17 +114,18 @@ def clamp_norm(x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="project
     """
     w, maxnorm, p, dims, (xs, length, e), side = _ball("clamp_norm", x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero)
     if eps is not None:
-        short = ldexp(length, e) < eps
-        outside = np.where(short, over_eps(w, short, eps), unit(xs, length)) * maxnorm
-        return np.where(side < 0, w, outside).astype(x.dtype)
+        short = full(length, e) < eps
+        outside = reach(lambda w, xs, n: where(short, over_eps(w, short, eps), unit(xs, n)) * maxnorm, [w, xs, length])
+        return np.where(side < 0, w, floats(outside)).astype(x.dtype)
     if (side <= 0).all():
         return w.astype(x.dtype)
     # where it takes many digits to tell inside from outside: just so far inside that it takes few
-    reach = maxnorm if exact.sharp(x, p) else maxnorm * (1 - 1.25 * exact.NEAR)
-    outside = unit(xs, length) * reach
+    radius = maxnorm if exact.sharp(x, p) else maxnorm * (1 - 1.25 * exact.NEAR)
+    outside = floats(reach(lambda xs, n: unit(xs, n) * radius, [xs, length]))
     return _stepped_inside(np.where(side <= 0, w, outside).astype(x.dtype), maxnorm, p, dims)
 
 
+@check.public
 def clamp_norm_vjp(g, x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="project", ties="split", slope_at_zero=0.0):
     """Pass `g` for rows inside the ball; for the others it is `normalize_vjp` times `maxnorm`.
 
@@ -145,11 +150,14 @@ def clamp_norm_vjp(g, x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="
     checked = _ball("clamp_norm_vjp", x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero)
     _, maxnorm, p, dims, (xs, length, e), side = checked
     check.like("clamp_norm_vjp", "g", g, x.shape, x.dtype, "x")
-    outside = maxnorm * unit_vjp(wide(g), xs, length, e, slope(xs, length, p, dims, ties, slope_at_zero), dims)
-    if eps is not None:
-        short = ldexp(length, e) < eps
-        outside = np.where(short, maxnorm * over_eps(wide(g), short, eps), outside)
-    return np.where(side <= 0 if edge == "pass" else side < 0, wide(g), outside).astype(x.dtype)
+    short = full(length, e) < (eps or 0)
+
+    def outside(g, xs, n):
+        d = maxnorm * unit_vjp(g, xs, n, e, p, dims, ties, slope_at_zero)
+        return d if eps is None else where(short, maxnorm * over_eps(g, short, eps), d)
+
+    inside = side <= 0 if edge == "pass" else side < 0
+    return np.where(inside, wide(g), floats(reach(outside, [wide(g), xs, length]))).astype(x.dtype)
 
 
 def _ball(function, x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero):
@@ -163,15 +171,16 @@ def _ball(function, x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero):
     conventions(function, ties, slope_at_zero)
     dims = check.dims(function, dim, axis, x.ndim)
     xs, length, e = scaled(x, p, dims, careful=True)
-    side = exact.compare(wide(x), xs, length, e, maxnorm, p, dims) if eps is None else np.sign(ldexp(length, e) - maxnorm)
-    return wide(x), maxnorm, p, dims, (xs, length, e), side
+    w = wide(x)
+    side = exact.compare(w, floats(xs), length, e, maxnorm, p, dims) if eps is None else np.sign(full(length, e) - maxnorm)
+    return w, maxnorm, p, dims, (xs, length, e), side
 
 
 def _stepped_inside(x, maxnorm, p, dims):
     """Rows that rounding has carried over the bound, each entry stepped towards zero by one ulp, as often as that takes."""
     while True:
         xs, length, e = scaled(x, p, dims, careful=True)
-        over = (exact.compare(wide(x), xs, length, e, maxnorm, p, dims) > 0) & np.isfinite(length)
+        over = (exact.compare(wide(x), floats(xs), length, e, maxnorm, p, dims) > 0) & np.isfinite(length)
         if not over.any():
             return x
         x = np.where(over, exact.towards_zero(x), x)

@@ -3,11 +3,13 @@
 import numpy as np
 
 from .. import check, exact
-from ..double_double import check_precision, exact_unit, exact_unit_vjp
+from ..double_double import check_precision, exact_quotient, exact_unit, exact_unit_vjp
+from ..extended import floats, inner, ldexp, reach, where
 from ..op import wide
-from .norms import conventions, ldexp, scaled, slope, unit
+from .norms import conventions, full, scaled, slope, unit
 
 
+@check.public
 def normalize(x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide", ties="split", slope_at_zero=0.0, precision=None):
     """Scale each row to length one: ``u = x / max(|x|_p, eps)``.
 
@@ -29,8 +31,8 @@ def normalize(x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide", ties=
     zero_row, ties, slope_at_zero
         Conventions at the kinks; only `normalize_vjp` reads them.
     precision : None or "exact"
-        None: computed in float64, rounded once. "exact", for p in {1, 2, inf} (complex rows: 2): each number is within 0.51 ulp of
-        ``x / max(|x|_p, eps)``, and no row stays only because it is nearly of length one.
+        None: computed in float64, rounded once. "exact", for p in {1, 2, inf} (complex rows: 2): each number is the nearest one of its
+        dtype to ``x / max(|x|_p, eps)``, subnormal numbers included, and no row stays only because it is nearly of length one.
 
     Returns
     -------
@@ -53,13 +55,16 @@ def normalize(x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide", ties=
            [0. , 0. ]])
     """
     w, p, (xs, length, e), dims, small = _checked("normalize", x, p, dim, eps, axis, zero_row, ties, slope_at_zero, precision)
-    u = exact_unit(w, p, dims, unit(xs, length)) if precision else unit(xs, length)
-    u = np.where(small, over_eps(w, small, eps), u).astype(x.dtype)
+    u = floats(reach(unit, [xs, length]))
+    if precision:
+        u = exact_unit(w, p, dims, x.real.dtype, u)
+    u = np.where(small, over_eps(w, small, eps, x.real.dtype if precision else None), u).astype(x.dtype)
     ulps = 1 if exact.sharp(x, p) or x.dtype.char in "fF" else 4
-    stays = (np.abs(ldexp(length, e) - 1) <= ulps * np.finfo(x.dtype).eps) & ~small & (precision is None)
+    stays = (np.abs(full(length, e) - 1) <= ulps * np.finfo(x.dtype).eps) & ~small & (precision is None)
     return np.where(stays, x, u)
 
 
+@check.public
 def normalize_vjp(
     g, x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide", ties="split", slope_at_zero=0.0, precision=None
 ):  # fmt: skip
@@ -82,7 +87,7 @@ def normalize_vjp(
         See `norm_vjp`.
     precision : None or "exact"
         ``g - s <g, u>`` cancels where `g` is nearly parallel to the row, and what is left has few digits, if any. With "exact", for p
-        in {1, 2, inf} (complex rows: 2), each number is within 0.51 ulp of the vjp even so.
+        in {1, 2, inf} (complex rows: 2), each number is the nearest one of its dtype even so, infinite beyond the largest.
 
     Returns
     -------
@@ -95,24 +100,26 @@ def normalize_vjp(
     """
     w, p, (xs, length, e), dims, small = _checked("normalize_vjp", x, p, dim, eps, axis, zero_row, ties, slope_at_zero, precision)
     check.like("normalize_vjp", "g", g, x.shape, x.dtype, "x")
-    s = slope(xs, length, p, dims, ties, slope_at_zero)
-    d = unit_vjp(wide(g), xs, length, e, s, dims)
-    d = exact_unit_vjp(wide(g), w, s, p, dims, d) if precision else d
-    d = np.where(small, over_eps(wide(g), small, eps), d)
+    d = floats(reach(unit_vjp, [wide(g), xs, length], e, p, dims, ties, slope_at_zero))
+    if precision:
+        s = floats(reach(slope, [xs, length], p, dims, ties, slope_at_zero))
+        d = exact_unit_vjp(wide(g), w, s, p, dims, x.real.dtype, d)
+    d = np.where(small, over_eps(wide(g), small, eps, x.real.dtype if precision else None), d)
     if zero_row == "stop" or eps == 0:
         d = np.where(length == 0, 0.0, d)
     return d.astype(x.dtype)
 
 
-def over_eps(x, small, eps):
-    """``x / eps`` where `small`; zero elsewhere, where it could overflow and is not needed."""
-    return unit(np.where(small, x, 0.0), eps)
+def over_eps(x, small, eps, dtype=None):
+    """``x / eps`` where `small`, rounded once to the reals of `dtype` if one is given; zero elsewhere, where it could overflow."""
+    x = where(small, x, 0.0)
+    return unit(x, eps) if dtype is None else exact_quotient(x, eps or 1.0, dtype)
 
 
-def unit_vjp(g, xs, length, e, s, dims):
-    """``(g - s <g, u>) / n`` with ``u = xs / length`` and ``n = length * 2**e``."""
-    inner = (np.conj(unit(xs, length)) * g).real.sum(axis=dims, keepdims=True)
-    return ldexp(unit(g - s * inner, length), -e)
+def unit_vjp(g, xs, length, e, p, dims, ties, slope_at_zero):
+    """``(g - s <g, u>) / n`` with ``u = xs / length``, ``n = length * 2**e`` and the slope s."""
+    s = slope(xs, length, p, dims, ties, slope_at_zero)
+    return ldexp(unit(g - s * inner(unit(xs, length), g, dims), length), -e)
 
 
 def _checked(function, x, p, dim, eps, axis, zero_row, ties, slope_at_zero, precision):
@@ -125,5 +132,5 @@ def _checked(function, x, p, dim, eps, axis, zero_row, ties, slope_at_zero, prec
     dims = check.dims(function, dim, axis, x.ndim)
     check_precision(function, precision, x, p)
     xs, length, e = scaled(x, p, dims, careful=True)
-    small = exact.compare(wide(x), xs, length, e, eps, p, dims) < 0
+    small = exact.compare(wide(x), floats(xs), length, e, eps, p, dims) < 0
     return wide(x), p, (xs, length, e), dims, small

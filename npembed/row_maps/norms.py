@@ -3,15 +3,8 @@
 import numpy as np
 
 from .. import check, exact
+from ..extended import Extended, exponents, floats, ldexp, reach, where
 from ..op import Op, wide
-
-
-def ldexp(x, exponent):
-    """``x * 2**exponent`` without overflow on the way, for real and complex `x`."""
-    if np.iscomplexobj(x):
-        return exact.joined(ldexp(x.real, exponent), ldexp(x.imag, exponent))
-    with np.errstate(over="ignore"):
-        return np.ldexp(x, exponent)
 
 
 def scaled(x, p, dims, *, careful=False):
@@ -22,21 +15,21 @@ def scaled(x, p, dims, *, careful=False):
 
     Returns
     -------
-    xs : ndarray like `x`, wide; the largest real or imaginary part is in [.5, 1), or the row is zero or not finite
+    xs : ndarray like `x`, wide; the largest real or imaginary part is in [.5, 1), or the row is zero or not finite. If another entry
+        is so small that it would vanish, and if `x` is extended: `Extended`
     norm : float64, the p-norm of `xs` along `dims`, which are kept with size 1
     e : int, the exponents, of the shape of `norm`
     """
     careful = careful and x.dtype.char in "dD"
-    x = wide(x)
-    parts = np.maximum(np.abs(x.real), np.abs(x.imag)) if np.iscomplexobj(x) else np.abs(x)
-    largest = parts.max(axis=dims, keepdims=True, initial=0.0)
-    e = np.where(np.isfinite(largest), np.frexp(largest)[1], 0)
-    xs = ldexp(x, -e)
-    size = np.abs(xs)
+    x = x if isinstance(x, Extended) else wide(x)
+    e = exponents(x, dims)
+    xs = reach(ldexp, [x], -e)
+    near = floats(xs)
+    size = np.abs(near)
     top = size.max(axis=dims, keepdims=True, initial=0.0)
     if p == np.inf:
         return xs, top, e
-    ratio = xs if p in (1, 2) else size / nonzero(top)
+    ratio = near if p in (1, 2) else size / nonzero(top)
     if careful:
         powers = np.expand_dims(exact.sum_of_powers(exact.rows(ratio, dims), p)[0], dims)
     else:
@@ -46,9 +39,18 @@ def scaled(x, p, dims, *, careful=False):
     return xs, np.where(top == np.inf, top, norm), e  # inf / inf is NaN for other p
 
 
+def full(length, e):
+    """``length * 2**e``: the norms of the rows themselves, infinite where that is beyond all floats.
+
+    >>> full(np.array([0.5, 0.5]), np.array([1, 1025]))
+    array([ 1., inf])
+    """
+    return floats(reach(ldexp, [length], e))
+
+
 def nonzero(x):
     """`x` with ones for zeros: a divisor for rows that are zero throughout."""
-    return np.where(x == 0, 1.0, x)
+    return where(x == 0, 1.0, x)
 
 
 def unit(xs, norm):
@@ -59,12 +61,12 @@ def unit(xs, norm):
 
 def slope(xs, norm, p, dims, ties="split", slope_at_zero=0.0):
     """The derivative of the p-norm with respect to each entry, with the conventions of `norm_vjp` at its kinks."""
-    size = np.abs(xs)
     if p == 2:
         return unit(xs, norm)
+    size = abs(xs)
     direction = unit(xs, size)
     if p == 1:
-        return np.where(size == 0, slope_at_zero, direction)
+        return where(size == 0, slope_at_zero, direction)
     if p != np.inf:
         return direction * (size / nonzero(norm)) ** (p - 1)
     top = size == norm
@@ -75,6 +77,7 @@ def slope(xs, norm, p, dims, ties="split", slope_at_zero=0.0):
     return direction * top / np.maximum(top.sum(axis=dims, keepdims=True), 1)
 
 
+@check.public
 def norm(x, *, p=2.0, dim=-1, ties="split", slope_at_zero=0.0):
     """Measure each row: ``|x|_p = (sum_i |x_i|^p)^(1/p)``, and ``max_i |x_i|`` for p = inf.
 
@@ -99,9 +102,10 @@ def norm(x, *, p=2.0, dim=-1, ties="split", slope_at_zero=0.0):
     """
     _, dims, parts = _checked("norm", x, p, dim, ties, slope_at_zero)
     _, length, e = parts
-    return np.asarray(np.squeeze(ldexp(length, e), axis=dims), x.real.dtype)
+    return np.asarray(np.squeeze(full(length, e), axis=dims), x.real.dtype)
 
 
+@check.public
 def norm_vjp(g, x, *, p=2.0, dim=-1, ties="split", slope_at_zero=0.0):
     """Spread `g` over the row along the derivative of its norm: ``dx = g s``.
 
@@ -135,7 +139,13 @@ def norm_vjp(g, x, *, p=2.0, dim=-1, ties="split", slope_at_zero=0.0):
     p, dims, (xs, length, _) = _checked("norm_vjp", x, p, dim, ties, slope_at_zero)
     expected = tuple(n for i, n in enumerate(x.shape) if i not in dims)
     check.like("norm_vjp", "g", g, expected, x.real.dtype, "norm(x)")
-    return np.asarray(wide(np.expand_dims(g, dims)) * slope(xs, length, p, dims, ties, slope_at_zero), x.dtype)
+    d = reach(pull, [wide(np.expand_dims(g, dims)), xs, length], p, dims, ties, slope_at_zero)
+    return np.asarray(floats(d), x.dtype)
+
+
+def pull(g, xs, norm, p, dims, ties="split", slope_at_zero=0.0):
+    """``g s`` for the `slope` s of the norm."""
+    return g * slope(xs, norm, p, dims, ties, slope_at_zero)
 
 
 def _checked(function, x, p, dim, ties, slope_at_zero):

@@ -3,9 +3,11 @@
 import numpy as np
 
 from .. import check
+from ..extended import exp, floats, reach, where
 from ..op import wide
 
 
+@check.public
 def softmax(x, *, dim=-1, axis=...):
     """Turn each row into positive weights: ``s_i = exp(x_i - max x) / sum_j exp(x_j - max x)``.
 
@@ -31,10 +33,11 @@ def softmax(x, *, dim=-1, axis=...):
     >>> softmax(np.log(np.array([[1.0, 3.0]])))
     array([[0.25, 0.75]])
     """
-    s, _ = _weights("softmax", x, dim, axis)
-    return np.asarray(s, x.dtype)
+    w, dims = from_top("softmax", x, dim, axis)
+    return np.asarray(weights(w, dims), x.dtype)
 
 
+@check.public
 def softmax_vjp(g, x, *, dim=-1, axis=...):
     """Subtract the weighted mean of `g`, then weigh: ``dx = s (g - sum s g)``.
 
@@ -46,18 +49,31 @@ def softmax_vjp(g, x, *, dim=-1, axis=...):
     >>> softmax_vjp(np.array([[4.0, 0.0]]), np.log(np.array([[1.0, 3.0]])))
     array([[ 0.75, -0.75]])
     """
-    s, dims = _weights("softmax_vjp", x, dim, axis)
+    w, dims = from_top("softmax_vjp", x, dim, axis)
     check.like("softmax_vjp", "g", g, x.shape, x.dtype, "x")
-    top = s == s.max(axis=dims, keepdims=True, initial=0.0)
-    g = wide(g) - np.mean(wide(g), axis=dims, keepdims=True, where=top) if g.size else wide(g)
-    return np.asarray(s * (g - (s * g).sum(axis=dims, keepdims=True)), x.dtype)
+    return np.asarray(floats(reach(lambda g, w: weigh(g, weights(w, dims), dims), [wide(g), w])), x.dtype)
 
 
-def _weights(function, x, dim, axis):
+def weights(w, dims):
+    """``exp(w) / sum exp(w)``, for `w` as `from_top` gives it."""
+    s = exp(w)
+    return s / s.sum(axis=dims, keepdims=True)
+
+
+def weigh(g, s, dims):
+    """``s (g - sum s g)`` for weights `s` of sum one: the vjp of softmax."""
+    near = floats(s)
+    top = near == near.max(axis=dims, keepdims=True, initial=0.0)
+    g = g - where(top, g, 0.0).sum(axis=dims, keepdims=True) / np.maximum(top.sum(axis=dims, keepdims=True), 1)
+    return s * (g - (s * g).sum(axis=dims, keepdims=True))
+
+
+def from_top(function, x, dim, axis):
+    """By how much each number is below the largest of its row, as wide floats <= 0; and the axes."""
     check.array(function, "x", x)
     if np.iscomplexobj(x):
         raise TypeError(f"{function}: x has dtype {x.dtype}; allowed: real rows, since weights are real")
     dims = check.dims(function, dim, axis, x.ndim)
     w = wide(x)
-    w = np.exp(w - w.max(axis=dims, keepdims=True, initial=-np.inf))
-    return w / w.sum(axis=dims, keepdims=True), dims
+    with np.errstate(over="ignore"):  # -inf, of which the weight is zero
+        return w - w.max(axis=dims, keepdims=True, initial=-np.inf), dims

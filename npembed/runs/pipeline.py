@@ -11,6 +11,7 @@ from .. import check
 from ..datasets import Dataset, TriplesFactory
 from ..datasets import load as load_dataset
 from ..models import MODELS, ERModel
+from ..models.presets import check_names
 from ..op import resolve
 from ..optimizers import OPTIMIZERS
 from ..training import LOOPS
@@ -23,6 +24,7 @@ SAMPLER_KWARGS = {"num_negs_per_pos": "num_negatives", "filtered": "filtered"}
 """PyKEEN's words for the options of a sampler, and those of `npembed.training.fit`."""
 
 
+@check.public
 def pipeline(
     *, dataset=None, training=None, validation=None, testing=None, model=None, model_kwargs=None, interaction=None,
     interaction_kwargs=None, loss=None, loss_kwargs=None, optimizer="adam", optimizer_kwargs=None, training_loop="slcwa",
@@ -43,12 +45,14 @@ def pipeline(
     model_kwargs : dict, options of the model, such as ``{"embedding_dim": 50}``; with `interaction` those of `ERModel`
     interaction, interaction_kwargs : name or Op, and dict, in the place of `model`
     loss, loss_kwargs : name and dict; None for the model's own
-        PyKEEN's pipeline takes margin ranking then, whatever the model: to follow it with "complex", say ``loss="marginranking"``.
+        With ``replay="pykeen"`` None stands for margin ranking, which PyKEEN's pipeline gives to every model that it makes: ComplEx has
+        softplus otherwise. A model that is made already keeps its own loss, there and here.
     optimizer, optimizer_kwargs : name, and dict with ``lr`` and other options
     training_loop : "slcwa" or "lcwa"
     training_loop_kwargs : dict, ``{"target": "head"}`` for lcwa
     negative_sampler : "basic" or "bernoulli"
     negative_sampler_kwargs : dict, ``num_negs_per_pos`` and ``filtered``
+        Filtered negatives are those of PyKEEN's ``filterer="python-set"``; its default, a Bloom filter, leaves out some others too.
     training_kwargs : dict, ``num_epochs`` and ``batch_size``
     epochs : int, another way to say ``num_epochs``
     random_seed : int, or None to draw one, which the result then tells
@@ -86,6 +90,7 @@ def pipeline(
     return result.train(num_epochs, progress=progress).evaluate()
 
 
+@check.public
 def prepare(
     *, dataset=None, training=None, validation=None, testing=None, model=None, model_kwargs=None, interaction=None,
     interaction_kwargs=None, loss=None, loss_kwargs=None, optimizer="adam", optimizer_kwargs=None, training_loop="slcwa",
@@ -115,7 +120,7 @@ def prepare(
     data = _data(dataset, training, validation, testing, seed)
     if not data.testing.num_triples:
         raise ValueError("pipeline: testing has no triples; allowed: one at least, to be ranked")
-    made = _model(data, model, model_kwargs, interaction, interaction_kwargs, loss, loss_kwargs, model_seed)
+    made = _model(data, model, model_kwargs, interaction, interaction_kwargs, loss, loss_kwargs, model_seed, replay)
     result = PipelineResult(made, data, how, random_seed=model_seed, filtered=filtered)
     result.train(0)  # which checks how it is to be trained
     return result, options["num_epochs"]
@@ -149,7 +154,7 @@ def _how(optimizer, optimizer_kwargs, loop, loop_kwargs, sampler, sampler_kwargs
     optimizer = resolve(OPTIMIZERS, optimizer, function="pipeline", argument="optimizer")
     options = check.keywords("pipeline", "optimizer_kwargs", optimizer_kwargs)
     lr = options.pop("lr", inspect.signature(OPTIMIZERS[optimizer].step_).parameters["lr"].default)
-    loop = resolve(LOOPS, loop, function="pipeline", argument="training_loop")
+    loop = resolve(LOOPS, loop, function="pipeline", argument="training_loop", suffix="TrainingLoop")
     how = {"loop": loop, "lr": lr, "optimizer": optimizer, "optimizer_kwargs": options, "replay": replay}
     given = _options("training_loop_kwargs", loop_kwargs, {"target": None})
     how |= {name: value for name, value in given.items() if value is not None}
@@ -183,7 +188,7 @@ def _part(name, given, ids):
     return given
 
 
-def _model(data, model, model_kwargs, interaction, interaction_kwargs, loss, loss_kwargs, seed):
+def _model(data, model, model_kwargs, interaction, interaction_kwargs, loss, loss_kwargs, seed, replay):
     """The model to train."""
     options = check.keywords("pipeline", "model_kwargs", model_kwargs)
     if (model is None) == (interaction is None):
@@ -205,6 +210,8 @@ def _model(data, model, model_kwargs, interaction, interaction_kwargs, loss, los
         if value is not None and name in options:
             raise ValueError(f"pipeline: {name} is given, and is in model_kwargs too; allowed: one of them")
     options |= {name: value for name, value in (("loss", loss), ("loss_kwargs", loss_kwargs)) if value is not None}
+    if replay is not None and options.get("loss") is None:
+        options["loss"] = "margin_ranking"  # the default of pykeen.pipeline, which that of the model is not asked for
     options = {"random_seed": seed, **options}
     for name in ("triples_factory", "interaction"):
         if name in options:
@@ -221,4 +228,5 @@ def _model(data, model, model_kwargs, interaction, interaction_kwargs, loss, los
     name = resolve(MODELS, model, function="pipeline", argument="model")
     if name == "transe" and "scoring_fct_norm" in options and "p" not in options:
         options["p"] = options.pop("scoring_fct_norm")  # PyKEEN's word
+    check_names("pipeline", "model_kwargs", name, options)
     return MODELS[name](data.training, **options)

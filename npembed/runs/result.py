@@ -1,18 +1,17 @@
 """`PipelineResult`: a model with the graph, the way it is trained, and what came of it so far."""
 
-import copy
 import time
 
 import numpy as np
 
-from .. import check, interrupts
+from .. import check
 from ..evaluation import evaluate, metric
 from ..op import wide
-from ..training import Epoch, OptimizerUpdate, fit, plain_rows
+from ..training import Epoch, OptimizerUpdate, Place, fit, plain_rows
+from .documents import PARTS
 
-PARTS = ("training", "validation", "testing")
 
-
+@check.public
 class PipelineResult:
     """What a run is and has given; made by `pipeline` or `load`.
 
@@ -31,8 +30,9 @@ class PipelineResult:
         Its predictions mark what is known in any part of the graph.
     dataset : Dataset
     epochs : list of Epoch
-        One for each epoch that was trained: loss, seconds, lengths of the entity rows.
-    metrics : dict of str to float, or None if nothing was ranked since the last epoch
+        One for each whole epoch that was trained: loss, seconds, lengths of the entity rows.
+    place : Place, in the epoch that was begun and not ended
+    metrics : dict of str to float, or None if nothing was ranked since the last batch
         PyKEEN's keys; see `get_metric` for the names people use.
     update : OptimizerUpdate, the optimizer with its states
 
@@ -51,8 +51,9 @@ class PipelineResult:
         self.how = dict(how)
         self.update = OptimizerUpdate(model, self.how.pop("optimizer"), self.how.pop("optimizer_kwargs"))
         self.epochs: list[Epoch] = []
-        self.metrics: dict | None = None
-        self.evaluate_seconds: float | None = None
+        self.place = Place()
+        self.stood: dict = {}  # by folder, the manifest that stood there when this run last read or wrote it, see `store.save`
+        self.metrics = self.evaluate_seconds = None
         model.known_triples = {part: getattr(dataset, part).mapped_triples for part in PARTS}
 
     @property
@@ -65,10 +66,40 @@ class PipelineResult:
         """How long the epochs took together."""
         return sum(epoch.seconds for epoch in self.epochs)
 
+    @property
+    def batches(self):
+        """How far the training is: how many whole epochs were trained, and how many batches of the one after them.
+
+        >>> from npembed import pipeline
+        >>> pipeline(dataset="nations", model="transe", epochs=1, random_seed=0).batches
+        (1, 0)
+        """
+        return len(self.epochs), len(self.place.losses) if self.place.number == len(self.epochs) + 1 else 0
+
+    @property
+    def metrics(self):
+        """What ranking the model has given, unless it was trained on since."""
+        return self._metrics if self._ranked == self.batches else None
+
+    @metrics.setter
+    def metrics(self, value):
+        self._metrics, self._ranked = value, self.batches
+
+    @property
+    def evaluate_seconds(self):
+        """How long ranking the model took, unless it was trained on since."""
+        return self._evaluate_seconds if self._ranked == self.batches else None
+
+    @evaluate_seconds.setter
+    def evaluate_seconds(self, value):
+        self._evaluate_seconds = value
+
     def train(self, num_epochs, *, progress=None):
         """Train for some more epochs, exactly as if they had followed at once; returns the result itself.
 
-        Whatever ends an epoch before its time (Ctrl-C, a loss that is not finite), the run is then as after the last whole epoch.
+        Ctrl-C, and a loss that is not finite, end it between two batches: the run can then be saved, and goes on at the next batch,
+        bit for bit as if there had been no end. (The epoch that was begun is then the first of `num_epochs`.) An error within a step,
+        such as one for want of memory, leaves that step half done.
 
         Parameters
         ----------
@@ -82,35 +113,12 @@ class PipelineResult:
             epochs=num_epochs,
             update=self.update,
             done=len(self.epochs),
+            place=self.place,
             **self.how,
         )
-        whole = self._moment()
-        try:
-            for epoch in epochs if progress is None else progress(epochs, desc="training"):
-                self.epochs.append(epoch)
-                self.metrics = self.evaluate_seconds = None
-                whole = self._moment()
-        except BaseException:
-            with interrupts.deferred():
-                self._return_to(whole)
-            raise
+        for epoch in epochs if progress is None else progress(epochs, desc="training"):
+            self.epochs.append(epoch)
         return self
-
-    def _moment(self):
-        """Copies of all that training changes."""
-        weights, generator = [layer.weight.copy() for layer in self.model.layers], self.model.rng.get_state()
-        return weights, copy.deepcopy(self.update.states), generator, len(self.epochs), self.metrics, self.evaluate_seconds
-
-    def _return_to(self, moment):
-        """Put everything back to what it was at that moment."""
-        weights, states, generator, done, *ranked = moment
-        with interrupts.deferred():
-            for layer, weight in zip(self.model.layers, weights, strict=True):
-                layer.restore(weight)
-            self.update.states = states
-            del self.epochs[done:]
-            self.metrics, self.evaluate_seconds = ranked
-            self.model.rng.set_state(generator)
 
     def evaluate(self):
         """Rank the test triples among all entities, on both sides; returns the result itself."""
@@ -118,7 +126,8 @@ class PipelineResult:
             raise ValueError("evaluate: testing has no triples; allowed: one at least")
         known = [getattr(self.dataset, part).mapped_triples for part in PARTS[:2]]
         began = time.perf_counter()
-        self.metrics = evaluate(self.model, self.dataset.testing.mapped_triples, known=known, filtered=self.filtered)
+        with np.errstate(over="ignore", invalid="ignore"):  # scores that are no numbers are refused
+            self.metrics = evaluate(self.model, self.dataset.testing.mapped_triples, known=known, filtered=self.filtered)
         self.evaluate_seconds = time.perf_counter() - began
         return self
 
@@ -131,7 +140,8 @@ class PipelineResult:
     def to_dict(self):
         """What came of the run, as JSON can hold it: ``losses``, ``metrics``, ``entity_row_norms`` (shortest, longest), ``settings``."""
         rows = plain_rows(self.model.entity_representations[0])
-        norms = np.linalg.norm(wide(rows).reshape(self.model.num_entities, -1), axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            norms = np.linalg.norm(wide(rows).reshape(self.model.num_entities, -1), axis=1)
         return {
             "losses": self.losses,
             "metrics": self.metrics,
@@ -157,9 +167,11 @@ class PipelineResult:
         Raises
         ------
         TypeError, ValueError
-            For options that cannot be written down, such as a function; nothing is written then.
+            For options that cannot be written down, such as a function, and for tables that are not finite where a run is already;
+            nothing is written then.
         OSError
-            Where nothing can be written, or where something else is; that is left alone.
+            Where nothing can be written, or where something else is: also another run than this one has read or written there
+            before. That is left alone.
 
         See Also
         --------
@@ -171,7 +183,7 @@ class PipelineResult:
 
     def __repr__(self):
         loss = f", loss={self.losses[-1]:.4f}" if self.epochs else ""
-        return f"PipelineResult({self.dataset.name}, epochs={len(self.epochs)}{loss})"
+        return f"PipelineResult({check.escaped(self.dataset.name)}, epochs={len(self.epochs)}{loss})"
 
 
 def _told(value):

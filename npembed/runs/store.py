@@ -5,34 +5,45 @@ The folder holds, beside a manifest with the SHA-256 of each file (see `npembed.
 * ``model.safetensors``: the tables under PyKEEN's names, complex ones as real and imaginary parts in turn;
 * ``optimizer.safetensors``: what the optimizer remembers; ``triples.safetensors``: training, validation, testing, as ids;
 * ``entities.tsv``, ``relations.tsv``: a label a line, in the order of the ids;
-* ``model.json``, ``training.json``, ``metrics.json``: options; epochs and the state of the generator; ranks.
+* ``model.json``, ``training.json``, ``metrics.json``: options; epochs and the state of the generator; ranks;
+* ``place.safetensors``: of a training that was stopped within an epoch, the order in which that goes through its instances.
 
 Where the package safetensors is missing, ``.npz`` takes its place.
 """
 
 import contextlib
+import os
 from typing import Any
 
 import numpy as np
 
 from .. import check
 from ..datasets import Dataset, TriplesFactory
-from ..io import read_folder, write_folder
+from ..datasets.parser import path_name
+from ..io import manifest_at, read_folder, write_folder
+from ..io.paths import place as place_of
+from ..io.writing import ANY
+from ..layer import only_tables_like
 from ..models import ERModel
 from ..op import Op
 from ..random import NumpyGenerator, TorchGenerator
-from ..training import Epoch
-from .result import PARTS, PipelineResult
+from ..training import Epoch, not_finite
+from .documents import DOCUMENTS, FORMAT, PARTS, VERSION, check_kinds, triples
+from .result import PipelineResult
 
 GENERATORS: dict[str, Any] = {"torch": TorchGenerator, "numpy": NumpyGenerator}
-FORMAT, VERSION = "npembed run", 1
 
 
-def save(result, path):
-    """Write a run; see `PipelineResult.save_to_directory`."""
+def save(result, path, *, over=True):
+    """Write a run; see `PipelineResult.save_to_directory`. If not `over`, a place is refused where a run stands already."""
+    name, target = place_of("save_to_directory", path)
+    replaces = result.stood.get(target, ANY) if over else None
+    if found := not_finite(result.model, result.update.states):
+        if manifest_at(path, function="save_to_directory"):
+            raise ValueError(f"save_to_directory: {found}; allowed: another folder than {name}, where a run is")
+        replaces = None
     extra: dict = {}
-    generator = _listed(result.model.rng.get_state())
-    GENERATORS[generator["kind"]].from_state(generator)  # a stream that could not be made anew is refused here
+    place = result.place if result.place.number == len(result.epochs) + 1 else None
     model = _written("save_to_directory", "model", result.model.settings, extra)
     states = dict(zip(result.model.named_layers, result.update.states, strict=True))
     named = {f"{side}.{key}": value for side, state in states.items() for key, value in state.items()}
@@ -49,16 +60,20 @@ def save(result, path):
             "optimizer_kwargs": _written("save_to_directory", "optimizer_kwargs", result.update.options, extra),
             "optimizer_numbers": {name: value for name, value in named.items() if not isinstance(value, np.ndarray)},
             "epochs": [list(epoch) for epoch in result.epochs],
-            "generator": generator,
+            "generator": _listed(result.model.rng.get_state()),
             "trainable": [layer.trainable for layer in result.model.layers],
+            **({"place": {"losses": place.losses, "seconds": place.seconds}} if place else {}),
         },
         "metrics": {"metrics": result.metrics, "evaluate_seconds": result.evaluate_seconds},
     }
+    for name, rule in DOCUMENTS.items():  # what could not be read again is refused here
+        rule("save_to_directory", name, documents[name])
     arrays = {
         "model": result.model.state_dict(),
         "optimizer": {name: value for name, value in named.items() if isinstance(value, np.ndarray)},
         "triples": {part: getattr(result.dataset, part).mapped_triples for part in PARTS},
         "options": extra,
+        "place": {"order": place.order} if place else {},
     }
     training = result.dataset.training
     tables = {
@@ -66,9 +81,11 @@ def save(result, path):
         for name, labels in (("entities", training.entity_labels), ("relations", training.relation_labels))
     }
     arrays = {group: members for group, members in arrays.items() if members}
-    write_folder(path, arrays=arrays, documents=documents, tables=tables, function="save_to_directory")
+    written = {"arrays": arrays, "documents": documents, "tables": tables}
+    result.stood[target] = write_folder(path, **written, replaces=replaces, function="save_to_directory")
 
 
+@check.public
 def load(path):
     """A run that `PipelineResult.save_to_directory` has written, ready to predict, to be ranked, and to be trained on.
 
@@ -97,45 +114,113 @@ def load(path):
     >>> load(folder).train(1).losses == result.train(1).losses
     True
     """
+    stood = manifest_at(path, function="load")
     folder = read_folder(path, function="load")
     told = folder.documents.get("training")
-    try:
-        if not isinstance(told, dict) or told.get("format") != FORMAT:
-            raise ValueError("npembed wrote something else there")
-        if told.get("version") != VERSION:
-            raise ValueError(f"its version is {told.get('version')!r}, where this npembed reads {VERSION}")
-        return _result(folder, told)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        fact = f"{error} is missing" if type(error) is KeyError and "allowed" not in str(error) else error
-        raise ValueError(f"load: {path} holds no run ({fact}); allowed: what save_to_directory has written") from error
+    if not isinstance(told, dict) or told.get("format") != FORMAT:
+        raise ValueError(f"load: {path_name(path)} holds no run (npembed wrote something else there); allowed: {_WRITTEN}")
+    if told.get("version") != VERSION:
+        found = f"{path_name(path)} holds a run of version {check.said(told.get('version'))}"
+        raise ValueError(f"load: {found}; allowed: version {VERSION}, which this npembed reads")
+    with _refusing(path_name(path)):
+        check_kinds("load", path_name(path), folder)
+    for name, rule in DOCUMENTS.items():
+        with _refusing(_file(path, f"{name}.json")):
+            rule("load", _file(path, f"{name}.json"), folder.documents[name])
+    result = _result(path, folder, told)
+    result.stood[place_of("load", path)[1]] = stood
+    return result
 
 
-def _result(folder, told):
-    """The run that a folder tells of."""
-    entities, relations = ({row[0]: i for i, row in enumerate(folder.tables[name])} for name in ("entities", "relations"))
-    parts = [TriplesFactory(folder.arrays["triples"][part], entities, relations) for part in PARTS]
-    settings = _read(folder.documents["model"], folder.arrays.get("options", {}))
-    generator = GENERATORS[told["generator"]["kind"]].from_state(told["generator"])
-    model = ERModel(triples_factory=parts[0], random_seed=generator, **settings)
-    model.load_state_dict(folder.arrays["model"])
-    for layer, trainable in zip(model.layers, told["trainable"], strict=True):
-        layer.trainable = trainable
-    model.rng.set_state(told["generator"])
-    how = {**told["how"], "optimizer": told["optimizer"], "optimizer_kwargs": _read(told["optimizer_kwargs"], {})}
-    result = PipelineResult(
-        model, Dataset(told["dataset"], *parts), how, random_seed=told["random_seed"], filtered=told["filtered"]
-    )
-    named = {**told["optimizer_numbers"], **folder.arrays.get("optimizer", {})}
-    for side, state in zip(model.named_layers, result.update.states, strict=True):
-        for key, value in state.items():
-            found = named[f"{side}.{key}"]
-            if isinstance(value, np.ndarray):
-                check.like("load", f"{side}.{key}", found, value.shape, value.dtype, "the table")
-            state[key] = found
+def _result(path, folder, told):
+    """The run that a folder tells of, whose documents are of the right form."""
+    ids = [_ids(_file(path, f"{name}.tsv"), folder.tables[name]) for name in ("entities", "relations")]
+    with _refusing(_arrays(path, "triples")):
+        for part in PARTS:
+            triples("load", f"{_arrays(path, 'triples')}[{part!r}]", folder.arrays["triples"][part])
+        parts = [TriplesFactory(folder.arrays["triples"][part], *ids) for part in PARTS]
+    model = _model(path, folder, told, parts[0])
+    how = {**told["how"], "optimizer": told["optimizer"], "optimizer_kwargs": told["optimizer_kwargs"]}
+    with _refusing(_file(path, "training.json")):
+        result = PipelineResult(
+            model, Dataset(told["dataset"], *parts), how, random_seed=told["random_seed"], filtered=told["filtered"]
+        )
+        result.train(0)  # which checks how it is to be trained
+    with _refusing(_arrays(path, "optimizer")):
+        numbers, arrays, file = told["optimizer_numbers"], folder.arrays.get("optimizer", {}), _arrays(path, "optimizer")
+        if twice := numbers.keys() & arrays.keys():
+            raise ValueError(f"load: {file} holds {min(twice)!r}, which training.json holds too; allowed: one of them")
+        result.update.restore("load", file, {**numbers, **arrays}, model.named_layers)
     result.epochs = [Epoch(number, loss, seconds, tuple(norms)) for number, loss, seconds, norms in told["epochs"]]
+    if "place" in told:
+        with _refusing(_file(path, "training.json")):
+            result.place.begin(len(result.epochs) + 1, folder.arrays["place"]["order"])
+            result.place.losses, result.place.seconds = told["place"]["losses"], told["place"]["seconds"]
+            result.train(0)  # which checks the place
     ranked = folder.documents["metrics"]
     result.metrics, result.evaluate_seconds = ranked["metrics"], ranked["evaluate_seconds"]
     return result
+
+
+def _ids(file, rows):
+    """The ids of labels, one a row, in the order of the rows."""
+    ids = {row[0]: i for i, row in enumerate(rows)}
+    if not rows or len(rows[0]) != 1 or len(ids) < len(rows):
+        raise ValueError(f"load: {file} holds a label twice, or more or less than one in a line; allowed: {_WRITTEN}")
+    return ids
+
+
+def _model(path, folder, told, training):
+    """The model that a folder tells of, with its tables; nothing larger than these is made on the way."""
+    stored, file = folder.arrays["model"], _file(path, "model.json")
+    with _refusing(file), only_tables_like(array.shape for array in stored.values()):
+        settings = _read(folder.documents["model"], folder.arrays.get("options", {}), file)
+        generator = GENERATORS[told["generator"]["kind"]].from_state(told["generator"])
+        model = ERModel(triples_factory=training, random_seed=generator, **settings)
+    with _refusing(_arrays(path, "model")):
+        model.load_state_dict(stored)
+    state = model.state_dict()
+    for name in sorted(stored.keys() | state.keys()):
+        if name not in stored or name not in state or not _same(stored[name], state[name]):
+            fact = "lacks" if name not in stored else "holds an unknown" if name not in state else "holds other numbers for"
+            raise ValueError(f"load: {_arrays(path, 'model')} {fact} {name!r}; allowed: the arrays of this model")
+    if len(told["trainable"]) != len(model.layers):
+        found = f"{_file(path, 'training.json')}['trainable'] has {len(told['trainable'])} entries"
+        raise ValueError(f"load: {found}; allowed: {len(model.layers)}, one for each table of the model")
+    for layer, trainable in zip(model.layers, told["trainable"], strict=True):
+        layer.trainable = trainable
+    model.rng.set_state(told["generator"])
+    return model
+
+
+def _same(one, other):
+    """Whether two arrays are the same in all."""
+    return (one.dtype, one.shape) == (other.dtype, other.shape) and np.array_equal(one, other, equal_nan=True)
+
+
+_WRITTEN = "what save_to_directory has written"
+
+
+@contextlib.contextmanager
+def _refusing(file):
+    """Let what is wrong with the contents of a file be a ValueError of `load` that names the file."""
+    try:
+        yield
+    except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
+        said = str(error)
+        named = said.startswith("load: ")
+        raise ValueError(said if named else f"load: {file} is refused ({said}); allowed: {_WRITTEN}") from error
+
+
+def _file(path, name):
+    """A file of a run, as messages call it."""
+    return path_name(os.path.join(path, name))
+
+
+def _arrays(path, group):
+    """The file of a group of arrays, as messages call it."""
+    npz = f"{group}.npz"
+    return _file(path, npz if os.path.exists(os.path.join(path, npz)) else f"{group}.safetensors")
 
 
 def _written(function, where, value, arrays):
@@ -158,13 +243,25 @@ def _written(function, where, value, arrays):
     raise TypeError(f"{function}: {found}; allowed: names, numbers and arrays, which can be written down")
 
 
-def _read(value, arrays):
-    """The inverse of `_written`."""
-    if isinstance(value, dict):
-        if value.keys() == {"array"}:
-            return arrays[value["array"]]
-        return {name: _read(entry, arrays) for name, entry in value.items()}
-    return [_read(entry, arrays) for entry in value] if isinstance(value, list) else value
+def _read(value, arrays, file):
+    """The inverse of `_written`; errors name the `file`. Each of the `arrays` is asked for."""
+    left = set(arrays)
+
+    def read(value):
+        if isinstance(value, dict) and value.keys() == {"array"}:
+            name = value["array"]
+            if not isinstance(name, str) or name not in arrays:
+                raise ValueError(f"load: {file} asks for an array {check.said(name)}; allowed: one that is stored")
+            left.discard(name)
+            return arrays[name]
+        if isinstance(value, dict):
+            return {name: read(entry) for name, entry in value.items()}
+        return [read(entry) for entry in value] if isinstance(value, list) else value
+
+    found = read(value)
+    if left:
+        raise ValueError(f"load: {file} never asks for the stored array {min(left)!r}; allowed: {_WRITTEN}")
+    return found
 
 
 def _listed(state):

@@ -11,6 +11,7 @@ from ..rows import gather, gather_vjp
 from .maps import SECOND_ORDER
 
 
+@check.public
 def lookup_vjp_vjp(v, g, table, ids, *, normalizer=None, mask=None, summation="batch_order"):
     """Differentiate ``<v, lookup_vjp(g, table, ids)>`` with respect to `g` and to the table.
 
@@ -45,6 +46,7 @@ def lookup_vjp_vjp(v, g, table, ids, *, normalizer=None, mask=None, summation="b
     return dg, gather_vjp(drows, table, ids, summation=summation)
 
 
+@check.public
 def transform_vjp_vjp(v, g, rows, *, normalizer=None, mask=None):
     """Differentiate ``<v, transform_vjp(g, rows)>`` with respect to `g` and to the rows.
 

@@ -10,6 +10,7 @@ grows without bound), what is equal, or zero, counts as staying so. Both are com
 import numpy as np
 
 from .. import check
+from ..extended import floats, inner, ldexp, reach, where
 from ..op import Op, wide
 from ..row_maps import (
     clamp_norm_vjp,
@@ -17,15 +18,16 @@ from ..row_maps import (
     complex_normalize_vjp,
     normalize_vjp,
     quaternion_normalize_vjp,
-    softmax,
     softmax_vjp,
 )
 from ..row_maps.blocks import _fours, _joined, _pairs
 from ..row_maps.bounds import _ball
 from ..row_maps.normalize import _checked, over_eps
-from ..row_maps.norms import ldexp, nonzero, scaled, slope, unit
+from ..row_maps.norms import full, nonzero, slope, unit
+from ..row_maps.softmax import from_top, weigh, weights
 
 
+@check.public
 def normalize_vjp_vjp(
     v, g, x, *, p=2.0, dim=-1, eps=1e-12, axis=..., zero_row="divide", ties="split", slope_at_zero=0.0, precision=None
 ):  # fmt: skip
@@ -58,26 +60,21 @@ def normalize_vjp_vjp(
     about = _checked("normalize_vjp_vjp", x, p, dim, eps, axis, zero_row, ties, slope_at_zero, precision)
     _, p, (xs, length, e), dims, small = about
     _alike("normalize_vjp_vjp", v, g, x)
-    s = slope(xs, length, p, dims, ties, slope_at_zero)
-    dg, dx = unit_vjp_vjp(v, g, xs, length, e, s, p, dims)
+    dg, dx = map(floats, reach(unit_vjp_vjp, [wide(v), wide(g), xs, length], e, p, dims, ties, slope_at_zero))
     dg, dx = np.where(small, over_eps(v, small, eps), dg), np.where(small, 0.0, dx)
     if zero_row == "stop" or eps == 0:
         dg, dx = np.where(length == 0, 0.0, dg), np.where(length == 0, 0.0, dx)
     return dg.astype(x.dtype), dx.astype(x.dtype)
 
 
-def unit_vjp_vjp(v, g, xs, length, e, s, p, dims):
-    """The two gradients of ``<v, (g - s <u, g>) / n>``, as `normalize_vjp_vjp` has them, for ``n = length * 2**e``.
-
-    Of `v` and `g`, too, made wide, powers of two are taken off: their product may leave the range of floats where the result does not.
-    """
-    (v, _, ev), (g, _, eg) = scaled(v, np.inf, dims), scaled(g, np.inf, dims)
-    u = unit(xs, length)
-    sv, ug = _inner(s, v, dims), _inner(u, g, dims)
+def unit_vjp_vjp(v, g, xs, length, e, p, dims, ties, slope_at_zero):
+    """The two gradients of ``<v, (g - s <u, g>) / n>``, as `normalize_vjp_vjp` has them, for ``n = length * 2**e``."""
+    u, s = unit(xs, length), slope(xs, length, p, dims, ties, slope_at_zero)
+    sv, ug = inner(s, v, dims), inner(u, g, dims)
     d = g - s * ug
     dg = unit(v - u * sv, length)
-    dx = -unit(unit(s * _inner(v, d, dims) + d * sv + bent(v, u, s, sv, p) * ug, length), length)
-    return ldexp(dg, ev - e), ldexp(dx, ev + eg - 2 * e)
+    dx = -unit(unit(s * inner(v, d, dims) + d * sv + bent(v, u, s, sv, p) * ug, length), length)
+    return ldexp(dg, -e), ldexp(dx, -2 * e)
 
 
 def bent(v, u, s, sv, p):
@@ -92,18 +89,19 @@ def bent(v, u, s, sv, p):
     """
     if p == 2:
         return v - u * sv
-    size = np.abs(u)
+    size = abs(u)
     direction = unit(u, size)
-    lengthening = direction * (np.conj(direction) * v).real
+    lengthening = direction * inner(direction, v, ())
     turning = v - lengthening
     if p == np.inf:
-        return turning * np.abs(s)
+        return turning * abs(s)
     if p == 1:
-        return np.where(size == 0, 0.0, unit(turning, size))
-    power = np.where(size == 0, 0.0, nonzero(size) ** (p - 2))
+        return where(size == 0, 0.0, unit(turning, size))
+    power = where(size == 0, 0.0, nonzero(size) ** (p - 2))
     return power * (turning + (p - 1) * lengthening) - (p - 1) * s * sv
 
 
+@check.public
 def complex_normalize_vjp_vjp(v, g, x, *, eps=0.0, zero_row="divide"):
     """Differentiate ``<v, (g - u Re(conj(u) g)) / |z|>``, entry by entry.
 
@@ -127,6 +125,7 @@ def complex_normalize_vjp_vjp(v, g, x, *, eps=0.0, zero_row="divide"):
     return _blockwise("complex_normalize_vjp_vjp", _pairs, v, g, x, eps, zero_row)
 
 
+@check.public
 def quaternion_normalize_vjp_vjp(v, g, x, *, eps=1e-12, zero_row="divide"):
     """Differentiate ``<v, (g - u <u, g>) / |q|>``, four numbers by four.
 
@@ -151,6 +150,7 @@ def quaternion_normalize_vjp_vjp(v, g, x, *, eps=1e-12, zero_row="divide"):
     return _blockwise("quaternion_normalize_vjp_vjp", _fours, v, g, x, eps, zero_row)
 
 
+@check.public
 def clamp_vjp_vjp(v, g, x, *, min=None, max=None, edge="pass"):
     """Differentiate ``<v, g [min <= x <= max]>``: ``dg = v [min <= x <= max]``, and ``dx = 0``.
 
@@ -176,6 +176,7 @@ def clamp_vjp_vjp(v, g, x, *, min=None, max=None, edge="pass"):
     return clamp_vjp(v, x, min=min, max=max, edge=edge), np.zeros_like(x)
 
 
+@check.public
 def clamp_norm_vjp_vjp(v, g, x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="project", ties="split", slope_at_zero=0.0):
     """Pass `v` to `g` for rows inside the ball; for the others it is `normalize_vjp_vjp` times `maxnorm`.
 
@@ -201,15 +202,18 @@ def clamp_norm_vjp_vjp(v, g, x, *, maxnorm, p="fro", dim=-1, eps=None, axis=...,
     checked = _ball("clamp_norm_vjp_vjp", x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero)
     _, maxnorm, p, dims, (xs, length, e), side = checked
     _alike("clamp_norm_vjp_vjp", v, g, x)
-    s = slope(xs, length, p, dims, ties, slope_at_zero)
-    dg, dx = (maxnorm * d for d in unit_vjp_vjp(v, g, xs, length, e, s, p, dims))
-    if eps is not None:
-        short = ldexp(length, e) < eps
-        dg, dx = np.where(short, maxnorm * over_eps(v, short, eps), dg), np.where(short, 0.0, dx)
+    short = full(length, e) < (eps or 0)
+
+    def outside(v, g, xs, n):
+        dg, dx = (maxnorm * d for d in unit_vjp_vjp(v, g, xs, n, e, p, dims, ties, slope_at_zero))
+        return (dg, dx) if eps is None else (where(short, maxnorm * over_eps(v, short, eps), dg), where(short, 0.0, dx))
+
+    dg, dx = map(floats, reach(outside, [wide(v), wide(g), xs, length]))
     inside = side <= 0 if edge == "pass" else side < 0
     return np.where(inside, v, dg).astype(x.dtype), np.where(inside, 0.0, dx).astype(x.dtype)
 
 
+@check.public
 def softmax_vjp_vjp(v, g, x, *, dim=-1, axis=...):
     """Differentiate ``<v, s (g - m(g))>``, with ``m(g) = sum s g`` the mean of `g` by the weights.
 
@@ -233,12 +237,16 @@ def softmax_vjp_vjp(v, g, x, *, dim=-1, axis=...):
     >>> softmax_vjp_vjp(v, g, x)
     (array([[ 0.75, -0.75]]), array([[-3.,  3.]]))
     """
-    options = {"dim": dim, "axis": axis}
     check.array("softmax_vjp_vjp", "x", x)
     _alike("softmax_vjp_vjp", v, g, x)
-    weights = softmax(wide(x), **options)
-    dg, weighted = softmax_vjp(wide(v), wide(x), **options), softmax_vjp(wide(g), wide(x), **options)
-    dx = softmax_vjp(unit(dg, weights) * unit(weighted, weights), wide(x), **options)
+    w, dims = from_top("softmax_vjp_vjp", x, dim, axis)
+
+    def gradients(v, g, w):
+        s = weights(w, dims)
+        dg, weighted = weigh(v, s, dims), weigh(g, s, dims)
+        return dg, weigh(unit(dg, s) * unit(weighted, s), s, dims)
+
+    dg, dx = map(floats, reach(gradients, [wide(v), wide(g), w]))
     return dg.astype(x.dtype), dx.astype(x.dtype)
 
 
@@ -253,10 +261,6 @@ def _blockwise(function, blocks, v, g, x, eps, zero_row):
     _alike(function, v, g, x)
     found = normalize_vjp_vjp(blocks(function, "v", v), blocks(function, "g", g), rows, eps=eps, zero_row=zero_row)
     return tuple(_joined(d, x) for d in found)
-
-
-def _inner(a, b, dims):
-    return (np.conj(a) * b).real.sum(axis=dims, keepdims=True)
 
 
 SECOND_ORDER = {

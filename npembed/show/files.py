@@ -2,10 +2,9 @@
 
 import importlib
 import json
-import os
 import tempfile
 
-from .. import interrupts
+from ..io.files import write_files
 
 
 def writable(folder, stem):
@@ -40,16 +39,10 @@ def write(folder, stem, result, written):
     names = [str(folder / name) for name in (*files, numbers)]
     text = json.dumps({**result, "files": names}, indent=1, allow_nan=False) + "\n"
     files[numbers] = lambda path: path.write_text(text, encoding="utf-8")
-    temporary = {name: folder / f".{os.getpid()}-{name}" for name in files}
-    try:
-        for name, make in files.items():
-            make(temporary[name])
-        with interrupts.deferred():
-            for name in files:
-                os.replace(temporary[name], folder / name)
-            if picture not in files:
-                (folder / picture).unlink(missing_ok=True)
-            written.extend(names)
-    finally:
-        for path in temporary.values():
-            path.unlink(missing_ok=True)
+
+    def written_now():
+        if picture not in files:
+            (folder / picture).unlink(missing_ok=True)
+        written.extend(names)
+
+    write_files({folder / name: make for name, make in files.items()}, function="show norm", then=written_now)

@@ -23,6 +23,7 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C during `norm`, with what was done until then."""
 
 
+@check.public
 def norm(*, dataset="nations", epochs=20, lr=0.5, dim=50, seed=0, out=None, progress=None):
     """Train TransE twice from one seed, the unit norm on entities once inside the forward pass and once after the update.
 
@@ -83,6 +84,7 @@ def _run(dataset, epochs, lr, dim, seed, progress):
     return result
 
 
+@check.public
 def check_settings(*, dataset, epochs, lr, dim, seed, out):
     """Refuse what `norm` cannot do, before it does anything; makes the folder `out`. Returns the dataset's name in full."""
     dataset = resolve(DATASETS, dataset, function="show norm", argument="dataset")

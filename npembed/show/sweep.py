@@ -19,6 +19,7 @@ LRS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 SEEDS = (0, 1, 2, 3, 4)
 
 
+@check.public
 def sweep(*, dataset="nations", epochs=20, lrs=LRS, dim=50, seeds=SEEDS, out=None, progress=None):
     """Train TransE at each learning rate from each seed, the unit norm on entities inside the forward pass and after the update.
 
@@ -72,6 +73,7 @@ def sweep(*, dataset="nations", epochs=20, lrs=LRS, dim=50, seeds=SEEDS, out=Non
     return {**result, "files": written}
 
 
+@check.public
 def check_sweep_settings(*, dataset, epochs, lrs, dim, seeds, out):
     """Refuse what `sweep` cannot do, before it does anything; makes the folder `out`. Returns dataset, lrs and seeds in full."""
     dataset = resolve(DATASETS, dataset, function="show norm", argument="dataset")
@@ -94,7 +96,9 @@ def check_sweep_settings(*, dataset, epochs, lrs, dim, seeds, out):
 def _several(name, values, least):
     """`values` as a list of at least so many."""
     if isinstance(values, (str, bytes, dict)) or not hasattr(values, "__iter__"):
-        raise TypeError(f"show norm: {name} = {values!r} is of type {type(values).__name__}; allowed: a list of numbers")
+        raise TypeError(
+            f"show norm: {name} = {check.said(values)} is of type {type(values).__name__}; allowed: a list of numbers"
+        )
     values = list(values)
     if len(values) < least:
         raise ValueError(f"show norm: {name} = {values} has length {len(values)}; allowed: {least} or more numbers")

@@ -1,5 +1,6 @@
 """`fit`: shuffle, corrupt, differentiate, step, constrain; and say after each epoch how it went."""
 
+import contextlib
 import inspect
 import time
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from ..evaluation import evaluation_mode
 from ..op import arithmetic, resolve, wide
 from ..random import TorchGenerator, generator
 from .loops import LOOPS
+from .place import Place, not_finite
 from .replay import ORDERS, probe_
 from .updates import OptimizerUpdate
 
@@ -34,15 +36,17 @@ class Epoch(NamedTuple):
     entity_row_norms: tuple
 
 
+@check.public
 def fit(
     model, triples, *, epochs, lr, batch_size=256, loop="slcwa", num_negatives=None, sampler=None, filtered=None, target=None,
-    optimizer="sgd", optimizer_kwargs=None, rng=None, update=None, replay=None, done=0,
+    optimizer="sgd", optimizer_kwargs=None, rng=None, update=None, replay=None, done=0, place=None,
 ):  # fmt: skip
     """Train a model on triples, and say after each epoch how it went.
 
     Each epoch goes once through its instances in a new order. With ``loop="slcwa"`` these are triples, and a batch of them is corrupted
     by the sampler; with "lcwa" they are pairs such as (head, relation), and all candidates for the target are scored. An interrupt
-    (Ctrl-C) takes effect between two batches, so that the tables are never left half-written.
+    (Ctrl-C) takes effect between two batches, so that the tables are never left half-written; with a `place` that is kept, another
+    call goes on there, bit for bit as if there had been none.
 
     Parameters
     ----------
@@ -67,6 +71,8 @@ def fit(
         parameters anew.
     done : int >= 0
         How many epochs there were before; they are counted on from there, and nothing is drawn anew.
+    place : Place, kept up to date, or None
+        If it is one in epoch ``done + 1``, that epoch goes on there (with the same options and generator), and is the first of `epochs`.
 
     Yields
     ------
@@ -75,7 +81,8 @@ def fit(
     Raises
     ------
     FloatingPointError
-        On a loss that is not finite, with epoch, batch and rows.
+        On a loss that is not finite, before the step, with epoch, batch and rows; and at the end of an epoch for a table that is not,
+        or what the optimizer keeps for it, with the rows.
 
     Examples
     --------
@@ -93,7 +100,7 @@ def fit(
     elif not callable(update):
         raise TypeError(f"fit: update is a {type(update).__name__}; allowed: a function of (model, gradients, lr)")
     elif optimizer != "sgd" or optimizer_kwargs:
-        raise ValueError(f"fit: optimizer = {optimizer!r} and update are both given; allowed: one of them")
+        raise ValueError(f"fit: optimizer = {check.said(optimizer)} and update are both given; allowed: one of them")
     triples = check.triples("fit", triples, model.num_entities, model.num_relations)
     check.integer("fit", "epochs", epochs, minimum=0)
     check.integer("fit", "done", done, minimum=0)
@@ -109,12 +116,17 @@ def fit(
         raise ValueError(
             "fit: replay = 'pykeen' follows one seed; allowed: with a model that has one (random_seed), and without rng"
         )
-    return _epochs(model, loop, epochs, lr, batch_size, rng, update, replay, done)
+    place = Place() if place is None else place
+    if not isinstance(place, Place):
+        raise TypeError(f"fit: place is a {type(place).__name__}; allowed: a Place or None")
+    if place.number == done + 1:
+        place.checked("fit", len(loop), batch_size)
+    return _epochs(model, loop, epochs, lr, batch_size, rng, update, replay, done, place)
 
 
 def _loop(name, model, triples, options):
     """The loop of that name, with the options that were given."""
-    name = resolve(LOOPS, name, function="fit", argument="loop")
+    name = resolve(LOOPS, name, function="fit", argument="loop", suffix="TrainingLoop")
     known = [p.name for p in inspect.signature(LOOPS[name]).parameters.values() if p.kind is p.KEYWORD_ONLY]
     for option, value in options.items():
         if option not in known:
@@ -122,30 +134,48 @@ def _loop(name, model, triples, options):
     return LOOPS[name](model, triples, **options)
 
 
-def _epochs(model, loop, epochs, lr, batch_size, rng, update, replay, done):
-    if replay and not done and epochs:
-        probe_(model, loop, batch_size)
+def _epochs(model, loop, epochs, lr, batch_size, rng, update, replay, done, place):
     model.train()
     for number in range(done + 1, done + epochs + 1):
-        began = time.perf_counter()
-        losses: list[float] = []
-        places = ORDERS[replay](rng, len(loop))
-        for start in range(0, len(places), batch_size):
-            with (
-                interrupts.deferred(),
-                np.errstate(over="ignore", invalid="ignore"),
-            ):  # a loss that is not finite is refused below
-                batch = loop.batch(rng, places[start : start + batch_size])
+        if place.number != number:
+            with interrupts.deferred(), _drawn_anew_after_an_error(rng):
+                if replay and number == 1:
+                    probe_(model, loop, batch_size)
+                place.begin(number, ORDERS[replay](rng, len(loop)))
+        began = time.perf_counter() - place.seconds
+        for start in range(len(place.losses) * batch_size, len(place.order), batch_size):
+            interrupts.pause()
+            with interrupts.deferred(), _drawn_anew_after_an_error(rng), np.errstate(all="ignore"):
+                batch = loop.batch(rng, place.order[start : start + batch_size])
                 loss, gradients = loop.loss_and_gradients(model, batch)
                 if not np.isfinite(loss):
-                    found = f"loss = {loss} in epoch {number}, batch {len(losses) + 1}: {_culprits(model, loop.touched(batch))}"
+                    found = (
+                        f"loss = {loss} in epoch {number}, batch {len(place.losses) + 1}: {_culprits(model, loop.touched(batch))}"
+                    )
                     raise FloatingPointError(f"fit: {found}; allowed: a finite loss")
                 update(model, gradients, lr)
-            losses.append(float(loss))
+                place.losses.append(float(loss))
+                place.seconds = time.perf_counter() - began
+        if found := not_finite(model, getattr(update, "states", ())):
+            allowed = f"finite numbers, as a smaller lr than {lr:g} may give"
+            raise FloatingPointError(f"fit: {found} after the last step of epoch {number}; allowed: {allowed}")
         norms = _norms(plain_rows(model.entity_representations[0]))
-        yield Epoch(number, float(np.mean(losses)), time.perf_counter() - began, (float(norms.min()), float(norms.max())))
+        seconds = time.perf_counter() - began
+        yield Epoch(number, float(np.mean(place.losses)), seconds, (float(norms.min()), float(norms.max())))
 
 
+@contextlib.contextmanager
+def _drawn_anew_after_an_error(rng):
+    """What the block has drawn will be drawn again if it fails."""
+    before = rng.get_state()
+    try:
+        yield
+    except BaseException:
+        rng.set_state(before)
+        raise
+
+
+@check.public
 def plain_rows(representation, ids=None):
     """Rows before normalizer and dropout; all of them where no ids are given.
 
@@ -158,8 +188,9 @@ def plain_rows(representation, ids=None):
 
 
 def _norms(table):
-    """The length of each row."""
-    return np.linalg.norm(wide(table).reshape(len(table), -1), axis=1)
+    """The length of each row; infinite where it overflows."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.linalg.norm(wide(table).reshape(len(table), -1), axis=1)
 
 
 def _culprits(model, touched):

@@ -9,9 +9,10 @@ import numpy as np
 from .. import check
 from ..model import PAIRS
 from ..op import resolve
-from ..samplers import SAMPLERS, basic, bernoulli_probabilities, index_triples, known_mask
+from ..samplers import SAMPLERS, bernoulli_probabilities, index_triples, known_mask
 
 
+@check.public
 class SLCWA:
     """Batches of triples, with corrupted ones drawn for each.
 
@@ -39,10 +40,10 @@ class SLCWA:
     def __init__(self, model, triples, *, num_negatives=1, sampler="basic", filtered=False):
         self.triples = triples
         self.num_negatives = check.integer("fit", "num_negatives", num_negatives, minimum=1)
-        name = resolve(SAMPLERS, sampler, function="fit", argument="sampler")
+        name = resolve(SAMPLERS, sampler, function="fit", argument="sampler", suffix="NegativeSampler")
         check.choice("fit", "filtered", filtered, (True, False))
         options = {"num_entities": model.num_entities, "num_negatives": num_negatives}
-        if SAMPLERS[name] is basic:
+        if name == "basic":
             options["num_relations"] = model.num_relations
         else:
             options["head_probability"] = bernoulli_probabilities(triples, model.num_relations)
@@ -71,6 +72,7 @@ class SLCWA:
         return np.unique(flat[:, [0, 2]]), np.unique(flat[:, 1])
 
 
+@check.public
 class LCWA:
     """Batches of pairs, with a label for every candidate of the target.
 

@@ -3,11 +3,14 @@
 import numpy as np
 
 from .. import check, interrupts
+from ..datasets.labels import warn
 from ..op import resolve
 from ..optimizers import OPTIMIZERS, others_at_rest, sgd_
+from ..optimizers.rowwise import check_entry
 from ..touched import is_constrained, post_step_rows_
 
 
+@check.public
 def step_(model, gradients, lr):
     """One step of gradient descent on each table that is trainable, without the constrainers.
 
@@ -23,6 +26,7 @@ def step_(model, gradients, lr):
                 sgd_(layer.weight, gradient, lr=lr)
 
 
+@check.public
 def update_(model, gradients, lr):
     """`step_`, then the constrainers: what `fit` does to the tables after each batch."""
     with interrupts.deferred():
@@ -30,6 +34,7 @@ def update_(model, gradients, lr):
         model.post_parameter_update()
 
 
+@check.public
 class OptimizerUpdate:
     """`update_` with any optimizer: its step on each trainable table, with the state that it keeps, then the constrainers.
 
@@ -78,7 +83,9 @@ class OptimizerUpdate:
         check.options("fit", "optimizer_kwargs", {**self.options, "lr": 0, "state": {}}, self.optimizer.step_)
         for layer in model.layers:  # a step on no rows: a bad option is refused here, not in the first batch
             empty = np.empty((0, *layer.shape), layer.dtype)
-            self.optimizer.step_(empty, empty.copy(), lr=0, state=self.optimizer.state(empty), **self.options)
+            state = self.optimizer.state(empty)
+            self.optimizer.step_(empty, empty.copy(), lr=0, state=state, **self.options)
+            self._entries = tuple(state)  # those that its options want among them
         self.states = [self.optimizer.state(layer.weight) for layer in model.layers]
         self.constrain = check.choice("fit", "constrain", constrain, ("all", "touched"))
         if constrain == "touched" and not others_at_rest(self.name, self.options):
@@ -87,6 +94,38 @@ class OptimizerUpdate:
                 f"fit: {found}; allowed: 'all', or an optimizer that leaves them at rest, such as with untouched = 'lazy'"
             )
         self._fresh = True
+
+    def restore(self, function, argument, saved, layers):
+        """Go on from states that were saved; what steps with these options do not leave raises ValueError or TypeError.
+
+        What an option adds in the first step may be missing. After that step there is a warning: earlier versions lost it when they saved a
+        loaded run, and such a run can still be ranked.
+
+        Parameters
+        ----------
+        function, argument : who asks, and what it calls `saved`, for error messages
+        saved : dict of str to number or ndarray, all entries, by the name of their table: ``entity_representations.0.step``
+        layers : dict of str to table, in the order of `states`
+        """
+        for label in saved:
+            name, _, key = label.rpartition(".")
+            if name not in layers or key not in self._entries:
+                known = f"{', '.join(self._entries)} of {', '.join(layers)}, the state of {self.name}"
+                raise ValueError(f"{function}: {argument} holds {check.said(label)}; allowed: {known}")
+        states, lost = [], []
+        for (name, layer), fresh in zip(layers.items(), self.states, strict=True):
+            state = {key: saved[f"{name}.{key}"] for key in self._entries if f"{name}.{key}" in saved}
+            for key in fresh:
+                if key not in state:
+                    raise ValueError(f"{function}: {argument} lacks '{name}.{key}'; allowed: the whole state of {self.name}")
+            if state.get("step"):
+                lost += [f"{name}.{key}" for key in self._entries if key not in state]
+            for key, value in state.items():
+                check_entry(function, f"{argument}['{name}.{key}']", value, key, layer.weight, state.get("step", 0))
+            states.append(state)
+        if lost:
+            warn(f"{function}: {argument} lacks {lost[0]!r}, so the run can be ranked, and not be trained on")
+        self.states = states
 
     def __call__(self, model, gradients, lr):
         """One step, then the constrainers."""

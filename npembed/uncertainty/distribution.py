@@ -8,6 +8,7 @@ import numpy as np
 from .. import check
 
 
+@check.public
 class ScoreLaw(NamedTuple):
     """A score that takes finitely many values.
 

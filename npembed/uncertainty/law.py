@@ -25,13 +25,14 @@ from .. import check
 from ..embedding import transform
 from ..evaluation import evaluation_mode
 from ..interactions import complex_bilinear, distmult
-from ..op import wide
+from ..op import arithmetic, wide, widened
 from .distribution import ScoreLaw
 from .monte_carlo import UncertainPrediction, check_model
 
 _BLOCK = 2**14  # cases looked at in one go, which bounds memory
 
 
+@check.public
 def score_moments(model, hrt_batch):
     """What `predict_hrt_uncertain` tends to with more and more samples, in closed form.
 
@@ -64,6 +65,7 @@ def score_moments(model, hrt_batch):
     return UncertainPrediction(*(x[:, None] for x in found))
 
 
+@check.public
 def score_law(model, triple, *, max_values=2**20):
     """All values that the score of a triple takes under dropout, each with its probability.
 
@@ -81,6 +83,7 @@ def score_law(model, triple, *, max_values=2**20):
     Returns
     -------
     ScoreLaw
+        In float32 for float16 rows, as scores are. A value that is less likely than the smallest float is left out.
 
     Raises
     ------
@@ -114,6 +117,7 @@ def score_law(model, triple, *, max_values=2**20):
     return _law("score_law", [x[0] for x in rows], model.interaction, rates, max_values)
 
 
+@check.public
 def exact_moments(h, r, t, *, interaction, rates):
     """Mean and variance of the score of rows under dropout: ``sum_i c_i`` and ``(1 - a)/a sum_i c_i^2``; for a = 0 both are 0.
 
@@ -138,6 +142,7 @@ def exact_moments(h, r, t, *, interaction, rates):
     return _moments("exact_moments", (h, r, t), interaction, rates)
 
 
+@check.public
 def exact_law(h, r, t, *, interaction, rates, max_values=2**20):
     """All values of the score of three rows under dropout; see `score_law`.
 
@@ -215,18 +220,24 @@ def _moments(function, rows, interaction, rates):
     return UncertainPrediction(np.asarray(mean), np.asarray(variance))
 
 
-def _law(function, rows, interaction, rates, max_values):
+def _law(function, rows, interaction, rates, max_values, block=_BLOCK):
     rates = _checked(function, rows, interaction, rates)
     max_values = check.integer(function, "max_values", max_values, minimum=1)
     for name, x in zip("hrt", rows, strict=True):
         if x.ndim != 1:
             raise ValueError(f"{function}: {name} has shape {x.shape}; allowed: one row (d,)")
     keep, drop = _survival(rates)
-    real = rows[0].real.dtype.type
+    real = arithmetic(rows[0].real.dtype).type  # of the scores
     with np.errstate(all="ignore"):
-        # what survives of a row, times 1/(1 - p), rounded to the dtype of the rows as in `dropout_mask`
+        # what survives of a row, times 1/(1 - p), rounded to the dtype of the rows as in `lookup`, with the mask of `dropout_mask`
         scales = [1 / real(1 - p) if p < 1 else real(0) for p in rates]
-        h, r, t = rows = [transform(x, mask=np.full(x.shape, scale)) for x, scale in zip(rows, scales, strict=True)]
+        scaled = [widened(transform(x, mask=np.full(x.shape, scale))) for x, scale in zip(rows, scales, strict=True)]
+        for name, p, x, y in zip("hrt", rates, rows, scaled, strict=True):
+            over = np.flatnonzero(np.isfinite(x) & ~np.isfinite(y))
+            if len(over):
+                found = f"{name}[{over[0]}] = {x[over[0]]} with a rate of {p} becomes {y[over[0]]}"
+                raise ValueError(f"{function}: {found}; allowed: x for which x / (1 - rate) is finite in {x.dtype}")
+        h, r, t = rows = scaled
         terms = _terms(rows, interaction)
         largest = np.abs(terms).sum()
     if not largest <= np.finfo(real).max:
@@ -240,14 +251,15 @@ def _law(function, rows, interaction, rates, max_values):
             f"{function}: {n} terms that are not zero make 2**{n} cases; allowed: max_values = {max_values} or a larger one given "
             f"(mean and variance need none of them: {function.replace('law', 'moments')})"
         )
-    values, probabilities = np.empty(2**n, real), np.empty(2**n)
-    for start in range(0, 2**n, _BLOCK):
-        cases = np.arange(start, min(start + _BLOCK, 2**n))
+    values, probabilities = [], []
+    for start in range(0, 2**n, block):
+        cases = np.arange(start, min(start + block, 2**n))
         survives = cases[:, None] >> np.arange(n) & 1
         mask = np.ones((len(cases), len(h)), real)
         mask[:, at_stake] = survives
         count = survives.sum(axis=1)
-        values[cases] = interaction.forward(h * mask, r, t)
-        probabilities[cases] = keep**count * drop ** (n - count)
-    values, which = np.unique(values, return_inverse=True)
-    return ScoreLaw(values, np.bincount(which, weights=probabilities))
+        values.append(interaction.forward(h * mask, r, t))
+        probabilities.append(keep**count * drop ** (n - count))
+    distinct, which = np.unique(np.concatenate(values), return_inverse=True)
+    together = np.bincount(which, weights=np.concatenate(probabilities))
+    return ScoreLaw(distinct[together > 0], together[together > 0])

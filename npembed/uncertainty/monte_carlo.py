@@ -21,6 +21,7 @@ class UncertainPrediction(NamedTuple):
     uncertainty: np.ndarray
 
 
+@check.public
 def predict_hrt_uncertain(model, hrt_batch, num_samples=5):
     """Score triples several times with dropout on: the mean and the unbiased variance of the samples.
 
@@ -73,6 +74,7 @@ def predict_hrt_uncertain(model, hrt_batch, num_samples=5):
     return _uncertain("predict_hrt_uncertain", model, "score_hrt", "hrt_batch", hrt_batch, ids, num_samples)
 
 
+@check.public
 def predict_h_uncertain(model, rt_batch, num_samples=5):
     """Score all heads for given relations and tails, the columns of `rt_batch`: two arrays (B, N); see `predict_hrt_uncertain`.
 
@@ -82,12 +84,14 @@ def predict_h_uncertain(model, rt_batch, num_samples=5):
     return _uncertain("predict_h_uncertain", model, "score_h", "rt_batch", rt_batch, ids, num_samples)
 
 
+@check.public
 def predict_r_uncertain(model, ht_batch, num_samples=5):
     """Score all relations for given heads and tails, the columns of `ht_batch`: two arrays (B, M); see `predict_h_uncertain`."""
     ids = {"head": "entities", "tail": "entities"}
     return _uncertain("predict_r_uncertain", model, "score_r", "ht_batch", ht_batch, ids, num_samples)
 
 
+@check.public
 def predict_t_uncertain(model, hr_batch, num_samples=5):
     """Score all tails for given heads and relations, the columns of `hr_batch`: two arrays (B, N); see `predict_h_uncertain`."""
     ids = {"head": "entities", "relation": "relations"}

@@ -9,6 +9,7 @@ TABLE = [[1.5, -2.0], [0.25, 3.0], [-7.0, -0.125], [4.0, -0.5], [6.0, 1.0]]
 G = [[1.0, -2.0], [-3.0, 0.5], [2.5, 4.0], [-1.5, 8.0]]
 IDS = [2, 0, 2, 4, 1, 0]
 WEIGHTS = [0.5, -2.0, 4.0, 1.5, -0.25, 3.0]
+NOTHING = {"mean": ("empty_mean", "not_a_number", math.nan), "max": ("empty_max", "minus_infinity", -math.inf)}
 EMPTY = "An empty bag gives zeros, and no gradient."
 
 
@@ -25,14 +26,14 @@ def flat(ids):
     return [j for i in ids for j in flat(i)] if isinstance(ids, list) else [ids]
 
 
-def pooled(table, ids, bags, mode, weights=None, padding=None):
-    """The rows of each bag put together, exactly."""
+def pooled(table, ids, bags, mode, weights=None, padding=None, empty=0):
+    """The rows of each bag put together, exactly; a bag without any is `empty`."""
     found = []
     for places in bags:
         kept = [j for j in places if ids[j] != padding]
         drawn = [[exact(v) * (1 if weights is None else exact(weights[j])) for v in table[ids[j]]] for j in kept]
         if not drawn:
-            found.append([0] * len(table[0]))
+            found.append([empty] * len(table[0]))
         elif mode == "max":
             found.append([max(c) for c in zip(*drawn, strict=True)])
         else:
@@ -54,7 +55,8 @@ def pulled(table, ids, bags, mode, g, weights=None, padding=None, by_freq=False,
                 if mode == "mean":
                     share /= len(kept)
                 elif mode == "max":
-                    share *= (exact(j == top[0])) if ties == "first" else exact(1) / len(top) if j in top else 0
+                    whole = {"first": top[:1], "last": top[-1:], "all": top}.get(ties)
+                    share *= exact(j in whole) if whole else exact(1) / len(top) if j in top else 0
                 share *= 1 if weights is None else exact(weights[j])
                 d[ids[j]][c] += share / (ids.count(ids[j]) if by_freq else 1)
                 dw[j] += exact(g[b][c]) * exact(table[ids[j]][c])
@@ -80,8 +82,13 @@ def made(id, dtype, ids, offsets, mode, why, *, weights=None, table=TABLE, mista
             if mode == "max"
             else []
         )
-        expected = {"output": value(array(dtype, out, [len(places), 2]), *compare)}
-        yield case(f"bag/{mode}-{id}-{dtype}", "bag", why, inputs, expected, options=options, mistakes=wrong)
+        right = {"expected": {"output": value(array(dtype, out, [len(places), 2]), *compare)}}
+        if mode in NOTHING and not all(any(flat(ids)[j] != pad for j in bag) for bag in places):
+            name, other, nothing = NOTHING[mode]
+            other_out = pooled(table, flat(ids), places, mode, weights, pad, nothing)
+            expected = {"output": value(array(dtype, other_out, [len(places), 2]), *compare)}
+            right = {"answers": [({name: "zeros"}, right["expected"]), ({name: other}, expected)]}
+        yield case(f"bag/{mode}-{id}-{dtype}", "bag", why, inputs, **right, options=options, mistakes=wrong)
     g = [G[b % 4] for b in range(len(places))]
     d, dw = pulled(table, flat(ids), places, mode, g, weights, pad, frequency)
     expected = {"gradient": value(array(dtype, d), *compare)}
@@ -179,20 +186,20 @@ def bags(dtype):
             "frequency-one-bag", dtype, [1, 1, 2], [0], mode, why, scale_grad_by_freq=True, frequency=True, mistakes=plain
         )
     tied = [[2.0, -1.0], [2.0, -1.0], [1.0, -1.0]]
-    answers = [
-        (
-            {"max_ties": t},
-            {"gradient": value(array(dtype, pulled(tied, [0, 1, 2], [[0, 1, 2]], "max", [[3.0, 6.0]], ties=t)[0]), "ulp:4")},
-        )
-        for t in ("first", "split")
-    ]
+    shares = {
+        t: {"gradient": value(array(dtype, pulled(tied, [0, 1, 2], [[0, 1, 2]], "max", [[3.0, 6.0]], ties=t)[0]), "ulp:4")}
+        for t in ("first", "last", "split", "all")
+    }
+    whole = shares.pop("all")
+    answers = [({"max_ties": t}, found) for t, found in shares.items()]
     yield case(
         f"bag/max-ties-{dtype}",
         "bag_backward",
-        "Rows that share a maximum: the first gets its gradient, or each its share.",
+        "Rows that share a maximum: the first or the last gets its gradient, or each its share.",
         {"table": array(dtype, tied), "ids": ints([0, 1, 2]), "offsets": ints([0]), "g": array(dtype, [[3.0, 6.0]])},
         answers=answers,
         options={"mode": "max"},
+        mistakes=[("each of several equal maxima gets the whole gradient", whole)],
     )
     nan = [[1.0, math.nan], [math.nan, 1.0]]
     yield case(
@@ -236,7 +243,9 @@ def corners(dtype):
             inputs |= {"offsets": offsets} if offsets else {}
             found = {"output": value(array(dtype, [[0, 0]] * bags, [bags, 2])), "gradient": value(array(dtype, [[0, 0]] * 5))}
             why = "No bags, no rows, and no gradient." if bags == 0 else EMPTY
-            yield case(f"bag/{mode}-{name}-{dtype}", "bag_backward", why, inputs, found, options={"mode": mode, **more})
+            assumes = [NOTHING[mode][0]] if bags and mode in NOTHING else []
+            id = f"bag/{mode}-{name}-{dtype}"
+            yield case(id, "bag_backward", why, inputs, found, options={"mode": mode, **more}, assumes=assumes)
 
 
 def half(dtype):

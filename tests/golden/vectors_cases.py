@@ -18,7 +18,7 @@ def value(arr, compare="exact", scale=None):
     return {**arr, "compare": compare, **({} if scale is None else {"scale": float(scale)})}
 
 
-def case(id, op, comment, inputs, expected=None, *, options=None, answers=None, mistakes=(), flags=()):
+def case(id, op, comment, inputs, expected=None, *, options=None, answers=None, mistakes=(), flags=(), assumes=()):
     """A case with one right answer (`expected`), one for each convention (`answers`: [({name: choice}, expected)]), or none: refused."""
     verdict = "valid" if expected is not None else "acceptable" if answers else "invalid"
     answers = [({}, expected)] if expected is not None else answers or []
@@ -26,7 +26,22 @@ def case(id, op, comment, inputs, expected=None, *, options=None, answers=None, 
     made["answers"] = [{"conventions": conventions, "expected": found} for conventions, found in answers]
     if mistakes:
         made["mistakes"] = [{"cause": cause, "expected": found} for cause, found in mistakes]
-    return {**made, **({"flags": list(flags)} if flags else {})}
+    named = {name for answer in made["answers"] for name in answer["conventions"]}
+    assumes = [name for name in (*assumes, *_assumed(op, made["options"], inputs["table"]["dtype"])) if name not in named]
+    return {**made, **({"flags": list(flags)} if flags else {}), **({"assumes": assumes} if assumes else {})}
+
+
+def _assumed(op, options, dtype):
+    """The conventions that make a difference where the options are such, and of which the first choice is the rule."""
+    if "max_norm" in options and op not in ("lookup", "bag"):
+        yield "max_norm_gradient"
+    more, seen = options.get("optimizer_options", {}), dtype not in ("float32", "complex64")
+    if options.get("optimizer") == "adagrad":
+        yield from ("adagrad_eps", "adagrad_sums") if seen or "eps" in more else ("adagrad_sums",)
+    if options.get("optimizer") in ("adam", "adamw") and (seen or "eps" in more):
+        yield "adam_eps"
+    if "dampening" in more:
+        yield "first_momentum"
 
 
 def rows(nested, dtype):

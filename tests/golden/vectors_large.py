@@ -338,6 +338,7 @@ def long_bags(dtype):
                 {**inputs, **more},
                 found,
                 options=options,
+                assumes=[f"empty_{options['mode']}"] if options["mode"] != "sum" else [],
             )
 
 

@@ -130,7 +130,9 @@ def answers(table, batches, options, *, width, real):
         found.append((said, live(table, batches, options, width=width, **dict(zip(asked, taken, strict=True)))))
     needed = [name for name in found[0][0] if _matters(name, found)]
     merged = {tuple((name, said[name]) for name in needed): result for said, result in found}
-    return [(dict(said), result) for said, result in merged.items()]
+    found = [(dict(said), result) for said, result in merged.items()]
+    waits = [(said, result) for said, result in found if said.get("untouched") == "lazy"]
+    return found + [({**said, "untouched": "decay_on_touch"}, result) for said, result in waits]  # padding is never touched
 
 
 def _matters(name, found):

@@ -147,9 +147,11 @@ def normalizers(dtype):
 
 
 def kinks(dtype):
-    def kinked(id, table, g, name, options, why, answers):
+    def kinked(id, table, g, name, options, why, answers, mistakes=()):
         about = {"normalizer": name, **({"normalizer_options": options} if options else {})}
-        found = [(c, {"gradient": value(array(dtype, v), loose(dtype))}) for c, v in answers]
+        found, wrong = (
+            [(c, {"gradient": value(array(dtype, v), loose(dtype))}) for c, v in made] for made in (answers, mistakes)
+        )
         return case(
             f"kink/{id}-{dtype}",
             "backward",
@@ -157,6 +159,7 @@ def kinks(dtype):
             arrays(dtype, rows(table, dtype), list(range(len(table))), rows(g, dtype)),
             answers=found,
             options=about,
+            mistakes=wrong,
         )
 
     yield kinked(
@@ -165,11 +168,13 @@ def kinks(dtype):
         [[3.0, -5.0, 7.0]],
         "clamp",
         {"min": -1.0, "max": 2.0},
-        "At a bound the slope of clamp is 1 from inside and 0 from outside.",
+        "At a bound the slope of clamp is 1 from inside and 0 from outside; an interval may be half open.",
         [
             ({"clamp_edge": "pass"}, [[3, -5, 7]]),
             ({"clamp_edge": "stop"}, [[0, -5, 0]]),
             ({"clamp_edge": "half"}, [[1.5, -5, 3.5]]),
+            ({"clamp_edge": "pass_min"}, [[3, -5, 0]]),
+            ({"clamp_edge": "pass_max"}, [[0, -5, 7]]),
         ],
     )
     projected = [[mpf(v) for v in mapped_vjp([1.0, 2.0], [3.0, 4.0], "normalize")]]
@@ -179,8 +184,12 @@ def kinks(dtype):
         [[1.0, 2.0]],
         "clamp_norm",
         {"maxnorm": 5.0},
-        "A row exactly as long as maxnorm: the slope from inside, or that of the projection.",
-        [({"clamp_norm_edge": "project"}, [[v * 5 for v in projected[0]]]), ({"clamp_norm_edge": "pass"}, [[1, 2]])],
+        "A row exactly as long as maxnorm: the slope from inside, that of the projection, or what is between.",
+        [
+            ({"clamp_norm_edge": "project"}, [[v * 5 for v in projected[0]]]),
+            ({"clamp_norm_edge": "pass"}, [[1, 2]]),
+            ({"clamp_norm_edge": "half"}, [[(v * 5 + w) / 2 for v, w in zip(projected[0], (1, 2), strict=True)]]),
+        ],
     )
     eps = mpf(1e-12)
     yield kinked(
@@ -197,27 +206,30 @@ def kinks(dtype):
     total = inner[0] + inner[1] + inner[2]
     split = [[(g[0] - total / 2) / 2, (g[1] + total / 2) / 2, mpf(g[2]) / 2]]
     first = [[(g[0] - total) / 2, mpf(g[1]) / 2, mpf(g[2]) / 2]]
+    last = [[mpf(g[0]) / 2, (g[1] + total) / 2, mpf(g[2]) / 2]]
+    whole = [[first[0][0], last[0][1], mpf(g[2]) / 2]]
     yield kinked(
         "largest-tie",
         [x],
         [g],
         "normalize",
         {"p": "inf"},
-        "Two largest numbers: the slope of the maximum norm is shared or the first one's.",
-        [({"inf_norm_ties": "split"}, split), ({"inf_norm_ties": "first"}, first)],
+        "Two largest numbers: the slope of the maximum norm is shared, the first one's or the last one's.",
+        [({"inf_norm_ties": "split"}, split), ({"inf_norm_ties": "first"}, first), ({"inf_norm_ties": "last"}, last)],
+        [("each of several equal maxima gets the whole gradient", whole)],
     )
     g, x = [1.0, 4.0, -2.0], [2.0, 0.0, -2.0]
     total = mpf(g[0]) / 2 - mpf(g[2]) / 2
     zero = [[(g[0] - total) / 4, mpf(g[1]) / 4, (g[2] + total) / 4]]
-    one = [[zero[0][0], (g[1] - total) / 4, zero[0][2]]]
+    one, minus_one = ([[zero[0][0], (g[1] - sign * total) / 4, zero[0][2]]] for sign in (1, -1))
     yield kinked(
         "slope-at-zero",
         [x],
         [g],
         "normalize",
         {"p": 1},
-        "|x| has no slope at zero: 0 is between both sides, 1 is one of them.",
-        [({"slope_at_zero": "zero"}, zero), ({"slope_at_zero": "one"}, one)],
+        "|x| has no slope at zero: 1 and -1 are those of its two sides, 0 is between them.",
+        [({"slope_at_zero": "zero"}, zero), ({"slope_at_zero": "one"}, one), ({"slope_at_zero": "minus_one"}, minus_one)],
     )
     yield case(
         f"normalizer/zero-row-{dtype}",

@@ -1,7 +1,7 @@
 """Cases of torch's options of the plain lookup: padding_idx, scale_grad_by_freq, max_norm."""
 
 from vectors_cases import case, ints, loose, rows, scatter, value
-from vectors_exact import EPS, array, exact, mpf, norm
+from vectors_exact import EPS, array, exact, mpf, norm, pulled_back
 from vectors_lookup import TABLE, cotangents, flat_ids, nest, take
 
 
@@ -96,12 +96,19 @@ def max_norms(dtype):
         options={"max_norm": 5.0},
     )
     g = cotangents(2, 2)
+    plain = {"gradient": value(array(dtype, [*g, [0, 0], [0, 0]]))}
+    answers = [({"max_norm_gradient": "plain"}, plain)]
+    for formula, slack in (("projection", 0), ("plus_1e-7", mpf(1e-7))):
+        short = lambda x, slack=slack: [v / (norm(x, 2) + slack) for v in x]  # noqa: E731
+        d = [pulled_back(short, [mpf(v) for v in row], [mpf(v) for v in table[i]]) for i, row in enumerate(g)]
+        found = {"gradient": value(array(dtype, [*d, [0, 0], [0, 0]]), loose(dtype))}
+        answers.append(({"max_norm_formula": formula, "max_norm_gradient": "projected", "max_norm_writes": "output"}, found))
     yield case(
         f"max-norm/gradient-{dtype}",
         "backward",
-        "No gradient knows of max_norm: it is that of a plain lookup.",
+        "No gradient knows of max_norm: it is that of a plain lookup. (Or the table stays, and what is looked up is differentiated.)",
         {"table": array(dtype, table), "ids": ints([0, 1]), "g": array(dtype, g)},
-        {"gradient": value(array(dtype, [*g, [0, 0], [0, 0]]))},
+        answers=answers,
         options={"max_norm": 1.0},
         flags=["not_the_gradient"],
     )

@@ -64,7 +64,7 @@ OFFSETS = [
     ("of words", ["0"], TypeError, "offsets has dtype <U1"),
     ("of two axes", [[0, 2]], ValueError, r"offsets has shape \(1, 2\); allowed: one axis"),
     ("of no axes", 0, ValueError, r"offsets has shape \(\); allowed: one axis"),
-    ("that are ragged", [[0], [1, 2]], ValueError, "offsets is ragged"),
+    ("that are ragged", [[0], [1, 2]], ValueError, "offsets = .* is ragged"),
     ("that are masked", np.ma.array([0, 2], mask=[0, 1]), TypeError, "offsets is a MaskedArray"),
     ("that are missing", None, ValueError, "offsets are missing"),
     ("that are empty", [], ValueError, "offsets is empty; allowed: a bag at least"),

@@ -20,8 +20,9 @@ def add_to(topics):
         "gradient",
         help="is a function the gradient of another one",
         description="Judge whether VJP(g, *arguments) is the gradient of Re sum conj(g) FORWARD(*arguments), by differences in steps "
-        "chosen for each entry. Both take and return NumPy arrays; modules are looked for in the current folder, too. Exit "
-        "status: 0 right, at a kink, or intentionally another; 1 wrong, or below the resolution of differences; 2 bad input.",
+        "chosen for each entry. Both take and return NumPy arrays, leave what they are given alone and depend on nothing else: they "
+        "are called several times, with other arguments in between. Modules are looked for in the current folder, too. Exit status: "
+        "0 right, at a kink, or intentionally another; 1 wrong, below the resolution of differences, or nothing checked; 2 bad input.",
     )
     topic.add_argument("forward", metavar="FORWARD", help="module:function, as numpy:tanh")
     topic.add_argument("vjp", metavar="VJP", help="module:function that takes g before the arguments")
@@ -68,7 +69,7 @@ def _run(options):
             **dict(map(_option, options.option)),
         )
     print(judged)
-    return 1 if judged.verdict in (WRONG, BELOW_RESOLUTION) else 0
+    return 1 if judged.verdict in (WRONG, BELOW_RESOLUTION) or not judged.checked else 0
 
 
 def _function(argument, value):
@@ -81,7 +82,7 @@ def _function(argument, value):
         sys.path.insert(0, here)
     try:
         found = importlib.import_module(module)
-    except Exception as error:  # whatever the module does when it is imported: it is the user's to mend
+    except (Exception, SystemExit) as error:  # whatever the module does when it is imported: it is the user's to mend
         raise BadInputError(
             f"check gradient: {argument} = {value!r} cannot be imported ({error}); allowed: module:function"
         ) from error
@@ -131,9 +132,10 @@ def _arguments(options):
         raise ValueError("check gradient: --shape and --file are both given; allowed: one of them")
     allowed = "a .npy file, or a .npz file of arrays"
     try:
+        check.files.check_regular(os.stat(options.file).st_mode)
         read = np.load(options.file, allow_pickle=False)
         return [read[name] for name in read.files] if hasattr(read, "files") else [read]
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # zipfile, zlib and NumPy's header parser each have errors of their own
         raise BadInputError(f"check gradient: file = {options.file!r} cannot be read ({error}); allowed: {allowed}") from error
 
 

@@ -1,9 +1,12 @@
 """``npembed check layer``: the conformance cases on a layer."""
 
+import argparse
 import os
 import sys
 
-from ..report import refusing
+from ... import conformance
+from ...check import escaped
+from ..report import BadInputError, refusing
 
 
 def add_to(topics):
@@ -11,13 +14,16 @@ def add_to(topics):
     topic = topics.add_parser(
         "layer",
         help="run the conformance cases on an embedding layer",
-        description="Run named cases with exact answers on an embedding layer: lookup, gradients, options, maps of rows, bags, optimizers, "
-        "bad input. Prints what passed, what is acceptable by which convention, what failed and why, and the smallest case that did.",
+        description="Run named cases with exact answers on an embedding layer: lookup, gradients, options, maps of rows, bags,\n"
+        "optimizers, bad input. Prints what passed, what is acceptable by which convention, what failed and why, and the\n"
+        "smallest case that did. Exit status: 0 no case failed, 1 one did, or none ran, 2 bad input.",
+        epilog=(conformance.__doc__ or "").partition("\n\n")[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     topic.add_argument(
         "layer",
         metavar="LAYER",
-        help="npembed, torch, pykeen, jax, flax, keras, or module:Class, an adapter (see npembed.conformance)",
+        help="npembed, torch, pykeen, jax, flax, keras, or module:Class, an adapter (see below)",
     )
     topic.add_argument(
         "--topic", metavar="TOPIC", help="only these cases: lookup, maps, bags, steps, second, pairs, large or refused"
@@ -27,15 +33,21 @@ def add_to(topics):
 
 
 def _run(options):
-    from ...conformance import adapter, cases, check
-    from ...conformance.checking import declared
+    from ...conformance.declaring import declared
 
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # where module:Class may be, as with python -m
     with refusing():
-        chosen = adapter(options.layer)
+        try:
+            chosen = conformance.adapter(options.layer)
+        except (ValueError, TypeError):  # our own
+            raise
+        except (Exception, SystemExit) as error:  # whatever the module does when it is imported: it is the user's to mend
+            found = f"layer = {options.layer!r} cannot be imported ({type(error).__name__}: {error})"
+            raise BadInputError(f"check layer: {found}; allowed: module:Class") from error
         declared(chosen)
-        cases(options.topic)
-    report = check(chosen, options.topic)
-    print("\n".join(report.lines(most=len(report.results) if options.all else 10)))
+        conformance.cases(options.topic)
+    report = conformance.check(chosen, options.topic)
+    lines = report.lines(most=len(report.results) if options.all else 10)
+    print("\n".join(map(escaped, lines)))  # in some stands what the layer has said
     return 0 if report.ok else 1

@@ -6,13 +6,6 @@ from typing import ClassVar
 from . import by_case, jax_layer
 
 FAILURES = jax_layer.FAILURES | {
-    "eps of Adagrad stands under the root": (
-        "steps/adagrad-float64",
-        "steps/adagrad-eps-float32",
-        "steps/adagrad-eps-float64",
-        "large/steps-adagrad-middling-float64",
-        "large/steps-adagrad-wide-float64",
-    ),
     "AMSGrad takes the largest of the corrected moments (optax#1389)": (
         "steps/adam-amsgrad-float32",
         "steps/adam-amsgrad-float64",
@@ -32,7 +25,7 @@ class Layer(jax_layer.Layer):
 
     library = "flax"
     capabilities = jax_layer.Layer.capabilities - {"row_shape"} | {"optimizer"}
-    conventions: ClassVar = {**jax_layer.Layer.conventions, "untouched": "dense"}
+    conventions: ClassVar = {**jax_layer.Layer.conventions, "adagrad_eps": "under_root", "untouched": "dense"}
     known_failures = {  # noqa: RUF012 - a table of one row has no id without axes at all
         id: why for id, why in by_case(FAILURES).items() if not id.endswith("-id-without-axes")
     }

@@ -41,15 +41,6 @@ FAILURES = {
         *(f"large/constrainer-{name}-{size}-float64" for name in ("normalize", "clamp-norm") for size in ("tall", "middling", "wide")),
     ),
     "a constraint: the squares of the row leave the dtype": (f"constrainer/clamp-norm-huge-{dtype}" for dtype in BOTH),
-    "eps of Adagrad stands under the root": (
-        "steps/adagrad-float64", "steps/adagrad-eps-float32", "steps/adagrad-eps-float64", "large/steps-adagrad-middling-float64",
-        "large/steps-adagrad-wide-float64",
-    ),
-    "eps of Adam is added before the root is corrected, as documented": (
-        "steps/adam-float64", "steps/adam-eps-float32", "steps/adam-eps-float64", "steps/adam-amsgrad-float64", "steps/adamw-float64",
-        "large/steps-adam-tall-float64",
-        *(f"large/steps-{name}-{size}-float64" for name in ("adam", "adamw") for size in ("middling", "wide")),
-    ),
     "weight_decay is decoupled, that of Adam as in AdamW": (
         *(f"steps/{which}adam-weight-decay-{dtype}" for which in ("", "no-ids-") for dtype in BOTH),
         *(
@@ -102,7 +93,10 @@ class Layer:
         "lookup", "float16", "bfloat16", "float32", "float64", "frozen", "normalizer=normalize", "normalizer=softmax", "normalizer=clamp",
         "constrainer=normalize", "constrainer=clamp_norm", "optimizer",
     ))  # fmt: skip
-    conventions: ClassVar = {"accumulation": "table", "untouched": "dense", **CONVENTIONS_BY_BACKEND.get(BACKEND, {})}
+    conventions: ClassVar = {
+        "accumulation": "table", "adagrad_eps": "under_root", "adam_eps": "uncorrected", "untouched": "dense",
+        **CONVENTIONS_BY_BACKEND.get(BACKEND, {}),
+    }  # fmt: skip
     known_failures = by_case(FAILURES | FAILURES_BY_BACKEND.get(BACKEND, {}))
 
     def __init__(

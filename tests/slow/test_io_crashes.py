@@ -11,9 +11,9 @@ import sys
 import numpy as np
 import pytest
 
-from npembed.io import read_folder, swap, write_folder
+from npembed.io import manifest_at, read_folder, swap, write_folder
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 NIGHTLY = os.environ.get("NPEMBED_HYPOTHESIS") == "nightly"
 FILES = ["d.json", "m.npz", "manifest.json", "t.tsv"]
 
@@ -225,13 +225,47 @@ def test_what_turns_up_in_the_old_folder_meanwhile_is_not_lost(tmp_path, monkeyp
     assert inside(tmp_path) == ["run"]
 
 
+def test_only_the_folder_that_is_meant_is_replaced(tmp_path, monkeypatch, way):
+    """Whether another one stands there before, or turns up in the last moment."""
+    target, put = tmp_path / "run", swap.put_in_place
+    assert manifest_at(target) is None
+    first = write_folder(target, **content(1), replaces=None)
+    assert manifest_at(target) == first == write_folder(target, **content(1))  # the same content, the same manifest
+    second = write_folder(target, **content(2), replaces=first)
+    assert second == manifest_at(target) != first
+    for replaces, fact in ((first, "was written by another run meanwhile"), (None, "holds a run already")):
+        with pytest.raises(FileExistsError, match=f"write_folder: .*run {fact}; allowed: another folder"):
+            write_folder(target, **content(3), replaces=replaces)
+
+    def putting(new, place, allowed):
+        monkeypatch.setattr(swap, "put_in_place", put)
+        write_folder(target, **content(4))
+        put(new, place, allowed)
+
+    for replaces in (second, None):
+        monkeypatch.setattr(swap, "put_in_place", putting)
+        if replaces is None:
+            shutil.rmtree(target)
+        with pytest.raises(
+            FileExistsError, match=r"run (was written by another run meanwhile|holds a run already); allowed: another"
+        ):
+            write_folder(target, **content(3), replaces=replaces)
+        assert number_in(target) == 4
+        assert inside(tmp_path) == ["run"]
+    shutil.rmtree(target)
+    write_folder(target, **content(5), replaces=second)  # what is gone cannot be undone
+    (tmp_path / "empty").mkdir()
+    write_folder(tmp_path / "empty", **content(5), replaces=None)
+    assert number_in(target) == number_in(tmp_path / "empty") == 5
+
+
 # Killed processes
 
 DRIVER = """
 import os, random, signal, sys, time
 signal.alarm(100)
 import numpy as np
-sys.path.insert(0, os.path.join(os.getcwd(), "tests"))
+sys.path[:0] = [os.path.join(os.getcwd(), "tests"), os.path.join(os.getcwd(), "tests", "slow")]
 from npembed.io import read_folder, swap, write_folder
 from test_io_crashes import FILES, content, number_in
 what, target, way, rounds = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])

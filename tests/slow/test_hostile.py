@@ -19,7 +19,7 @@ SOUND = [call for call in CALLS if call not in catalogue.CANARIES]
 @functools.cache
 def outcomes():
     """What came of each call."""
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)]), "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-W", "error", "-m", "hostile"], capture_output=True, text=True, env=env, check=False)
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ from tolerances import PRINTED_RUN, REPLAY_DIVERGENCE, REPLAY_LOSS, rank_flips
 
 from npembed.datasets import load
 
-GOLDEN = json.loads(pathlib.Path(__file__).with_name("golden").joinpath("replays_pykeen.json").read_text(encoding="utf-8"))
+GOLDEN = json.loads((pathlib.Path(__file__).parents[1] / "golden" / "replays_pykeen.json").read_text(encoding="utf-8"))
 RUNS = {name: entry for name, entry in GOLDEN.items() if name != "made with"}
 TESTED = {"nations": 201, "kinships": 1074, "umls": 661}
 
