@@ -82,6 +82,7 @@ def ranks_by_hand():
     test_evaluation.test_scores_at_the_ends_of_the_range()
     test_evaluation.test_a_model_with_engines_is_told_which()
     test_evaluation.test_evaluate_hands_everything_on()
+    test_evaluation.test_scores_that_are_all_infinite_are_no_bad_input_but_an_overflow()
 
 
 def ranks_of_graphs():
