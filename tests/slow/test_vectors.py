@@ -9,7 +9,7 @@ from npembed.conformance.reading import TOPICS, VECTORS
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "golden"))
 
-import make_vectors  # noqa: E402
+import make_vectors
 
 
 @pytest.mark.parametrize("topic", TOPICS)
