@@ -123,7 +123,7 @@ def exact_unit(x, p, dims, dtype, otherwise):
     with np.errstate(all="ignore"):
         hi, lo = over((xs, 0.0), _length(xs, p))
     sound = _sound(flat)
-    doubtful = sound & (_is_tiny(flat, xs) | _may_round_otherwise(hi, lo, OFF * (xs != 0), dtype))
+    doubtful = sound & (_is_tiny(flat, xs) | _may_round_otherwise(hi, lo, _off(xs, np.abs(xs)), dtype))
     out = _settled(hi, lo, doubtful, dtype, lambda i, j: _unit_in_fractions(flat[i], j, p))
     return np.where(back(np.broadcast_to(sound, out.shape)), back(out), otherwise)
 
@@ -151,12 +151,10 @@ def exact_unit_vjp(g, x, s, p, dims, dtype, otherwise):
         inner = _sums(product(xs, gs))
         first, second = times((gs, 0.0), square), times((ss, 0.0), inner)
         difference = minus(first, second)
-        terms = np.abs(first[0]) + np.abs(ss) * np.abs(xs * gs).sum(axis=1, keepdims=True)
-        off = np.where(terms > 0, OFF * terms / np.abs(difference[0]), 0.0)
         hi, lo = (np.ldexp(part, f - e) for part in over(difference, times(square, length)))
     sound = _sound(flat) & np.isfinite(g).all(axis=1, keepdims=True)
-    tiny = (_is_tiny(flat, xs) | _is_tiny(g, gs)).any(axis=1, keepdims=True)
-    doubtful = sound & (tiny | _may_round_otherwise(hi, lo, off, dtype))
+    tiny = _has_tiny(flat, xs) | _has_tiny(g, gs)
+    doubtful = sound & (tiny | _may_round_otherwise(hi, lo, _off(difference[0], _terms(first, ss, xs, gs)), dtype))
     out = _settled(
         hi, lo, doubtful, dtype, lambda i, j: _vjp_in_fractions(g[i], flat[i], slopes[i], j, int(largest[i].item()), p)
     )
@@ -211,6 +209,22 @@ def _is_tiny(x, xs):
     return (x != 0) & (np.abs(xs) < TINY)
 
 
+def _has_tiny(x, xs):
+    """Which rows have such numbers, (n, 1)."""
+    return _is_tiny(x, xs).any(axis=1, keepdims=True)
+
+
+def _terms(first, ss, xs, gs):
+    """The sizes of all terms of ``first - s <x, g>``, added up."""
+    return np.abs(first[0]) + np.abs(ss) * np.abs(xs * gs).sum(axis=1, keepdims=True)
+
+
+def _off(difference, terms):
+    """By how much of itself a difference of sums may be off at the most, whose terms add up to `terms`; infinite if it is zero."""
+    with np.errstate(all="ignore"):
+        return np.where(terms > 0, OFF * terms / np.abs(difference), 0.0)
+
+
 def _may_round_otherwise(hi, lo, off, dtype):
     """For which of the results, `off` by so much of themselves at the most, that may be decisive; or which are below `SMALL`."""
     with np.errstate(all="ignore"):
@@ -256,9 +270,8 @@ def _over_root(numerator, square, power):
     """``numerator / sqrt(square)**power``, or a fraction that lies between the same floats, and the same middles between floats."""
     q = numerator**2 / square**power
     digits = 320 + q.denominator.bit_length()
-    whole, rest = divmod(q.numerator << 2 * digits, q.denominator)
-    root = math.isqrt(whole)
-    size = Fraction(2 * root + (rest > 0 or root**2 < whole), 2 << digits)
+    root = math.isqrt((q.numerator << 2 * digits) // q.denominator)
+    size = Fraction(2 * root + (root**2 * q.denominator != q.numerator << 2 * digits), 2 << digits)
     return -size if numerator < 0 else size
 
 

@@ -17,6 +17,7 @@ import test_bags
 import test_clip_and_project
 import test_double_double
 import test_embedding_bag
+import test_extended
 import test_fused
 import test_gradients
 import test_half
@@ -38,6 +39,7 @@ from npembed import (
     double_double,
     embedding,
     exact,
+    extended,
     kernels,
     losses,
     model,
@@ -62,7 +64,7 @@ from npembed.model import gradients as gradients_of_a_batch
 from npembed.optimizers import adagrad, adam, clip, rowwise, rowwise_adagrad, sgd, sparse_adam
 from npembed.regularizers.power_sum import sum_powers_slope
 from npembed.representations import mixing
-from npembed.row_maps import bounds, normalize_vjp, norms, softmax, softmax_vjp
+from npembed.row_maps import bounds, normalize_vjp, norms, softmax
 from npembed.row_maps.blocks import complex_normalize_vjp, quaternion_normalize_vjp
 from npembed.row_maps.normalize import over_eps, unit_vjp
 from npembed.rows import RowSparse
@@ -87,6 +89,33 @@ def literals(name):
     for case in test_registries.LITERALS:
         if case[0] == name:
             test_registries.check_literal(*case)
+    for case in test_extended.CASES:
+        if case[0].__name__ == name:
+            test_extended.check_case(*case)
+    for case in test_extended.BEYOND:
+        if getattr(case[0], "func", case[0]).__name__ == name:
+            test_extended.check_beyond(*case)
+
+
+def any_exponents():
+    """Numbers whose exponent has no bounds: their arithmetic, and what it is for."""
+    test_extended.test_arithmetic_against_fractions()
+    test_extended.test_complex_numbers_are_pairs_of_any_size()
+    for power in (0, 0.5, 7.3, -0.5):
+        test_extended.test_powers(power)
+    test_extended.test_exponentials_below_all_floats()
+    test_extended.test_what_is_not_finite_stays_so()
+    test_extended.test_exponents_of_rows()
+    test_extended.test_shapes_and_axes()
+    test_extended.test_reach_takes_the_long_way_where_it_must()
+
+
+def companies():
+    """Ordinary rows beside extreme ones, and what is representable."""
+    for name in ("normalize", "transe", "complex", "softmax_vjp"):
+        test_extended.test_ordinary_rows_beside_extreme_ones_keep_their_bits(name)
+    for case in test_extended.CASES:
+        test_extended.check_case(*case)
 
 
 def extremes():
@@ -406,8 +435,17 @@ def digits():
     ):
         for p in (1, 2, np.inf):
             test(p)
+    ((_, cases),) = [mark.args for mark in test_double_double.test_entries_that_vanish_beside_the_others.pytestmark]
+    for case in cases:
+        test_double_double.test_entries_that_vanish_beside_the_others(*case)
     test_double_double.test_conventions_at_kinks()
     test_double_double.test_rows_along_other_axes((0, 2))
+
+
+def roots():
+    """Numbers that are in the middle between two floats, or nearly."""
+    test_double_double.test_single_precision_is_rounded_once()
+    test_double_double.test_a_root_beside_the_middle_between_two_floats()
 
 
 def double_doubles():
@@ -602,6 +640,8 @@ def second_literals():
     """Literal numbers of the second order, bounds from either side, what overflows on the way, and one weight near one."""
     for case in test_second_order.LITERALS:
         test_second_order.check_literal(*case)
+    for name in ("normalize_vjp_vjp", "clamp_norm_vjp_vjp", "softmax_vjp_vjp"):
+        literals(name)
     test_second_order.test_each_bound_is_met_from_either_side()
     test_second_order.test_products_beyond_the_range_of_floats()
     test_second_order.test_softmax_where_one_weight_is_near_one()
@@ -693,8 +733,19 @@ def plain_function(value):
 KILLERS = {
     **{op.vjp: second(name) for name, op in test_second_order.SECOND_ORDER.items()},
     second_maps.unit_vjp_vjp: second("normalize", "clamp_norm"),
-    second_maps.bent: second("normalize"),
-    second_maps._inner: second("normalize"),
+    second_maps.bent: [
+        *second("normalize"),
+        *(functools.partial(test_extended.test_second_order_of_rows_of_any_size, p) for p in (1, 3)),
+    ],
+    **{
+        getattr(extended.Extended, f"__{name}__"): [any_exponents, companies]
+        for name in ("add", "sub", "rsub", "neg", "abs", "eq", "gt")
+    },
+    **{
+        f: [any_exponents, companies]
+        for f in map(plain_function, vars(extended).values())
+        if f and f.__module__ == extended.__name__
+    },
     second_maps._blockwise: second("complex_normalize", "quaternion_normalize"),
     second_maps._alike: [second_refused],
     second_lookups.second_of: [second_of_a_lookup, second_refused],
@@ -704,15 +755,23 @@ KILLERS = {
     kernels.copied: [in_pieces],
     softmax: of("softmax"),
     norms.norm_vjp: of("norm"),
+    norms.pull: [*of("norm"), charges],
     norms.slope: [*of("norm", "normalize", "clamp_norm"), extremes],
-    normalize_vjp: [*of("normalize"), extremes, digits],
+    normalize_vjp: [*of("normalize"), extremes, digits, roots],
     unit_vjp: [*of("normalize", "clamp_norm"), extremes],
-    over_eps: [*of("normalize", "clamp_norm"), extremes],
+    over_eps: [*of("normalize", "clamp_norm"), extremes, digits, roots],
     complex_normalize_vjp: of("complex_normalize"),
     quaternion_normalize_vjp: of("quaternion_normalize"),
     bounds.clamp_vjp: [*of("clamp"), test_row_maps.test_clamp_keeps_nan_and_cuts_infinity],
     bounds.clamp_norm_vjp: [*of("clamp_norm"), extremes],
-    softmax_vjp: [*of("softmax"), test_row_maps.test_softmax_gradient_where_one_weight_is_near_one],
+    **{
+        plain_function(getattr(sys.modules["npembed.row_maps.softmax"], name)): [
+            *of("softmax"),
+            test_row_maps.test_softmax_gradient_where_one_weight_is_near_one,
+            *second("softmax"),
+        ]
+        for name in ("softmax_vjp", "weigh", "weights", "from_top")
+    },
     transe_vjp: of("transe"),
     distmult_vjp: of("distmult"),
     losses.margin_ranking_vjp: of("margin_ranking"),
@@ -748,8 +807,7 @@ KILLERS = {
     ],
     complex_bilinear_vjp: [rotations, *of("complex_bilinear")],
     rotate_vjp: [rotations, *of("rotate")],
-    plain_function(sys.modules["npembed.interactions.rotate"]._turned): [rotations, *of("rotate")],
-    plain_function(sys.modules["npembed.interactions.rotate"]._still): [rotations, *of("rotate")],
+    plain_function(sys.modules["npembed.interactions.rotate"]._rest): [rotations, *of("rotate")],
     optimizers.sgd_: [descent, *descents("sgd")],
     sgd._plain: [descent, *descents("sgd")],
     sgd._heavy: descents("sgd"),
@@ -803,7 +861,9 @@ KILLERS = {
     double_double.exact_unit_vjp: [digits],
     double_double._unit_in_fractions: [digits],
     double_double._vjp_in_fractions: [digits],
-    double_double._float: [digits],
+    double_double._over_root: [digits, roots],
+    double_double.rounded: [digits, roots],
+    double_double.exact_quotient: [digits, roots],
     exact._fractions: [sides],
     exact._digits: [sides],
     kernels.segments: [grouped],
@@ -907,7 +967,7 @@ MEASURED = (
     "row_maps.bounds._bounds",
     "row_maps.norms.nonzero",
     "row_maps.norms.norm",
-    "row_maps.softmax._weights",
+    "row_maps.softmax.weights",
     "rows.gather",
 )
 """Functions whose values, not slopes alone, are asked for: the measurement of accuracy is among their killers."""
@@ -917,7 +977,6 @@ NOT_YET = {
         (
             "op.wide",
             "optimizers.rowwise.values",
-            "row_maps.norms.ldexp",
             "representations.mixing._first",
             "representations.mixing._side_by_side",
             "row_maps.blocks._joined",
@@ -981,15 +1040,23 @@ NOT_YET = {
     ),
     **dict.fromkeys(
         (
+            "extended.exp",
+            "extended.exponents",
+            "extended.inner",
+            "extended.reach",
             "double_double._halves",
-            "double_double._in_doubt",
+            "double_double._has_tiny",
             "double_double._is_tiny",
+            "double_double._may_round_otherwise",
             "double_double._length",
             "double_double._near_one",
             "double_double._nearest",
+            "double_double._off",
             "double_double._rows",
+            "double_double._settled",
             "double_double._sound",
             "double_double._sums",
+            "double_double._terms",
             "exact._sides",
             "exact.compare",
             "exact.joined",

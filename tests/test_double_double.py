@@ -14,7 +14,7 @@ from npembed import double_double
 from npembed.accuracy import errors_of
 from npembed.row_maps import normalize, normalize_vjp
 
-INF = np.inf
+INF, TINY = np.inf, 5e-324
 KINDS = ("random", "parallel", "rounded", "orthogonal", "spread", "range", "huge", "tiny", "unit", "integers")
 
 
@@ -134,6 +134,14 @@ def test_what_is_computed_in_fractions():
         assert not doubts(middle, 0.0, off)
         assert doubts(sign * np.nextafter(dd.SMALL, 0), 0.0, off)
         assert not doubts(sign * dd.SMALL, 0.0, off)
+    assert dd._off(np.array([2.0, -2.0, 0.0, 0.0]), np.array([4.0, 4.0, 1.0, 0.0])).tolist() == [2 * dd.OFF, 2 * dd.OFF, INF, 0.0]
+    first = np.array([[2.0, -3.0]]), np.zeros((1, 2))
+    rows = np.array([[-1.0, 0.5]]), np.array([[0.5, -2.0]]), np.array([[4.0, 1.0]])
+    assert dd._terms(first, *rows).tolist() == [[2.0 + 4.0, 3.0 + 0.5 * 4.0]]
+    assert dd._has_tiny(np.array([[1.0, 1e-200], [1.0, 0.0]]), np.array([[1.0, 1e-200], [1.0, 0.0]])).tolist() == [
+        [True],
+        [False],
+    ]
     assert doubts(1.0, 0.0, np.inf)
     assert doubts(1.0, 0.0, np.nan)
     assert doubts(INF, np.nan, off)
@@ -147,10 +155,11 @@ def test_what_is_computed_in_fractions():
 @pytest.mark.parametrize(
     ("g", "x", "right"),
     [
-        (None, [[5e-324, 1.0]], [[5e-324, 1.0]]),
-        (None, [[5e-324, 1.25]], [[5e-324, 1.0]]),
-        (None, [[5e-324, 3.0]], [[0.0, 1.0]]),
+        (None, [[TINY, 1.0]], [[TINY, 1.0]]),
+        (None, [[TINY, 1.25]], [[TINY, 1.0]]),
+        (None, [[TINY, 3.0]], [[0.0, 1.0]]),
         (None, [[1e-17, 1e307]], [[1e-324, 1.0]]),
+        ([[0.0, 1e300]], [[TINY, 1e10]], [[-TINY * 1e280, 1e300 * TINY**2]]),
         ([[1e-130, 1e194, 0.0]], [[0.0, 1.0, 1.0]], [[1e-130 / 2**0.5, 1e194 / 8**0.5, -1e194 / 8**0.5]]),
     ],
 )
@@ -186,15 +195,22 @@ def test_single_precision_is_rounded_once():
     assert sides == {True, False}
 
 
-def test_a_root_between_two_floats_is_told_by_what_is_left():
-    """Numbers that are the middle between two floats exactly, and 2**-2000 of themselves to either side."""
-    middle, least = 1 + Fraction(1, 2**53), Fraction(1, 2**2000)
-    for value in (middle - least, middle, middle + least):
+def test_a_root_beside_the_middle_between_two_floats():
+    """The root of a fraction as near to the square of a middle as one of its size can be, on either side of it, and of that itself."""
+    half, bits = Fraction(2**53 + 1, 2**1053), 2106  # of which bits the square has so many behind the point
+    square = half.numerator**2
+    below = pow(square, -1, 2**bits)
+    for q, side in (
+        (Fraction((square * below - 1) >> bits, below), -1),
+        (half**2, 0),
+        (Fraction((square * (2**bits - below) + 1) >> bits, 2**bits - below), 1),
+    ):
+        assert (q > half**2) - (q < half**2) == side
         for sign in (1, -1):
-            root = double_double._over_root(sign * value, Fraction(1), 1)
-            assert (root > sign * middle, root == sign * middle) == (sign * value > sign * middle, value == middle)
-            twice = double_double._over_root(18 * sign * value**2, 9 * value**2, 1) - 6 * sign * value
-            assert abs(twice) < Fraction(1, 2**320)
+            root = double_double._over_root(sign * q, q, 1)
+            assert (root > sign * half) - (root < sign * half) == sign * side
+            assert abs(root - sign * half) < half / 2**300
+    assert abs(double_double._over_root(Fraction(-5), Fraction(9), 3) + Fraction(5, 27)) < Fraction(1, 2**320)
 
 
 def test_rows_of_their_own_number_of_maxima():

@@ -682,4 +682,6 @@ def test_softmax_gradient_where_one_weight_is_near_one():
     top = [s[0, 0] * (s[0, 1] * (1 - 2) + s[0, 2] * (1 - 3.5)), s[1, 1] * (s[1, 0] * (4 + 7) + s[1, 2] * (4 - 0.5))]
     d = softmax_vjp(g, x)
     np.testing.assert_allclose([d[0, 0], d[1, 1]], top, rtol=1e-14)
+    d = softmax_vjp(np.array([[1.0, 1.0, 3.5]]), np.array([[0.0, 0.0, -40.0]]))  # or half of it each
+    np.testing.assert_allclose(d[0, :2], -2.5 * np.exp(-40) / 4, rtol=1e-14)
     assert softmax_vjp(np.zeros((2, 0)), np.zeros((2, 0))).shape == (2, 0)

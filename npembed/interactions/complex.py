@@ -74,7 +74,7 @@ def complex_bilinear_vjp(g, h, r, t):
         return [unbroadcast(d, a.shape) for d, a in ((g * y.conj() * z, h), (g * x.conj() * z, r), (g * x * y, t))]
 
     found = reach(gradients, [wide(g)[..., None], x, y, z])
-    return tuple(floats(d, over=None).astype(a.dtype) for d, a in zip(found, (h, r, t), strict=True))
+    return tuple(floats(d, over=None).astype(h.dtype) for d in found)
 
 
 def _checked(function, h, r, t):

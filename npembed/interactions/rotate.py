@@ -93,11 +93,11 @@ def rotate_vjp(g, h, r, t, *, p=2, power_norm=False, slope_at_zero=0.0, turn="he
     def gradients(g, x, y, z, *row):
         d = slopes(g, *row)
         du, dv = unbroadcast(-1 * d, from_), unbroadcast(d, to)
-        found = (du * y.conj(), du * x.conj(), dv) if head_turns else (du, dv.conj() * z, dv * y)
-        return [unbroadcast(d, a.shape) for d, a in zip(found, (h, r, t), strict=True)]
+        dh, dr, dt = (du * y.conj(), du * x.conj(), dv) if head_turns else (du, dv.conj() * z, dv * y)
+        return unbroadcast(dh, h.shape), unbroadcast(dr, r.shape), unbroadcast(dt, t.shape)
 
     found = reach(gradients, [wide(g)[..., None], wide(h), wide(r), wide(t), *row])
-    return tuple(floats(d, over=None).astype(a.dtype) for d, a in zip(found, (h, r, t), strict=True))
+    return tuple(floats(d, over=None).astype(h.dtype) for d in found)
 
 
 def _rest(function, h, r, t, p, power_norm, slope_at_zero, turn):

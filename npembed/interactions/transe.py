@@ -75,7 +75,7 @@ def transe_vjp(g, h, r, t, *, p=1, power_norm=False, slope_at_zero=0.0):
         return [unbroadcast(sign * d, a.shape) for sign, a in ((-1, h), (-1, r), (1, t))]
 
     found = reach(gradients, [wide(g)[..., None], *row])
-    return tuple(floats(d, over=None).astype(a.dtype) for d, a in zip(found, (h, r, t), strict=True))
+    return tuple(floats(d, over=None).astype(h.dtype) for d in found)
 
 
 def distance(x, p, power_norm):

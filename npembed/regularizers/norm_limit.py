@@ -82,7 +82,8 @@ def norm_limit_vjp(
     """
     checked = _checked("norm_limit_vjp", x, weight, dim, p, power_norm, max_norm, edge, ties, slope_at_zero)
     weight, excess, row, slopes = checked
-    kept, g = hinge_slope(excess, edge), np.float64(check.cotangent("norm_limit_vjp", g))
+    kept = hinge_slope(excess, edge)
+    g = np.float64(check.cotangent("norm_limit_vjp", g))
     d = reach(lambda g, *row: g * weight * kept * slopes(*row), [g, *row])
     return floats(d, over=None).astype(x.dtype)
 

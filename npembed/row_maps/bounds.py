@@ -146,11 +146,11 @@ def clamp_norm_vjp(g, x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="
     checked = _ball("clamp_norm_vjp", x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero)
     _, maxnorm, p, dims, (xs, length, e), side = checked
     check.like("clamp_norm_vjp", "g", g, x.shape, x.dtype, "x")
-    short = full(length, e) < (eps or 0)
+    short = None if eps is None else full(length, e) < eps
 
     def outside(g, xs, n):
         d = maxnorm * unit_vjp(g, xs, n, e, p, dims, ties, slope_at_zero)
-        return d if eps is None else where(short, maxnorm * over_eps(g, short, eps), d)
+        return d if short is None else where(short, maxnorm * over_eps(g, short, eps), d)
 
     inside = side <= 0 if edge == "pass" else side < 0
     return np.where(inside, wide(g), floats(reach(outside, [wide(g), xs, length]))).astype(x.dtype)

@@ -197,11 +197,11 @@ def clamp_norm_vjp_vjp(v, g, x, *, maxnorm, p="fro", dim=-1, eps=None, axis=...,
     checked = _ball("clamp_norm_vjp_vjp", x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero)
     _, maxnorm, p, dims, (xs, length, e), side = checked
     _alike("clamp_norm_vjp_vjp", v, g, x)
-    short = full(length, e) < (eps or 0)
+    short = None if eps is None else full(length, e) < eps
 
     def outside(v, g, xs, n):
         dg, dx = (maxnorm * d for d in unit_vjp_vjp(v, g, xs, n, e, p, dims, ties, slope_at_zero))
-        return (dg, dx) if eps is None else (where(short, maxnorm * over_eps(v, short, eps), dg), where(short, 0.0, dx))
+        return (dg, dx) if short is None else (where(short, maxnorm * over_eps(v, short, eps), dg), where(short, 0.0, dx))
 
     dg, dx = map(floats, reach(outside, [wide(v), wide(g), xs, length]))
     inside = side <= 0 if edge == "pass" else side < 0
