@@ -195,6 +195,41 @@ def test_single_precision_is_rounded_once():
     assert sides == {True, False}
 
 
+def test_a_rounding_to_single_is_decided_by_what_doubles_had_rounded_off():
+    """At a middle between two float32, at the float64 beside it, and with something rounded off on either side."""
+    ulp, middle, next_middle = 2.0**-52, 1 + 2.0**-24, 1 + 2.0**-23 + 2.0**-24
+    for hi, lo, expected in (
+        (middle, 0.0, 1.0),
+        (middle, 1e-30, 1 + 2.0**-23),
+        (middle, -1e-30, 1.0),
+        (middle + ulp, -1e-30, 1 + 2.0**-23),
+        (next_middle, 0.0, 1 + 2.0**-22),
+        (next_middle, -1e-30, 1 + 2.0**-23),
+        (next_middle - ulp, 0.0, 1 + 2.0**-23),
+    ):
+        for sign in (1, -1):
+            actual = double_double.rounded(np.array([sign * hi]), np.array([sign * lo]), np.dtype(np.float32))
+            assert actual.tolist() == [sign * expected]
+
+
+def test_quotients_are_rounded_once():
+    """Of middles between two float32, or nearly, of numbers of any size, and of complex ones."""
+    rng = np.random.default_rng(3)
+    middles = np.float32(rng.uniform(1, 2, 200)).astype(float) + 2.0**-24
+    x = np.float32(rng.uniform(1, 2, 200)).astype(float)
+    for k in (-40, 0, 40):
+        for a, divisor in zip(x, x / middles * 2.0**k, strict=True):
+            actual = double_double.exact_quotient(np.array([a, -a]), divisor, np.dtype(np.float32))
+            exact = Fraction(a) / Fraction(divisor)
+            near = float(np.float32(float(exact)))
+            beside = (near, *(float(np.nextafter(np.float32(near), np.float32(end))) for end in (-np.inf, np.inf)))
+            off, _, expected = min((abs(Fraction(one) - exact), int(np.float32(one).view(np.int32)) % 2, one) for one in beside)
+            assert actual.tolist() == [expected, -expected]
+    tiny = rng.integers(1, 1000, 50) * 5e-324
+    assert double_double.exact_quotient(tiny, 3.0, np.dtype(float)).tolist() == (tiny / 3.0).tolist()
+    assert double_double.exact_quotient(np.array([3.0 + 6.0j]), 3.0, np.dtype(np.float32)).tolist() == [1 + 2j]
+
+
 def test_a_root_beside_the_middle_between_two_floats():
     """A fraction just beside the middle of two floats, as near as one of its size can be, on either side, and the middle itself."""
     half, bits = Fraction(2**53 + 1, 2**1053), 2106  # of which bits the square has so many behind the point

@@ -97,6 +97,7 @@ def test_arithmetic_against_fractions():
         assert (x == y)[i] == (u == v)
         assert (x == extended(a) * c)[i]
         assert (x == np.nextafter(1, 2) * x)[i] == (u == 0)
+        assert (x == ldexp(x, 1))[i] == (u == 0)
     total = sum((fraction(x, i) for i in range(40)), Fraction(0))
     largest = max(abs(fraction(x, i)) for i in range(40))
     assert abs(fraction(x.sum(keepdims=True), 0) - total) <= largest / 2**46
