@@ -223,7 +223,7 @@ def test_quotients_are_rounded_once():
             exact = Fraction(a) / Fraction(divisor)
             near = float(np.float32(float(exact)))
             beside = (near, *(float(np.nextafter(np.float32(near), np.float32(end))) for end in (-np.inf, np.inf)))
-            off, _, expected = min((abs(Fraction(one) - exact), int(np.float32(one).view(np.int32)) % 2, one) for one in beside)
+            *_, expected = min((abs(Fraction(one) - exact), int(np.float32(one).view(np.int32)) % 2, one) for one in beside)
             assert actual.tolist() == [expected, -expected]
     tiny = rng.integers(1, 1000, 50) * 5e-324
     assert double_double.exact_quotient(tiny, 3.0, np.dtype(float)).tolist() == (tiny / 3.0).tolist()
