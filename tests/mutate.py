@@ -20,14 +20,16 @@ import time
 import warnings
 from typing import NamedTuple
 
-import mutants
-import mutation_sources as sources
-import mutation_targets as targets
-import numpy as np
-from mutation_equivalents import EQUIVALENT
+sys.path.append(str(pathlib.Path(__file__).parent / "slow"))  # where some of the tests are that must notice
 
-from npembed.gradcheck import check_vjp
-from npembed.op import Op
+import mutants  # noqa: E402
+import mutation_sources as sources  # noqa: E402
+import mutation_targets as targets  # noqa: E402
+import numpy as np  # noqa: E402
+from mutation_equivalents import EQUIVALENT  # noqa: E402
+
+from npembed.gradcheck import check_vjp  # noqa: E402
+from npembed.op import Op  # noqa: E402
 
 STRICT = ("sign", "drop", "factor", "index", "branch")
 SHARE = 0.99

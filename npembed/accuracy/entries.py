@@ -96,7 +96,7 @@ ENTRIES = (
 REASONS = {
     "transform_vjp": "composed of the vjp of a normalizer and a product with a mask",
     **{
-        f"{name}_vjp": "as the vjp of that map it is measured; its own is held against mpmath in tests/test_second_order.py"
+        f"{name}_vjp": "as the vjp of that map it is measured; its own is held against mpmath in tests/slow/test_second_order.py"
         for name in ("normalize", "softmax", "complex_normalize", "quaternion_normalize", "clamp", "clamp_norm")
     },
 }
