@@ -22,14 +22,14 @@ from typing import NamedTuple
 
 sys.path.append(str(pathlib.Path(__file__).parent / "slow"))  # where some of the tests are that must notice
 
-import mutants  # noqa: E402
-import mutation_sources as sources  # noqa: E402
-import mutation_targets as targets  # noqa: E402
-import numpy as np  # noqa: E402
-from mutation_equivalents import EQUIVALENT  # noqa: E402
+import mutants
+import mutation_sources as sources
+import mutation_targets as targets
+import numpy as np
+from mutation_equivalents import EQUIVALENT
 
-from npembed.gradcheck import check_vjp  # noqa: E402
-from npembed.op import Op  # noqa: E402
+from npembed.gradcheck import check_vjp
+from npembed.op import Op
 
 STRICT = ("sign", "drop", "factor", "index", "branch")
 SHARE = 0.99
