@@ -1,5 +1,6 @@
 """Losses, the Lp regularizer, the Bernoulli sampler and the filter against PyKEEN, live."""
 
+import inspect
 import warnings
 
 import numpy as np
@@ -73,7 +74,7 @@ def test_defaults_are_pykeens():
     found = {}
     for name, (peer, _) in CLASSES.items():
         for f in (*LOSSES[name], *LCWA_LOSSES[name]):
-            for option, default in (f.__kwdefaults__ or {}).items():
+            for option, default in (inspect.unwrap(f).__kwdefaults__ or {}).items():
                 if option in attributes:
                     assert default == getattr(peer(), attributes[option])
                     found[name, option] = default
