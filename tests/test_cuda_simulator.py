@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 if os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
-    pytest.skip("the simulator needs NUMBA_ENABLE_CUDASIM=1 (test_kernels.py starts such a process)", allow_module_level=True)
+    pytest.skip("the simulator needs NUMBA_ENABLE_CUDASIM=1", allow_module_level=True)
 
 from test_kernels import DTYPES, add_at, assert_same_bits, check_both, random_rows, special_rows
 

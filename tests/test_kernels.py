@@ -395,15 +395,6 @@ def test_cuda_without_a_device():
     assert (out == 7).all()
 
 
-def test_cuda_simulator():
-    """test_cuda_simulator.py, in a process that has the simulator."""
-    file = str(pathlib.Path(__file__).with_name("test_cuda_simulator.py"))
-    script = "import sys, pytest; sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', '-rs', sys.argv[1]]))"
-    report = python(script, file, NUMBA_ENABLE_CUDASIM="1")
-    assert "passed" in report
-    assert "skipped" not in report
-
-
 @pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed")
 def test_cuda_compiles_to_additions_only():
     """Compiling needs no GPU. What comes out has plain additions: nothing fused, nothing flushed to zero, nothing atomic."""

@@ -7,14 +7,11 @@ import itertools
 import json
 import os
 import signal
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-import npembed
 from npembed import load, pipeline
 from npembed.datasets import Dataset, Nations, TriplesFactory
 from npembed.evaluation import evaluate
@@ -31,7 +28,6 @@ from npembed.training import LOOPS, OptimizerUpdate, Place, fit, not_finite
 
 NIGHTLY = os.environ.get("NPEMBED_HYPOTHESIS") == "nightly"
 training_fit = importlib.import_module("npembed.training.fit")
-ROOT = Path(npembed.__file__).parent.parent
 TRIPLES = [(a, r, b) for a in "abcdefg" for b in "abcdefg" for r, far in (("next", 1), ("over", 3)) if ord(b) == ord(a) + far]
 TRIPLES += [(a, "before", b) for a in "abcdefg" for b in "abcdefg" if a < b]
 PARTS = ("training", "validation", "testing")
@@ -338,15 +334,6 @@ RUNS = {
     if i.bit_count() % 2 == 0  # half of them, in which each three still meet
 }
 RUNS |= {f"adam-{drawing}-dropout-float32": ("adam", drawing, 0.3, "float32") for drawing in ("MT19937", "SFC64", "PCG64DXSM")}
-GO_ON = """
-import os, pathlib, sys
-import npembed
-os.fsync = lambda descriptor: None  # which takes longer than all the rest
-for folder in pathlib.Path(sys.argv[1]).iterdir():
-    result = npembed.load(folder)
-    result.train(5 - len(result.epochs))
-    result.save_to_directory(folder)
-"""
 
 
 def fresh(key):
@@ -389,27 +376,6 @@ def batches_of(result):
     else:
         instances = LETTERS.training.num_triples
     return -(-instances // 8)
-
-
-@pytest.fixture(scope="module")
-def gone_on(tmp_path_factory):
-    """Folders of runs that were stopped here after 3 whole epochs and some batches, and trained for what is left by another process."""
-    folder = tmp_path_factory.mktemp("runs")
-    for i, key in enumerate(RUNS):
-        result = fresh(key)
-        more, batches = i % batches_of(result), 3 * batches_of(result)
-        (stopped_after(batches + more, result, 5) if more else result.train(3)).save_to_directory(folder / key)
-        assert load(folder / key).batches == (3, more)
-    subprocess.run([sys.executable, "-c", GO_ON, str(folder)], check=True, cwd=ROOT)
-    return folder
-
-
-@pytest.mark.parametrize("key", RUNS)
-def test_three_epochs_or_more_and_the_rest_in_another_process_are_five(gone_on, key):
-    found, at_once = load(gone_on / key), fresh(key).train(5)
-    same(found, at_once)
-    assert len(found.losses) == 5
-    assert found.evaluate().metrics == at_once.evaluate().metrics
 
 
 def test_npz_where_safetensors_is_absent(tmp_path, monkeypatch):
