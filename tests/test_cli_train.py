@@ -203,6 +203,7 @@ def test_resume_is_the_run_at_once(capsys):
     assert out.startswith("nations: 14 entities")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("dataset", "epochs", "bound"), [("nations", 8, 0.2), ("umls", 1, 0.4), ("kinships", 1, 0.4)])
 def test_the_defaults_are_far_from_random(capsys, dataset, epochs, bound):
     """AMRI is 0 for chance; the spread of chance on 400 ranks of 14 is 0.05, and less on the larger graphs."""
@@ -784,6 +785,7 @@ def test_options_of_a_name_follow_a_colon(capsys):
         assert err.startswith(f"npembed: {said}"), err
 
 
+@pytest.mark.long
 def test_a_large_graph_has_a_hundred_steps_an_epoch(capsys, tmp_path):
     rng = np.random.default_rng(0)
     triples = np.unique(rng.integers(0, (90, 9, 90), (60_000, 3)), axis=0)

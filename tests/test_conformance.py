@@ -188,6 +188,7 @@ def test_any_two_options_that_can_meet_do():
 # ---- what it says of layers
 
 
+@pytest.mark.long
 def test_npembed_passes_everything_that_it_can_do():
     report = check(adapter("npembed"))
     assert report.ok, "\n".join(r.message for r in report.failures)
@@ -733,6 +734,7 @@ def test_export_copies_what_is_shipped(tmp_path, capsys):
     assert main(["vectors", "export", str(tmp_path / "file")]) == 2
 
 
+@pytest.mark.long
 def test_check_layer_says_what_it_found(capsys, monkeypatch):
     assert main(["check", "layer", "npembed"]) == 0
     out = capsys.readouterr().out

@@ -505,6 +505,7 @@ def test_a_rate_need_not_fit_in_sixteen_bits():
     assert list(fit(model, Nations().training.mapped_triples, epochs=0, lr=1e6)) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("loop", ["slcwa", "lcwa"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_a_model_learns(loop, optimizer):

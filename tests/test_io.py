@@ -428,6 +428,7 @@ def test_every_truncation_is_refused_by_the_name_of_the_file(small):
         assert refusal(small) is None
 
 
+@pytest.mark.long
 def test_every_flipped_bit_is_refused_by_the_name_of_the_file(small):
     flips = 0
     for path in sorted(small.iterdir()):

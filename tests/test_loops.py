@@ -114,6 +114,7 @@ def test_a_batch_of_which_nothing_counts():
         np.testing.assert_allclose(layer.weight, weight, rtol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("replay", [None, "pykeen"])
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

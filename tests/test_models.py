@@ -400,6 +400,7 @@ def test_training_equals_plain_loops(place):
     np.testing.assert_allclose(model.layers[1].weight, relations, rtol=0, atol=SAME_RUN)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("interaction", "place", "lr"),
     [("transe", "constrainer", 1.0), ("transe", "normalizer", 1.0), ("distmult", "normalizer", 30.0)],

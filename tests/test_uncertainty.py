@@ -145,6 +145,7 @@ def test_a_score_that_is_not_finite_has_no_moments():
     assert [part.shape for part in predict_hrt_uncertain(model, np.zeros((0, 3), int))] == [(0, 1)] * 2
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_number_of_samples():
     model, batch = example(), np.zeros((20_000, 3), int)
     peaks = []
