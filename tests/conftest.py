@@ -1,4 +1,4 @@
-"""Hypothesis profiles: fixed examples by default (the same on every machine), many random ones for the nightly run."""
+"""Hypothesis profiles: fixed examples by default, the same on every machine; few without the compiler; many random ones at night."""
 
 import os
 import signal
@@ -6,6 +6,7 @@ import signal
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("fixed", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("few", settings.get_profile("fixed"), max_examples=10)
 settings.register_profile("nightly", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("NPEMBED_HYPOTHESIS", "fixed"))
 

@@ -8,6 +8,8 @@ from test_representations import IDS, KINDS, MAKERS, OPTIONS, as_ops
 
 from npembed.gradcheck import check_vjp
 
+pytestmark = pytest.mark.nightly
+
 
 @pytest.mark.parametrize("name", OPS)
 def test_ops(name):

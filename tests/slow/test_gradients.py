@@ -122,10 +122,10 @@ def test_gradient_of_lcwa(target, loss):
             normalizers=(normalizers[i % len(normalizers)], normalizers[(i + 3) % len(normalizers)]),
             regularizers=(LP.bind(weight=0.3), LP.bind(weight=0.2, p=3)) if i % 3 == 1 else (None, None), dropout=i % 2 == 1,
         )  # fmt: skip
-        report = check_vjp(op, naive.rows(rng, (5, 4), dtype), naive.rows(rng, (2, 4), dtype), rng=i, entries=6)
+        report = check_vjp(op, naive.rows(rng, (5, 4), dtype), naive.rows(rng, (2, 4), dtype), rng=i, entries=3)
         assert report.kinks == 0
         checked += report.checked
-    assert checked >= 24
+    assert checked >= 12
 
 
 @pytest.mark.parametrize("target", PAIRS)
