@@ -70,13 +70,13 @@ def here():
     """The probes of npembed by name."""
     import npembed
     from npembed import Embedding, EmbeddingBag
-    from npembed.datasets import Nations
-    from npembed.models import distmult
-    from npembed.optimizers import OPTIMIZERS, clip_grad_norm
-    from npembed.representations import LowRankRepresentation, SubsetRepresentation
-    from npembed.row_maps import clamp_norm
-    from npembed.rows import RowSparse, gather_vjp
-    from npembed.uncertainty import predict_hrt_uncertain, score_law
+    from npembed.embedding.optimizers import OPTIMIZERS, clip_grad_norm
+    from npembed.embedding.row_maps import clamp_norm
+    from npembed.embedding.rows import RowSparse, gather_vjp
+    from npembed.kge.datasets import Nations
+    from npembed.kge.models import distmult
+    from npembed.kge.uncertainty import predict_hrt_uncertain, score_law
+    from npembed.layers.representations import LowRankRepresentation, SubsetRepresentation
 
     nations = Nations().training
     rows = np.array([[3.0, 4.0], [0.3, 0.4]])

@@ -21,9 +21,9 @@ import numpy as np
 from forgeries import Pairs, Raw
 
 from npembed import load
-from npembed.datasets import Dataset, TriplesFactory
 from npembed.io import arrays as formats
 from npembed.io import manifest, read_folder
+from npembed.kge.datasets import Dataset, TriplesFactory
 
 TRIPLES = [(a, r, b) for a in "abcdefg" for b in "abcdefg" for r, far in (("next", 1), ("over", 3)) if ord(b) == ord(a) + far]
 TRIPLES += [(a, "before", b) for a in "abcdefg" for b in "abcdefg" if a < b]

@@ -10,13 +10,13 @@ import warnings
 
 import numpy as np
 
-from npembed.initializers.choose import INITIALIZERS
-from npembed.interactions import INTERACTIONS
-from npembed.losses import LOSSES
-from npembed.optimizers import OPTIMIZERS
-from npembed.regularizers import REGULARIZERS
-from npembed.representations import REPRESENTATIONS
-from npembed.row_maps import CONSTRAINERS, NORMALIZERS
+from npembed.embedding.initializers.choose import INITIALIZERS
+from npembed.embedding.optimizers import OPTIMIZERS
+from npembed.embedding.regularizers import REGULARIZERS
+from npembed.embedding.row_maps import CONSTRAINERS, NORMALIZERS
+from npembed.kge.interactions import INTERACTIONS
+from npembed.kge.losses import LOSSES
+from npembed.layers.representations import REPRESENTATIONS
 
 
 class Raw(str):

@@ -15,12 +15,12 @@ from types import SimpleNamespace
 import numpy as np
 
 from npembed import Embedding, RowSparse
-from npembed.evaluation import ranks
-from npembed.models import ERModel
-from npembed.optimizers import OPTIMIZERS, project_state_
-from npembed.row_maps import clamp, softmax
-from npembed.rows import gather_vjp, segment_add_
-from npembed.training import OptimizerUpdate, update_
+from npembed.embedding.optimizers import OPTIMIZERS, project_state_
+from npembed.embedding.row_maps import clamp, softmax
+from npembed.embedding.rows import gather_vjp, segment_add_
+from npembed.kge.evaluation import ranks
+from npembed.kge.models import ERModel
+from npembed.kge.training import OptimizerUpdate, update_
 
 SLOW = 50 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 1
 """How much less is done where kernels are plain Python."""

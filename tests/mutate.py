@@ -28,8 +28,8 @@ import mutation_targets as targets
 import numpy as np
 from mutation_equivalents import EQUIVALENT
 
-from npembed.gradcheck import check_vjp
 from npembed.op import Op
+from npembed.verify.gradcheck import check_vjp
 
 STRICT = ("sign", "drop", "factor", "index", "branch")
 SHARE = 0.99

@@ -8,17 +8,19 @@ INFINITE = "it is nan or infinite"
 ALIKE = "they are of one length"
 ALONE = "there is one, so the last is the first"
 EQUIVALENT = {
-    "double_double.exact_quotient": [
+    "numerics.double_double.exact_quotient": [
         ("np.ldexp(lo, -k)", "no ldexp", "its sign alone counts"),
         ("-k -> k", "#2", "its sign alone counts"),
         ("if dtype == np.float64", "[never]", "of float64 the longer way gives the same"),
     ],
-    "extended.Extended.__gt__": [
+    "numerics.extended.Extended.__gt__": [
         ("self - other -> (self - other) * ", "times", "its sign alone counts"),
         ("-1 -> 1", "all(axis=-1)", "of real numbers this axis is the last of two"),
     ],
-    "uncertainty.distribution.ScoreLaw.variance": [("self.values - np.float64(self.mean)", "[minus]", "its square alone counts")],
-    "uncertainty.law._law": [
+    "kge.uncertainty.distribution.ScoreLaw.variance": [
+        ("self.values - np.float64(self.mean)", "[minus]", "its square alone counts")
+    ],
+    "kge.uncertainty.law._law": [
         ("zip('hrt', rows, strict=True)", "without strict", ALIKE),
         ("zip(rows, scales, strict=True)", "without strict", ALIKE),
         ("zip('hrt', rates, rows, scaled, strict=True)", "without strict", ALIKE),
@@ -34,17 +36,17 @@ EQUIVALENT = {
         ),
         ("2 -> 3", "for start in range(0, 2 ** n, block): cases = np.arange(s...  #1", "behind the last case there is none"),
     ],
-    "uncertainty.law._rows": [
+    "kge.uncertainty.law._rows": [
         ("0 -> -1", "entity, relation = (check_model(function, model).entity_r...  #1", ALONE),
         ("0 -> -1", "entity, relation = (check_model(function, model).entity_r...  #2", ALONE),
         ("zip(sides, hrt.T, strict=True)", "without strict", ALIKE),
     ],
-    "evaluation.chance.geometric_mean_rank_moments": [
+    "kge.evaluation.chance.geometric_mean_rank_moments": [
         ("n[-1] + 1 -> (n[-1] + 1) * ", ("times 2", "times 1."), "what is behind the largest is not looked at"),
         ("1 -> 2", "#3", "what is behind the largest is not looked at"),
         ("0.0 -> -1", "max(0.0", "so many queries that roundings make it negative do not fit"),
     ],
-    "evaluation.chance.reciprocal_rank_moments": [
+    "kge.evaluation.chance.reciprocal_rank_moments": [
         (
             "candidates.max() + 1 -> (candidates.max() + 1) * ",
             ("times 2", "times 1."),
@@ -58,23 +60,23 @@ EQUIVALENT = {
         ),
         ("0 -> -1", "np.maximum(s", "of one candidate it is 0 without roundings, of more it is far from it"),
     ],
-    "evaluation.known.index_known": [
+    "kge.evaluation.known.index_known": [
         ("1 -> 2", "keys, answers = (triples[:, entity]", "NumPy reads any negative size as the one to be found")
     ],
-    "evaluation.known.known_answers": [("1 -> 2", "known.relations)] = -1  #2", "no key is negative")],
-    "evaluation.means.median_absolute_deviation": [("ranks - np.median(ranks)", "[minus]", "its size alone counts")],
-    "evaluation.metrics.is_adjusted": [
+    "kge.evaluation.known.known_answers": [("1 -> 2", "known.relations)] = -1  #2", "no key is negative")],
+    "kge.evaluation.means.median_absolute_deviation": [("ranks - np.median(ranks)", "[minus]", "its size alone counts")],
+    "kge.evaluation.metrics.is_adjusted": [
         ("return name.startswith(", ("minus", "times"), "its truth alone counts"),
         ("('adjusted_', 'z_')", "swapped", "they are only looked for"),
     ],
-    "evaluation.metrics.metric_key": [
+    "kge.evaluation.metrics.metric_key": [
         ("(*TYPES, *TYPE_SYNONYMS)", "swapped", "they are only looked for"),
         ("('', None) -> (None, '')", "", "neither is a name, nor a number"),
         ("if key.endswith('hits_at_k')", "[always]", "others have no k"),
     ],
-    "evaluation.ranks.Ranks.both": [("zip(*(side for side in self", "without strict", ALIKE)],
-    "evaluation.ranks._arrays": [("0 -> -1", "if isinstance(known, np.ndarray)", "they are alike")],
-    "evaluation.ranks._batch_ranks": [
+    "kge.evaluation.ranks.Ranks.both": [("zip(*(side for side in self", "without strict", ALIKE)],
+    "kge.evaluation.ranks._arrays": [("0 -> -1", "if isinstance(known, np.ndarray)", "they are alike")],
+    "kge.evaluation.ranks._batch_ranks": [
         ("1 -> ", "size = max(1, COUNTED // max(1, scores.shape[1]))  #1", "parts of another size change nothing"),
         ("1 -> ", "size = max(1, COUNTED // max(1, scores.shape[1]))  #2", "parts of another size change nothing"),
         ("1 -> 0", "size = max(1, COUNTED // max(1, scores.shape[1]))  #3", "parts of another size change nothing"),
@@ -87,25 +89,25 @@ EQUIVALENT = {
         ("zip(counts, _compared(", "without strict", ALIKE),
         ("0 -> -1", "in: if known is not None", "there is one column"),
     ],
-    "evaluation.ranks._has_engines": [
+    "kge.evaluation.ranks._has_engines": [
         ("(AttributeError, TypeError, ValueError) -> (TypeError", "swapped", "they are only looked for"),
         ("(AttributeError, TypeError, ValueError) -> (AttributeError", "swapped", "they are only looked for"),
     ],
-    "evaluation.ranks._scores": [("(None, scores.shape[1])", "swapped", "they are only looked for")],
-    "evaluation.ranks._side_ranks": [
+    "kge.evaluation.ranks._scores": [("(None, scores.shape[1])", "swapped", "they are only looked for")],
+    "kge.evaluation.ranks._side_ranks": [
         ("positives is None or not len(triples)", "[positives is None alone]", "of no triples nothing is asked")
     ],
-    "evaluation.ranks.evaluation_mode": [("(tuple, list)", "swapped", "they are only looked for")],
-    "evaluation.ranks.ranks": [
+    "layers.modes.evaluation_mode": [("(tuple, list)", "swapped", "they are only looked for")],
+    "kge.evaluation.ranks.ranks": [
         ("1 -> ", "in: with evaluation_mode(model), getattr(model, 'held', conte...  #4", "parts of another size change nothing")
     ],
-    "samplers._rank": [("0 -> -1", "place = np.minimum", "of no values no place is looked at")],
-    "samplers.bernoulli_probabilities": [
+    "kge.samplers._rank": [("0 -> -1", "place = np.minimum", "of no values no place is looked at")],
+    "kge.samplers.bernoulli_probabilities": [
         ("0 -> ", "in: seen = counts[0] > 0  #1", "where there is a triple there are heads and tails"),
         ("0 -> 1", "in: seen = counts[0] > 0  #2", "of one triple it is one half too"),
     ],
-    "samplers.known_mask": [("zip(known.columns, flat.T, strict=True)", "without strict", ALIKE)],
-    "uncertainty.law.score_law": [("0 -> -1", "x[0] for x in rows", ALONE)],
+    "kge.samplers.known_mask": [("zip(known.columns, flat.T, strict=True)", "without strict", ALIKE)],
+    "kge.uncertainty.law.score_law": [("0 -> -1", "x[0] for x in rows", ALONE)],
     "io.text.plain": [
         (
             "isinstance(value, np.generic) and",
@@ -130,30 +132,32 @@ EQUIVALENT = {
         ("8 -> 7", "content[:8], 'little')  #2", "the eighth byte is zero, but for headers of 2**56 bytes")
     ],
     "io.arrays.possible": [("0 -> 1", "min(shape, default=0) >...  #1", "no axis, none below zero")],
-    "runs.store._same": [("np.array_equal(one, other", "swapped", "a = b as b = a")],
-    "runs.store._written": [
+    "kge.runs.load._same": [("np.array_equal(one, other", "swapped", "a = b as b = a")],
+    "kge.runs.save._written": [
         ("(list, tuple)", "swapped", "they are only looked for"),
         ("(bool, int, float, str) -> (int", "", "they are only looked for"),
         ("(bool, int, float, str) -> (bool, float", "", "they are only looked for"),
         ("(bool, int, float, str) -> (bool, int, str", "", "they are only looked for"),
         ("(np.dtype, type)", "swapped", "they are only looked for"),
     ],
-    "runs.store._listed": [("(np.ndarray, np.generic)", "swapped", "they are only looked for")],
+    "kge.runs.save._listed": [("(np.ndarray, np.generic)", "swapped", "they are only looked for")],
     "io.text._object": [("return NON_FINITE", "times", INFINITE)],
-    "optimizers.rowwise.walk_": [
+    "embedding.optimizers.rowwise.walk_": [
         ("0 -> -1", "for where, g in _blocks(g", "blocks of another size change nothing"),
         ("1 -> 2", "for where, g in _blocks(g...  #1", "blocks of another size change nothing"),
         ("1 -> 2", "for where, g in _blocks(g...  #2", "blocks of another size change nothing"),
         ("zip(targets, found, strict=True)", "without strict", "they are of one length"),
     ],
-    "row_maps.norms.nonzero": [("1.0 -> 2.0", "return where(x == 0, 1.0, x)", "what it divides is zero")],
-    "row_maps.blocks._blocks": [("x.reshape(*x.shape[:-1]", "swapped", "the same blocks in the same order, each by itself")],
-    "representations.mixing.multiply": [("0 -> ", "astype(xs[0].dtype)", "they are of one dtype")],
-    "model.gradients._charged": [
+    "embedding.row_maps.norms.nonzero": [("1.0 -> 2.0", "return where(x == 0, 1.0, x)", "what it divides is zero")],
+    "embedding.row_maps.blocks._blocks": [
+        ("x.reshape(*x.shape[:-1]", "swapped", "the same blocks in the same order, each by itself")
+    ],
+    "layers.representations.mixing.multiply": [("0 -> ", "astype(xs[0].dtype)", "they are of one dtype")],
+    "kge.batch._charged": [
         ("((0, h), (1, r), (0, t))", "elements 0 and 1 swapped", "charged for in another order"),
         ("((0, h), (1, r), (0, t))", "elements 1 and 2 swapped", "charged for in another order"),
     ],
-    "kernels.copied": [
+    "numerics.kernels.copied": [
         (
             "1 -> 2",
             "flat, out = (ids.reshape(-1), np.empty((ids.size, *table....  #1",
@@ -163,179 +167,181 @@ EQUIVALENT = {
         ("1 -> ", "size = max(1, PIECE // max(1, math.prod(table.shape[1:])))  #2", "pieces of another size change nothing"),
         ("1 -> ", "size = max(1, PIECE // max(1, math.prod(table.shape[1:])))  #3", "pieces of another size change nothing"),
     ],
-    "optimizers.clip._sizes": [
+    "embedding.optimizers.clip._sizes": [
         ("1 -> ", "step = max(1, BLOCK // max(1, x.shape[1]))  #1", "blocks of another size change nothing"),
         ("1 -> ", "step = max(1, BLOCK // max(1, x.shape[1]))  #2", "blocks of another size change nothing"),
         ("1 -> ", "step = max(1, BLOCK // max(1, x.shape[1]))  #3", "blocks of another size change nothing"),
     ],
-    "second_order.maps.clamp_vjp_vjp": [("return (clamp_vjp(v, x", ("minus", "times"), "zero is zero")],
-    "second_order.maps._blockwise": [("_alike(function, v, g, x)", "swapped", "they are alike in shape and dtype")],
+    "embedding.second_order.maps.clamp_vjp_vjp": [("return (clamp_vjp(v, x", ("minus", "times"), "zero is zero")],
+    "embedding.second_order.maps._blockwise": [("_alike(function, v, g, x)", "swapped", "they are alike in shape and dtype")],
     **{
-        f"second_order.maps.{name}_vjp_vjp": [(f"wide({x}) -> {x}", "reach(", WIDE) for x in "vg"]
+        f"embedding.second_order.maps.{name}_vjp_vjp": [(f"wide({x}) -> {x}", "reach(", WIDE) for x in "vg"]
         for name in ("normalize", "clamp_norm", "softmax")
     },
-    "extended.floats": [("np.errstate(over=over, under='ignore')", "without under", "that is NumPy's default")],
-    "extended.ldexp": [("x.k + np.asarray(exponent)", "times 1.000001", "cut to a whole number")],
-    "extended._numbers": [("0 -> -1", "#2", "there is one part")],
-    "second_order.maps.bent": [
+    "numerics.extended.floats": [("np.errstate(over=over, under='ignore')", "without under", "that is NumPy's default")],
+    "numerics.extended.ldexp": [("x.k + np.asarray(exponent)", "times 1.000001", "cut to a whole number")],
+    "numerics.extended._numbers": [("0 -> -1", "#2", "there is one part")],
+    "embedding.second_order.maps.bent": [
         ("inner(direction, v, ())", "swapped", "a b = b a"),
         ("if p == 1", "[never]", "the general formula gives the same"),
         ("1 -> 2", "if p == 1", "the general formula gives the same"),
         ("1 -> 0", "if p == 1", "the general formula gives the same"),
     ],
-    "second_order.maps.unit_vjp_vjp": [
+    "embedding.second_order.maps.unit_vjp_vjp": [
         ("inner(s, v, dims)", "swapped", "a b = b a"),
         ("inner(u, g, dims)", "swapped", "a b = b a"),
         ("inner(v, d, dims)", "swapped", "a b = b a"),
     ],
-    "regularizers.no.no_vjp": [("return np.zeros_like(x)", ("minus", "times"), "zero is zero")],
-    "optimizers.adam._more": [("(*largest", "swapped", "in another order")],
+    "embedding.regularizers.no.no_vjp": [("return np.zeros_like(x)", ("minus", "times"), "zero is zero")],
+    "embedding.optimizers.adam._more": [("(*largest", "swapped", "in another order")],
     "one_page.normalize_vjp": [("x / length", "[minus]", "u comes twice: -u times -u")],
-    "losses.nssa._weights": [("0.0 ->", "in: w = np.exp(z - np.where(mask.any", "the weight is exp(-inf) = 0")],
-    "optimizers.rowwise.entry": [
+    "kge.losses.nssa._weights": [("0.0 ->", "in: w = np.exp(z - np.where(mask.any", "the weight is exp(-inf) = 0")],
+    "embedding.optimizers.rowwise.entry": [
         ("('last_step', 'row_steps')", "swapped", "they are only looked for"),
         ("0 ->", "dtype.type(0)", "its dtype alone counts"),
     ],
-    "optimizers.rowwise.fused": [
+    "embedding.optimizers.rowwise.fused": [
         ("wide(x) -> x", "", WIDE),
         ("wide(np.asarray(a, x.dtype))", "no wide", WIDE),
         ("wide(b) -> b", "", WIDE),
     ],
-    "losses.nssa.nssa_lcwa": [("1 -> 2", "true.sum() o", "0 / 2 = 0 / 1")],
-    "losses.nssa._given": [("wide(weights) -> weights", "no wide", WIDE)],
-    "losses.nssa._options": [
+    "kge.losses.nssa.nssa_lcwa": [("1 -> 2", "true.sum() o", "0 / 2 = 0 / 1")],
+    "kge.losses.nssa._given": [("wide(weights) -> weights", "no wide", WIDE)],
+    "kge.losses.nssa._options": [
         (
             "return (margin, check.real(function, 'adversarial_tempera... -> return (margin, check.real(function, 'adversarial_tempera...",
             ("[minus]", "#2"),
             "its truth alone counts",
         )
     ],
-    "losses.nssa._negative_slope": [
+    "kge.losses.nssa._negative_slope": [
         ("np.take_along_axis(terms", "without axis", "the last axis is the default"),
         ("terms -= np.take_along_axis(terms", "times 1.000001", "any number near it will do"),
     ],
-    "losses.arguments.columns": [("0.0 -> ", "np.where(mask, in_order(negat", "what does not count is not looked at")],
-    "losses.margin_ranking._rows": [("zip(x, true, strict=True)", "without strict", ALIKE)],
-    "losses.crossentropy._softmax": [
+    "kge.losses.arguments.columns": [("0.0 -> ", "np.where(mask, in_order(negat", "what does not count is not looked at")],
+    "kge.losses.margin_ranking._rows": [("zip(x, true, strict=True)", "without strict", ALIKE)],
+    "kge.losses.crossentropy._softmax": [
         ("np.take_along_axis(x, top, axis=1)", "without axis", "the last axis is the default"),
         ("0.0 -> ", "np.isfinite(below", "it is for what has the exponential 0, or NaN"),
     ],
-    "optimizers.sgd.powers": [("_product(found, matrix)", "swapped", "both are powers of one matrix")],
-    "losses.nssa.adversarial_weights": [("0.0 -> ", "np.where(mask, wide(negative)", "what does not count is not looked at")],
-    "losses.mse._term": [("x - y -> -(x - y)", "", "its square alone counts")],
-    "losses.margin_ranking.margin_ranking": [("1 -> 2", "return dtype.type(np.where(counts", "0 / 2 = 0 / 1")],
-    "losses.margin_ranking.margin_ranking_lcwa": [("1 -> 2", "return dtype.type(sum(", "0 / 2 = 0 / 1")],
-    "losses.crossentropy.crossentropy_lcwa": [("(below, log_sum, _, _)", "elements 0 and 1 swapped", "they are added")],
-    "losses.nssa.nssa_lcwa_vjp": [("1 -> 2", "true.sum() or 1", "0 / 2 = 0 / 1")],
-    "kernels.cpu.block_cuts": [
+    "embedding.optimizers.sgd.powers": [("_product(found, matrix)", "swapped", "both are powers of one matrix")],
+    "kge.losses.nssa.adversarial_weights": [("0.0 -> ", "np.where(mask, wide(negative)", "what does not count is not looked at")],
+    "kge.losses.mse._term": [("x - y -> -(x - y)", "", "its square alone counts")],
+    "kge.losses.margin_ranking.margin_ranking": [("1 -> 2", "return dtype.type(np.where(counts", "0 / 2 = 0 / 1")],
+    "kge.losses.margin_ranking.margin_ranking_lcwa": [("1 -> 2", "return dtype.type(sum(", "0 / 2 = 0 / 1")],
+    "kge.losses.crossentropy.crossentropy_lcwa": [("(below, log_sum, _, _)", "elements 0 and 1 swapped", "they are added")],
+    "kge.losses.nssa.nssa_lcwa_vjp": [("1 -> 2", "true.sum() or 1", "0 / 2 = 0 / 1")],
+    "numerics.kernels.cpu.block_cuts": [
         ("np.arange(BLOCKS + 1, dtype=np.int64)", "without dtype", "it is int64, but for old NumPy on Windows")
     ],
-    "kernels.cpu.gather_serial": [("0 -> -1", "copy_row", "the last number is copied twice")],
-    "kernels.plain.gather": [("0 -> -1", "copy_row", "the last number is copied twice")],
-    "kernels.cpu.launch": [("cost < SERIAL_BELOW", "LtE", "either way is right")],
-    "kernels.cpu.segment_add": [
+    "numerics.kernels.cpu.gather_serial": [("0 -> -1", "copy_row", "the last number is copied twice")],
+    "numerics.kernels.python.gather": [("0 -> -1", "copy_row", "the last number is copied twice")],
+    "numerics.kernels.cpu.launch": [("cost < SERIAL_BELOW", "LtE", "either way is right")],
+    "numerics.kernels.cpu.segment_add": [
         ("np.searchsorted(starts, hi, side='left')", "without side", "left is the default"),
         ("np.clip(starts", "arguments 0 and 1 swapped", "the larger of two, then cut"),
         ("end + 1", "times 2", "what is beyond is cut to nothing"),
         ("1 -> 2", "#3", "what is beyond is cut to nothing"),
         ("np.searchsorted(clipped, block_cuts(lo, hi)).astype", "without copy", COPY),
     ],
-    "kernels.fused.add": [
+    "numerics.kernels.score_candidates.add": [
         ("x[n] + p - q -> -(x[n] + p - q)", "#1", "its size alone counts"),
         ("x[n] + p - q -> -(x[n] + p - q)", "#2", "its square alone counts"),
     ],
-    "kernels.fused.add_turned": [
+    "numerics.kernels.score_candidates.add_turned": [
         ("(u, v) -> (v, u)", "#3", SAME_SUM),
         ("(u, v) -> (v, u)", "#5", SAME_SUM),
         *(("(u - s, v - t)", f"#{i}", SAME_SUM) for i in (1, 2)),
         *((f"{old} -> -({old})", f"#{i}", SAME_SUM) for old in ("u - s", "v - t") for i in (1, 2)),
     ],
-    "kernels.fused.loop": [("range(0, a.shape[1], 2)", "one shorter at the end", "the rows are even")],
-    "losses.logistic.sigmoid": [("x >= 0", "Gt", "at 0 both are one half")],
-    "losses.margin_ranking.margin_ranking_lcwa_vjp": [("1 -> 2", "check.cotangent", "of no pairs there is no slope")],
-    "losses.bce_with_logits._slope": [
+    "numerics.kernels.score_candidates.loop": [("range(0, a.shape[1], 2)", "one shorter at the end", "the rows are even")],
+    "kge.losses.logistic.sigmoid": [("x >= 0", "Gt", "at 0 both are one half")],
+    "kge.losses.margin_ranking.margin_ranking_lcwa_vjp": [("1 -> 2", "check.cotangent", "of no pairs there is no slope")],
+    "kge.losses.bce_with_logits._slope": [
         ("np.abs(x) > 1", "GtE", "at 1 either form is right"),
         ("np.where(np.abs(x) > 1", "always the first", "the second is sharper by few units in the last place"),
         ("1 ->", "in: return np.where(np.abs(x) > 1, down * sigmoid(x) - up * s...  #1", "from 0 to 2 either form will do"),
     ],
-    "losses.crossentropy._distribution": [("1.0 -> 2.0", "np.where(total == 0", "0 / 2 = 0 / 1")],
-    "interactions.transe._rest": [
+    "kge.losses.crossentropy._distribution": [("1.0 -> 2.0", "np.where(total == 0", "0 / 2 = 0 / 1")],
+    "kge.interactions.transe._rest": [
         ("wide(h) -> h", "return", WIDE),
         ("wide(r) -> r", "return", WIDE),
         ("wide(t) -> t", "return", WIDE),
         ("0 -> 1", "return (reach(", "its dtype alone counts"),
     ],
-    "interactions.rotate._rest": [
+    "kge.interactions.rotate._rest": [
         ("np.broadcast_shapes(x.shape, r.shape)", "arguments 0 and 1 swapped", "broadcast alike"),
         ("0 -> 1", "return (reach(rest", "its dtype alone counts"),
         ("wide(h) -> h", "reach(rest", WIDE),
         ("wide(r) -> r", "reach(rest", WIDE),
         ("wide(t) -> t", "reach(rest", WIDE),
     ],
-    "interactions.rotate.rotate_vjp": [
+    "kge.interactions.rotate.rotate_vjp": [
         ("np.broadcast_shapes(h.shape, r.shape)", "arguments 0 and 1 swapped", "broadcast alike"),
         ("np.broadcast_shapes(t.shape, r.shape)", "arguments 0 and 1 swapped", "broadcast alike"),
         ("unbroadcast(-1 * d, from_) -> -1 * d", "", "then all is added up after the product"),
         ("unbroadcast(d, to) -> d", "", "then all is added up after the product"),
         *((f"wide({x}) -> {x}", "reach(gradients", WIDE) for x in "ghrt"),
     ],
-    "kernels.gather": [
+    "numerics.kernels.gather": [
         ("if out.size:", "[always]", "the loop is empty then"),
         ("np.errstate(all='ignore')", "without all", "to copy raises no flag"),
     ],
-    "kernels.segments": [
+    "numerics.kernels.segments": [
         ("0 ->", "in: largest", "of no ids there is no digit"),
         ("16 -> 15", "#1", "digits that overlap sort the same"),
         ("16 -> 15", "#2", "digits that overlap sort the same"),
         ("starts.astype(np.int64, copy=False)", "without copy", COPY),
         ("order.astype(np.int64, copy=False)", "without copy", COPY),
     ],
-    "kernels.segment_add": [
+    "numerics.kernels.segment_add": [
         ("if out.size and", "[always]", "the loops are empty then"),
         ("out.size and order.size", ("and for or", "alone"), "the loops are empty then"),
     ],
-    "sums.rounded": [("sums.astype(dtype, copy=False)", "without copy", COPY)],
-    "bags.pool._weighted": [("1 -> 2", "rows * weigh", "NumPy reads any negative size as the one to be found")],
-    "bags.pool._flat": [("np.require(array", "without requirements", IN_PYTHON)],
-    "op.widened": [("x.astype(arithmetic", "without copy", COPY)],
-    "row_maps.norms.norm_vjp": [("wide(np.expand_dims(g, dims)) -> np.expand_dims(g, dims)", "reach", WIDE)],
-    "row_maps.normalize.unit_vjp": [("inner(unit(xs, length), g, dims)", "swapped", "a b = b a")],
-    "interactions.transe.distance_vjp": [
+    "numerics.sums.rounded": [("numerics.sums.astype(dtype, copy=False)", "without copy", COPY)],
+    "embedding.bags.pool._weighted": [("1 -> 2", "rows * weigh", "NumPy reads any negative size as the one to be found")],
+    "embedding.bags.pool._flat": [("np.require(array", "without requirements", IN_PYTHON)],
+    "numerics.precision.widened": [("x.astype(arithmetic", "without copy", COPY)],
+    "embedding.row_maps.norms.norm_vjp": [("wide(np.expand_dims(g, dims)) -> np.expand_dims(g, dims)", "reach", WIDE)],
+    "embedding.row_maps.normalize.unit_vjp": [("inner(unit(xs, length), g, dims)", "swapped", "a b = b a")],
+    "kge.interactions.transe.distance_vjp": [
         ("x.ndim - 1 -> -1", "", "the last axis by another name"),
         ("if p == 1: direction", "[always]", "other powers of zero are zero"),
     ],
-    "row_maps.norms.slope": [
+    "embedding.row_maps.norms.slope": [
         ("if p == 2: return unit(xs, norm) -> if False:", "if p == 2", "the general formula gives the same, only slower"),
         ("0 -> -1", "if ties == 'first'", "there is one axis, so the last is the first"),
     ],
-    "row_maps.normalize.normalize_vjp": [
+    "embedding.row_maps.normalize.normalize_vjp": [
         ("wide(g) -> g", "in: if precision:", "a float32 is scaled and split as well"),
         ("x.real.dtype if precision else None", "[always the first]", "sharper by 2**-29 of an ulp"),
         ("wide(g) -> g", "reach(unit_vjp", WIDE),
         ("wide(g) -> g", "over_eps", "the divisor is wide already"),
     ],
-    "row_maps.normalize.over_eps": [
+    "embedding.row_maps.normalize.over_eps": [
         ("0.0 -> 1.0", "where", "what stands where it is not small is read by nobody"),
         ("0.0 -> -1", "where", "what stands where it is not small is read by nobody"),
         ("1.0 -> 2.0", "return unit", "what is divided is zero"),
     ],
-    "row_maps.bounds.clamp_norm_vjp": [
+    "embedding.row_maps.bounds.clamp_norm_vjp": [
         ("wide(g) -> g", "#1", "np.where takes the wider dtype of its branches"),
         ("wide(g) -> g", "#2", WIDE),
     ],
-    "row_maps.softmax.softmax_vjp": [("wide(g) -> g", "reach(", WIDE)],
-    "row_maps.softmax.weigh": [("0.0 -> -1", "top = near ==", "weights are positive")],
-    "interactions.transe.transe_vjp": [
+    "embedding.row_maps.softmax.softmax_vjp": [("wide(g) -> g", "reach(", WIDE)],
+    "embedding.row_maps.softmax.weigh": [("0.0 -> -1", "top = near ==", "weights are positive")],
+    "kge.interactions.transe.transe_vjp": [
         ("_rest('transe_vjp', h, r, t,", "arguments 1 and 2 swapped", "h + r = r + h"),
         ("wide(g) -> g", "reach(", WIDE),
     ],
-    "interactions.distmult.distmult_vjp": [("wide(g) -> g", "return tuple", WIDE)],
-    "bags.arguments.bags": [
+    "kge.interactions.distmult.distmult_vjp": [("wide(g) -> g", "return tuple", WIDE)],
+    "embedding.bags.arguments.bags": [
         ("1 -> 2", "flat = ids.reshape(-1)", "NumPy reads any negative size as the one to be found"),
         ("if padding is not None", "[always]", "no id is None"),
     ],
-    "renorm._as_torch": [("rows.real -> rows", "return", "a scale without imaginary part, whatever its dtype")],
-    "bags.pool.embedding_bag": [
+    "embedding.max_norm._as_torch": [
+        ("embedding.rows.real -> rows", "return", "a scale without imaginary part, whatever its dtype")
+    ],
+    "embedding.bags.pool.embedding_bag": [
         ("if per_sample_weights is None and out", "[never]", "the same sum, from a copy of the rows"),
         (
             "per_sample_weights is None and out",
@@ -344,8 +350,8 @@ EQUIVALENT = {
         ),
         ("out.dtype == table.dtype", "[flipped to NotEq]", "the same sum, from a copy of the rows, but for Numba"),
     ],
-    "rows.gather_vjp": [("1 -> 2", "ids.reshape(-1)", "NumPy reads any negative size as the one to be found")],
-    "model.gradients.loss_and_gradients": [
+    "embedding.rows.gather_vjp": [("1 -> 2", "ids.reshape(-1)", "NumPy reads any negative size as the one to be found")],
+    "kge.batch.loss_and_gradients": [
         ("0 -> -1", "first, second = ", "there is one column"),
         ("1 -> 2", "flat, counts = (negatives.reshape(-1, 3)", "NumPy reads any negative size as the one to be found"),
         ("(first, second)", "elements 0 and 1 swapped", "a + b = b + a"),
@@ -354,7 +360,7 @@ EQUIVALENT = {
         ("zip(first, second, strict=True)", "without strict", "there are two of each"),
         ("zip(lookups, (dtrue[:, 0], dfalse[counts]), strict=True)", "without strict", "there are two of each"),
     ],
-    "model.gradients.lcwa_loss_and_gradients": [
+    "kge.batch.lcwa_loss_and_gradients": [
         ("relations if target == 'relation' else entities", "always the first", "the rows of both tables are of one length"),
         ("relations if target == 'relation' else entities", "always the second", "the rows of both tables are of one length"),
         ("target == 'relation'", "flipped to NotEq", "the rows of both tables are of one length"),
@@ -364,72 +370,76 @@ EQUIVALENT = {
         ("zip(gradients, part, strict=True)", "arguments 0 and 1 swapped", "a + b = b + a"),
         ("zip(gradients, part, strict=True)", "without strict", "there are two of each"),
     ],
-    "regularizers.lp.lp_vjp": [("wide(x) -> x", "scaled(", "`scaled` makes it wide")],
-    "losses.margin_ranking.margin_ranking_vjp": [("1 -> 2", "d = check.cotangent", "0 / 2 = 0 / 1")],
-    "interactions.complex.complex_bilinear_vjp": [("wide(g) -> g", "reach(", WIDE)],
-    "optimizers.sgd.sgd_": [
+    "embedding.regularizers.lp.lp_vjp": [("wide(x) -> x", "scaled(", "`scaled` makes it wide")],
+    "kge.losses.margin_ranking.margin_ranking_vjp": [("1 -> 2", "d = check.cotangent", "0 / 2 = 0 / 1")],
+    "kge.interactions.complex.complex_bilinear_vjp": [("wide(g) -> g", "reach(", WIDE)],
+    "embedding.optimizers.sgd.sgd_": [
         ("check_state('sgd_', state, table, gradient", "arguments 2 and 3 swapped", "they are alike in shape and dtype"),
         ("1 -> ", "if remembers else 1)  #2", "without momentum nobody asks"),
     ],
-    "optimizers.rowwise_adagrad._rowwise_adagrad": [
+    "embedding.optimizers.rowwise_adagrad._rowwise_adagrad": [
         ("fused(x, -lr", "arguments 1 and 2 swapped", "a product, rounded with the sum")
     ],
-    "optimizers.clip.total_norm": [
+    "embedding.optimizers.clip.total_norm": [
         ("0.0 -> -1", "#1", "the outer maximum starts at 0"),
         ("1 -> 0", "sums = ", "columns are added up first, then all, with the same zeros"),
         ("math.isinf(norm_type) or", "[not 0 < largest < math.inf alone]", "the general formula gives the same, only slower"),
     ],
-    "optimizers.project.project_state_": [
+    "embedding.optimizers.project.project_state_": [
         ("1 -> 2", "where = slice(None)", "NumPy reads any negative size as the one to be found"),
         ("x / np.where", "[minus]", "u comes twice: -u times -u"),
         ("1.0 -> 2.0", "u = x / np.where", "0 / 2 = 0 / 1"),
     ],
-    "optimizers.others_at_rest": [("('adam', 'adamw') -> ('adamw', 'adam')", "swapped", "they are only looked for")],
-    "touched.post_step_rows_": [("1 -> 2", "rows = check.ids", "NumPy reads any negative size as the one to be found")],
-    "optimizers.adagrad.adagrad_": [
+    "embedding.optimizers.others_at_rest": [("('adam', 'adamw') -> ('adamw', 'adam')", "swapped", "they are only looked for")],
+    "embedding.constrain.post_step_rows_": [
+        ("1 -> 2", "rows = check.ids", "NumPy reads any negative size as the one to be found")
+    ],
+    "embedding.optimizers.adagrad.adagrad_": [
         ("check_state('adagrad_', state, table, gradient", "arguments 2 and 3 swapped", "they are alike in shape and dtype"),
     ],
-    "optimizers.adam.adam_": [
+    "embedding.optimizers.adam.adam_": [
         ("check_state('adam_', state, table, gradient", "arguments 2 and 3 swapped", "they are alike in shape and dtype"),
     ],
-    "optimizers.adam.mix": [
+    "embedding.optimizers.adam.mix": [
         ("weight < 0.5 -> weight <= 0.5", "flipped to LtE", "in the middle both ends are as near"),
         ("fused(b, a.dtype.type(weight) - 1, b - a)", "arguments 1 and 2 swapped", "a product, rounded with the sum"),
     ],
-    "optimizers.adam._adam": [("fused(b2 * v, (1 - b2) * g, g)", "arguments 1 and 2 swapped", "a product, rounded with the sum")],
-    "representations.mixing.low_rank_vjp": [
+    "embedding.optimizers.adam._adam": [
+        ("fused(b2 * v, (1 - b2) * g, g)", "arguments 1 and 2 swapped", "a product, rounded with the sum")
+    ],
+    "layers.representations.mixing.low_rank_vjp": [
         ("wide(_flat(weights))", "no wide", WIDE),
         ("wide(g.reshape", "no wide", WIDE),
         ("wide(bases", "no wide", WIDE),
     ],
-    "representations.mixing.multiply_vjp": [
+    "layers.representations.mixing.multiply_vjp": [
         ("wide(g) -> g", "return", WIDE),
         ("(np.ones_like(g), *xs[:i]", "elements 0 and 1 swapped", "the same factors in another order"),
         ("(np.ones_like(g), *xs[:i]", "elements 1 and 2 swapped", "the same factors in another order"),
     ],
-    "sums._column": [
+    "numerics.sums._column": [
         ("np.add.reduceat(terms != 0, firsts) > 2", "GtE", "the same sum, only slower"),
         ("2 -> 1", "many = ", "the same sum, only slower"),
     ],
-    "sums._rounded": [("2 ** (51", "[minus]", "it counts modulo twice as much")],
-    "sums.add_": [
+    "numerics.sums._rounded": [("2 ** (51", "[minus]", "it counts modulo twice as much")],
+    "numerics.sums.add_": [
         ("np.result_type(out.dtype, np.float64)", "arguments 0 and 1 swapped", "the wider of two"),
         ("if dtype == out.dtype", "[never]", "the same sum, from a copy of the rows"),
         ("if not out.flags.aligned", "[always]", "what is written onto itself stays"),
     ],
-    "sums.nearest": [
+    "numerics.sums.nearest": [
         ("return math.inf if total > 0", "times", "infinity"),
         ("total > 0 -> total >= 0", "GtE", "what overflows is not zero"),
         ("0 -> 1", "plus 1", "what overflows is beyond one"),
         ("0 -> -1", "minus 1", "what overflows is beyond one"),
     ],
-    "exact._fractions": [
+    "numerics.exact._fractions": [
         ("[Fraction(v.real)", "always the first", "computed, but not looked at"),
         ("1 -> 0", "squared =", "computed, but not looked at"),
         ("length - Fraction(bound)", "times", "the sign alone counts"),
         ("(difference > 0) - (difference < 0)", "times 1.0", "it becomes a whole number"),
     ],
-    "exact._digits": [
+    "numerics.exact._digits": [
         ("return 0 if abs(difference)", "times 1.0", "it becomes a whole number"),
         ("Context(prec=60, traps=[]) -> Context(prec=60)", "without traps", "nothing here overflows"),
         ("60 -> 61", "plus 1", "more digits than are compared"),
@@ -438,24 +448,24 @@ EQUIVALENT = {
         ("abs(difference) < Decimal('1e-50')", "LtE", "no difference is 1e-50"),
         ("difference > 0", "GtE", "zero has gone before"),
     ],
-    "exact.squares": [
+    "numerics.exact.squares": [
         ("np.errstate(invalid='ignore') -> np.errstate()", "without invalid", "the caller has it off"),
         ("134217729.0 * x -> -(134217729.0 * x)", "minus", "splits in two as well"),
         ("134217729.0 * x -> 134217729.0 * x * ", ("times 2", "times 1.0"), "splits in two as well"),
         ("134217729.0 -> 134217730.0", "plus 1", "splits in two as well"),
         ("134217729.0 -> 134217728.0", "minus 1", "splits in two as well"),
     ],
-    "double_double.product": [
+    "numerics.double_double.product": [
         ("((a1, a2), (b1, b2), p)", "elements 0 and 1 swapped", "a b = b a"),
         ("(_halves(a), _halves(b), a * b)", "elements 0 and 1 swapped", "a b = b a"),
     ],
-    "double_double._over_root": [
+    "numerics.double_double._over_root": [
         ("numerator < 0", "flipped to LtE", "-0 is 0"),
         ("320 + q.denominator.bit_length()", "times 2", "more digits than are read"),
         ("320 -> 321", "plus 1", "more digits than are read"),
         ("320 -> 319", "minus 1", "more digits than are read"),
     ],
-    "regularizers.power_sum.power_sum_vjp": [("1 -> 2", "d = reach", "of no sums there is no entry")],
+    "embedding.regularizers.power_sum.power_sum_vjp": [("1 -> 2", "d = reach", "of no sums there is no entry")],
     "op.unbroadcast": [
         ("n == 1 and d.shape[i] != 1 -> n == 1", "[n == 1 alone]", "the sum over an axis of size 1 changes nothing")
     ],

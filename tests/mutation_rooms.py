@@ -249,17 +249,17 @@ LAWS = [
 ]
 
 ROOMS = {
-    **{f"losses.{name}": [*LOSSES, *against_mpmath(name)] for name in test_losses.GOLDEN},
-    "losses": [*LOSSES, *against_mpmath("mse", "softplus", "bce_with_logits")],
-    "evaluation.chance": METRICS,
-    "evaluation.means": METRICS,
-    "evaluation.metrics": METRICS,
-    "evaluation.known": KNOWN,
-    "evaluation": RANKS,
-    "samplers": SAMPLERS,
-    "uncertainty.distribution": [laws_as_distributions, laws_refused],
-    "uncertainty.monte_carlo": [samples, laws_refused],
-    "uncertainty": LAWS,
+    **{f"kge.losses.{name}": [*LOSSES, *against_mpmath(name)] for name in test_losses.GOLDEN},
+    "kge.losses": [*LOSSES, *against_mpmath("mse", "softplus", "bce_with_logits")],
+    "kge.evaluation.chance": METRICS,
+    "kge.evaluation.means": METRICS,
+    "kge.evaluation.metrics": METRICS,
+    "kge.evaluation.known": KNOWN,
+    "kge.evaluation": RANKS,
+    "kge.samplers": SAMPLERS,
+    "kge.uncertainty.distribution": [laws_as_distributions, laws_refused],
+    "kge.uncertainty.monte_carlo": [samples, laws_refused],
+    "kge.uncertainty": LAWS,
 }
 """By the beginning of a function's name, the longer ones first: what is run against mutants of every function."""
 

@@ -38,43 +38,35 @@ import test_sums
 import test_training
 from recipes import with_entries
 
-from npembed import (
-    double_double,
-    embedding,
-    exact,
-    extended,
-    kernels,
-    losses,
-    model,
-    op,
-    optimizers,
-    regularizers,
-    renorm,
-    rows,
-    touched,
-    training,
-)
+from npembed import embedding, op
+from npembed import kge as model
 from npembed import one_page as one_page_module
-from npembed.accuracy import ENTRIES, accuracy
-from npembed.bags import arguments, embedding_bag_vjp, pool
-from npembed.gradcheck import check_vjp
-from npembed.interactions import complex_bilinear_vjp, distmult_vjp, rotate_vjp, transe_vjp
-from npembed.kernels import bodies, cpu, plain
-from npembed.kernels import fused as fused_kernels
-from npembed.layer import EmbeddingBag
-from npembed.layer.table import Table
-from npembed.model import gradients as gradients_of_a_batch
-from npembed.optimizers import adagrad, adam, clip, rowwise, rowwise_adagrad, sgd, sparse_adam
-from npembed.regularizers.power_sum import sum_powers_slope
-from npembed.representations import mixing
-from npembed.row_maps import bounds, normalize_vjp, norms, softmax
-from npembed.row_maps.blocks import complex_normalize_vjp, quaternion_normalize_vjp
-from npembed.row_maps.normalize import over_eps, unit_vjp
-from npembed.rows import RowSparse
-from npembed.second_order import lookups as second_lookups
-from npembed.second_order import maps as second_maps
-from npembed.sums import _column, _rounded, add_, nearest
-from npembed.sums import exact as exact_sum
+from npembed.embedding import constrain as touched
+from npembed.embedding import max_norm as renorm
+from npembed.embedding import optimizers, regularizers, rows
+from npembed.embedding.bags import arguments, embedding_bag_vjp, pool
+from npembed.embedding.optimizers import adagrad, adam, clip, rowwise, rowwise_adagrad, sgd, sparse_adam
+from npembed.embedding.regularizers.power_sum import sum_powers_slope
+from npembed.embedding.row_maps import bounds, normalize_vjp, norms, softmax
+from npembed.embedding.row_maps.blocks import complex_normalize_vjp, quaternion_normalize_vjp
+from npembed.embedding.row_maps.normalize import over_eps, unit_vjp
+from npembed.embedding.rows import RowSparse
+from npembed.embedding.second_order import lookups as second_lookups
+from npembed.embedding.second_order import maps as second_maps
+from npembed.kge import batch as gradients_of_a_batch
+from npembed.kge import losses, training
+from npembed.kge.interactions import complex_bilinear_vjp, distmult_vjp, rotate_vjp, transe_vjp
+from npembed.layers import EmbeddingBag
+from npembed.layers.representations import mixing
+from npembed.layers.table import Table
+from npembed.numerics import double_double, exact, extended, kernels, kinks
+from npembed.numerics.kernels import bodies, cpu
+from npembed.numerics.kernels import python as plain
+from npembed.numerics.kernels import score_candidates as fused_kernels
+from npembed.numerics.sums import _column, _rounded, add_, nearest
+from npembed.numerics.sums import exact as exact_sum
+from npembed.verify.accuracy import ENTRIES, accuracy
+from npembed.verify.gradcheck import check_vjp
 
 # ---- killers
 
@@ -497,7 +489,7 @@ def one_question():
 
 def questions():
     """LCWA for each target with everything switched on, a few entries of each gradient."""
-    for target in model.PAIRS:
+    for target in gradients_of_a_batch.PAIRS:
         test_gradients.check_lcwa(target, entries=3)
 
 
@@ -691,7 +683,7 @@ def second_of_a_lookup():
     with pytest.MonkeyPatch.context() as patched:
         test_second_order.test_a_normalizer_of_ones_own_is_added(patched)
     test_second_order.test_a_vjp_that_is_bound_among_other_arguments_is_found()
-    test_registries.test_gradient_outside_the_registries("npembed.second_order.lookups.lookup_vjp_vjp")
+    test_registries.test_gradient_outside_the_registries("npembed.embedding.second_order.lookups.lookup_vjp_vjp")
 
 
 def in_pieces():
@@ -781,7 +773,7 @@ KILLERS = {
     bounds.clamp_vjp: [*of("clamp"), test_row_maps.test_clamp_keeps_nan_and_cuts_infinity],
     bounds.clamp_norm_vjp: [*of("clamp_norm"), extremes],
     **{
-        plain_function(getattr(sys.modules["npembed.row_maps.softmax"], name)): [
+        plain_function(getattr(sys.modules["npembed.embedding.row_maps.softmax"], name)): [
             *of("softmax"),
             test_row_maps.test_softmax_gradient_where_one_weight_is_near_one,
             *second("softmax"),
@@ -816,14 +808,16 @@ KILLERS = {
     ],
     embedding.penalty_vjp: of("penalty"),
     regularizers.lp_vjp: [test_regularizers.test_conventions_at_kinks, lengths, *of("lp")],
-    training.LCWA.batch: [functools.partial(test_loops.test_what_an_lcwa_batch_holds, target) for target in model.PAIRS],
+    training.LCWA.batch: [
+        functools.partial(test_loops.test_what_an_lcwa_batch_holds, target) for target in gradients_of_a_batch.PAIRS
+    ],
     training.SLCWA.batch: [
         test_loops.test_bernoulli_and_filtered_written_out,
         functools.partial(test_training.test_two_epochs_are_the_loop_written_out, "sgd", {}),
     ],
     complex_bilinear_vjp: [rotations, *of("complex_bilinear")],
     rotate_vjp: [rotations, *of("rotate")],
-    plain_function(sys.modules["npembed.interactions.rotate"]._rest): [rotations, *of("rotate")],
+    plain_function(sys.modules["npembed.kge.interactions.rotate"]._rest): [rotations, *of("rotate")],
     optimizers.sgd_: [descent, *descents("sgd"), functools.partial(bad_states, "sgd")],
     sgd._plain: [descent, *descents("sgd")],
     sgd._heavy: descents("sgd"),
@@ -852,7 +846,7 @@ KILLERS = {
     optimizers.others_at_rest: [few_rows, bad_input],
     touched.post_step_rows_: [few_rows],
     op.unbroadcast: [broadcasting],
-    op.hinge_slope: of("margin_ranking"),
+    kinks.hinge_slope: of("margin_ranking"),
     mixing.low_rank_vjp: of("low_rank"),
     mixing.concat_vjp: of("concat"),
     mixing.multiply_vjp: of("multiply"),
@@ -891,7 +885,7 @@ KILLERS = {
     **{plain_function(getattr(cpu, name)): [blocks, launches] for name in CPU},
     **{plain_function(getattr(fused_kernels, name)): [functools.partial(scored, 1)] for name in FUSED},
     one_page_module.normalize_vjp: [one_page],
-    plain_function(sys.modules["npembed.losses.bce_with_logits"]._slope): [
+    plain_function(sys.modules["npembed.kge.losses.bce_with_logits"]._slope): [
         *of("bce_with_logits", "bce_with_logits_lcwa"),
         *BY_MPMATH,
     ],
@@ -927,11 +921,11 @@ KILLERS = {
 """Where the killers are special: those of a function, the quick ones first."""
 
 MORE = {
-    "bags": BAGS,
-    "double_double": [double_doubles, digits],
-    "embedding": [whole_model],
-    "exact": [sums, sides, promised, digits],
-    "losses": [
+    "embedding.bags": BAGS,
+    "numerics.double_double": [double_doubles, digits],
+    "embedding.lookup": [whole_model],
+    "numerics.exact": [sums, sides, promised, digits],
+    "kge.losses": [
         *(functools.partial(test_losses.test_golden_values, name) for name in test_losses.GOLDEN),
         test_losses.test_small_losses_keep_their_digits,
         functools.partial(test_losses.test_against_mpmath, ("crossentropy", {}), 30.0, np.float32),
@@ -945,96 +939,97 @@ MORE = {
         test_losses.test_the_detached_gradient_of_nssa,
         loss_cases,
     ],
-    "model": [whole_model],
+    "kge.batch": [whole_model],
+    "kge.score": [whole_model],
     "op": [test_half.test_around_a_step, scatter, whole_model],
-    "regularizers": [charges, lengths],
-    "row_maps": [extremes, charges],
-    "rows": [scatter, additions],
-    "sums": [promised],
+    "embedding.regularizers": [charges, lengths],
+    "embedding.row_maps": [extremes, charges],
+    "embedding.rows": [scatter, additions],
+    "numerics.sums": [promised],
 }
 """What is run besides against mutants of functions with no killers of their own, by room."""
 
 EXEMPT = {
     "check": "refuses bad input, computes nothing: tests/test_bad_input.py and each room's own",
-    "gradcheck": "judges gradients, is none: tests/test_judge.py and tests/test_gradcheck.py",
-    "random": "draws numbers: tests/test_random.py",
-    "kernels.cpu.after_fork_in_child": "runs in forked processes: tests/test_kernels.py",
-    "kernels.fused.threads": "asks Numba for a number that no result depends on: tests/test_fused.py",
-    "interrupts": "puts off Ctrl-C: tests/slow/test_interrupts.py",
-    "kernels.machine": "imports a module",
-    "optimizers.rowwise.check_step": "refuses bad input: tests/test_optimizers.py",
-    "optimizers.rowwise.check_state": "refuses bad input: tests/test_optimizers.py",
-    "optimizers.rowwise.check_like_table": "refuses bad input: tests/test_optimizers.py",
-    "optimizers.rowwise.check_entry": "refuses bad input: tests/test_store.py",
-    "optimizers.rowwise._check_counts": "refuses bad input: tests/test_optimizers.py",
-    "optimizers.rowwise._check_values": "refuses bad input: tests/test_optimizers.py",
-    "optimizers.rowwise.refuse_decay": "refuses bad input: tests/test_optimizers.py",
-    "optimizers.clip._check": "refuses bad input: tests/test_clip_and_project.py",
-    "kernels.gpu": "runs on CUDA or in its simulator, in a process of its own: tests/test_cuda_simulator.py",
+    "verify.gradcheck": "judges gradients, is none: tests/test_judge.py and tests/test_gradcheck.py",
+    "numerics.random": "draws numbers: tests/test_random.py",
+    "numerics.kernels.cpu.after_fork_in_child": "runs in forked processes: tests/test_kernels.py",
+    "numerics.kernels.score_candidates.threads": "asks Numba for a number that no result depends on: tests/test_fused.py",
+    "numerics.interrupts": "puts off Ctrl-C: tests/slow/test_interrupts.py",
+    "numerics.kernels.machine": "imports a module",
+    "embedding.optimizers.rowwise.check_step": "refuses bad input: tests/test_optimizers.py",
+    "embedding.optimizers.rowwise.check_state": "refuses bad input: tests/test_optimizers.py",
+    "embedding.optimizers.rowwise.check_like_table": "refuses bad input: tests/test_optimizers.py",
+    "embedding.optimizers.rowwise.check_entry": "refuses bad input: tests/test_store.py",
+    "embedding.optimizers.rowwise._check_counts": "refuses bad input: tests/test_optimizers.py",
+    "embedding.optimizers.rowwise._check_values": "refuses bad input: tests/test_optimizers.py",
+    "embedding.optimizers.rowwise.refuse_decay": "refuses bad input: tests/test_optimizers.py",
+    "embedding.optimizers.clip._check": "refuses bad input: tests/test_clip_and_project.py",
+    "numerics.kernels.gpu": "runs on CUDA or in its simulator, in a process of its own: tests/test_cuda_simulator.py",
 }
 """Rooms and functions that are not mutated, and why."""
 
 MEASURED = (
-    "embedding.lookup",
-    "regularizers.power_sum.power",
-    "regularizers.power_sum.sum_powers",
-    "representations.mixing._product",
-    "representations.mixing.multiply",
-    "row_maps.blocks._blocks",
-    "row_maps.blocks._pairs",
-    "row_maps.bounds._bounds",
-    "row_maps.norms.nonzero",
-    "row_maps.norms.norm",
-    "row_maps.softmax.weights",
-    "rows.gather",
+    "embedding.lookup.lookup",
+    "embedding.regularizers.power_sum.power",
+    "embedding.regularizers.power_sum.sum_powers",
+    "layers.representations.mixing._product",
+    "layers.representations.mixing.multiply",
+    "embedding.row_maps.blocks._blocks",
+    "embedding.row_maps.blocks._pairs",
+    "embedding.row_maps.bounds._bounds",
+    "embedding.row_maps.norms.nonzero",
+    "embedding.row_maps.norms.norm",
+    "embedding.row_maps.softmax.weights",
+    "embedding.rows.gather",
 )
 """Functions whose values, not slopes alone, are asked for: the measurement of accuracy is among their killers."""
 
 NOT_YET = {
     **dict.fromkeys(
         (
-            "runs.store._ids",
-            "runs.store._model",
-            "runs.store._result",
-            "runs.store.load",
-            "runs.store.save",
-            "training.updates.OptimizerUpdate.restore",
+            "kge.runs.load._ids",
+            "kge.runs.load._model",
+            "kge.runs.load._result",
+            "kge.runs.load.load",
+            "kge.runs.save.save",
+            "kge.training.updates.OptimizerUpdate.restore",
         ),
         "has killers, of which not every mutant was run or judged",
     ),
     **dict.fromkeys(
         (
-            "op.wide",
-            "optimizers.rowwise.values",
-            "representations.mixing._first",
-            "representations.mixing._side_by_side",
-            "row_maps.blocks._joined",
+            "numerics.precision.wide",
+            "embedding.optimizers.rowwise.values",
+            "layers.representations.mixing._first",
+            "layers.representations.mixing._side_by_side",
+            "embedding.row_maps.blocks._joined",
         ),
         "some mutants survive the tests that are its killers here: they want tests of their own",
     ),
     **dict.fromkeys(
-        ("kernels.fused.jobs", "kernels.fused.score"),
+        ("numerics.kernels.score_candidates.jobs", "numerics.kernels.score_candidates.score"),
         "shares out the work, which no result shows: many mutants are only slower, and each is to be judged by hand",
     ),
     **dict.fromkeys(
         (
-            "bags.arguments.check_weights",
-            "bags.arguments.padding_row",
-            "bags.pool._checked",
-            "embedding._checked",
-            "interactions.complex._checked",
-            "interactions.distmult._checked",
-            "regularizers.combined._checked",
-            "regularizers.lp._checked",
-            "regularizers.norm_limit._checked",
-            "regularizers.orthogonality._checked",
-            "regularizers.power_sum._checked",
-            "row_maps.normalize._checked",
-            "row_maps.norms._checked",
-            "row_maps.norms.conventions",
-            "double_double.check_precision",
-            "representations.mixing._alike",
-            "representations.mixing._check_bases",
+            "embedding.bags.arguments.check_weights",
+            "embedding.bags.arguments.padding_row",
+            "embedding.bags.pool._checked",
+            "embedding.lookup._checked",
+            "kge.interactions.complex._checked",
+            "kge.interactions.distmult._checked",
+            "embedding.regularizers.combined._checked",
+            "embedding.regularizers.lp._checked",
+            "embedding.regularizers.norm_limit._checked",
+            "embedding.regularizers.orthogonality._checked",
+            "embedding.regularizers.power_sum._checked",
+            "embedding.row_maps.normalize._checked",
+            "embedding.row_maps.norms._checked",
+            "embedding.row_maps.norms.conventions",
+            "numerics.double_double.check_precision",
+            "layers.representations.mixing._alike",
+            "layers.representations.mixing._check_bases",
             "op.resolve",
             "op.plain",
         ),
@@ -1042,50 +1037,50 @@ NOT_YET = {
     ),
     **dict.fromkeys(
         (
-            "embedding._read_only",
-            "embedding.transform",
-            "model.scores.narrowed",
-            "regularizers.combined._part",
-            "regularizers.expected.expected_norm",
-            "row_maps.normalize.normalize",
-            "rows.take",
+            "embedding.lookup._read_only",
+            "embedding.lookup.transform",
+            "kge.score.narrowed",
+            "embedding.regularizers.combined._part",
+            "embedding.regularizers.expected.expected_norm",
+            "embedding.row_maps.normalize.normalize",
+            "embedding.rows.take",
         ),
         "of a forward pass, which a vjp calls; its values are tested against mpmath and loops",
     ),
     **dict.fromkeys(
-        ("double_double.exact_unit", "double_double.exact_unit_vjp"),
+        ("numerics.double_double.exact_unit", "numerics.double_double.exact_unit_vjp"),
         "mutants live of which numbers are computed anew in fractions: those that need it are rarer than what is drawn",
     ),
     **dict.fromkeys(
         (
-            "extended.exp",
-            "extended.exponents",
-            "extended.inner",
-            "extended.reach",
-            "double_double._halves",
-            "double_double._has_tiny",
-            "double_double._is_tiny",
-            "double_double._may_round_otherwise",
-            "double_double._length",
-            "double_double._near_one",
-            "double_double._nearest",
-            "double_double._off",
-            "double_double._rows",
-            "double_double._settled",
-            "double_double._sound",
-            "double_double._sums",
-            "double_double._terms",
-            "exact._sides",
-            "exact.compare",
-            "exact.joined",
-            "exact.parts",
-            "exact.rows",
-            "exact.sharp",
-            "exact.sum_of_powers",
-            "exact.total",
-            "row_maps.bounds._ball",
-            "row_maps.norms.scaled",
-            "row_maps.norms.unit",
+            "numerics.extended.exp",
+            "numerics.extended.exponents",
+            "numerics.extended.inner",
+            "numerics.extended.reach",
+            "numerics.double_double._halves",
+            "numerics.double_double._has_tiny",
+            "numerics.double_double._is_tiny",
+            "numerics.double_double._may_round_otherwise",
+            "numerics.double_double._length",
+            "numerics.double_double._near_one",
+            "numerics.double_double._nearest",
+            "numerics.double_double._off",
+            "numerics.double_double._rows",
+            "numerics.double_double._settled",
+            "numerics.double_double._sound",
+            "numerics.double_double._sums",
+            "numerics.double_double._terms",
+            "numerics.exact._sides",
+            "numerics.exact.compare",
+            "numerics.exact.joined",
+            "numerics.exact.parts",
+            "numerics.exact.rows",
+            "numerics.exact.sharp",
+            "numerics.exact.sum_of_powers",
+            "numerics.exact.total",
+            "embedding.row_maps.bounds._ball",
+            "embedding.row_maps.norms.scaled",
+            "embedding.row_maps.norms.unit",
         ),
         "decides which of two right ways is taken: many mutants are only slower, and each is to be judged by hand",
     ),
@@ -1120,7 +1115,8 @@ def modules():
 
 
 ACCURATE = {entry.op for entry in ENTRIES}
-KERNELS = [f"npembed.kernels.{name}" for name in ("bodies", "cpu", "plain", "fused")]
+MOVE_AND_STEP = ("npembed.numerics.kernels.", "npembed.embedding.optimizers")
+KERNELS = [f"npembed.numerics.kernels.{name}" for name in ("bodies", "cpu", "python", "score_candidates")]
 
 
 def found():
@@ -1147,7 +1143,7 @@ def found():
             function = plain_function(value)
             if function is None or function.__module__ != module.__name__:
                 continue
-            if function.__name__.endswith("_vjp") or module.__name__.startswith(("npembed.kernels.", "npembed.optimizers")):
+            if function.__name__.endswith("_vjp") or module.__name__.startswith(MOVE_AND_STEP):
                 walk(function, "")
         for function in mutation_rooms.functions(module):
             if mutation_rooms.killers(name_of(function)):

@@ -6,10 +6,10 @@ import os
 import naive
 import numpy as np
 
-from npembed.interactions import INTERACTIONS
-from npembed.losses import adversarial_weights
-from npembed.regularizers import REGULARIZERS
-from npembed.row_maps import NORMALIZERS
+from npembed.embedding.regularizers import REGULARIZERS
+from npembed.embedding.row_maps import NORMALIZERS
+from npembed.kge.interactions import INTERACTIONS
+from npembed.kge.losses import adversarial_weights
 
 ORDERS = [1, 1.5, 2, 3, math.inf]
 

@@ -20,8 +20,8 @@ import numpy as np
 import replays
 from tolerances import REPLAY_LOSS, REPLAY_NOISE
 
-from npembed.embedding import lookup
-from npembed.op import wide
+from npembed.embedding.lookup import lookup
+from npembed.numerics.precision import wide
 
 NUDGES = (0, 1, 2)
 """Seeds of the three ways in which initial weights are moved by one ulp."""

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from npembed.datasets import load
-from npembed.evaluation import evaluate, metric
-from npembed.models import MODELS
-from npembed.training import OptimizerUpdate, fit
+from npembed.kge.datasets import load
+from npembed.kge.evaluation import evaluate, metric
+from npembed.kge.models import MODELS
+from npembed.kge.training import OptimizerUpdate, fit
 
 LEARNING_RATES = {"sgd": (0.01, 0.1, 1.0), "adagrad": (0.01, 0.1), "adam": (0.001, 0.01)}
 

@@ -16,11 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from npembed import datasets, interrupts, load
+from npembed import load
 from npembed.cli import main
 from npembed.io import swap
-from npembed.models import ERModel
-from npembed.training import OptimizerUpdate
+from npembed.kge import datasets
+from npembed.kge.models import ERModel
+from npembed.kge.training import OptimizerUpdate
+from npembed.numerics import interrupts
 
 ENDING = list(interrupts.ENDING)
 OPTIONS = ["--dataset", "graph.tsv", "--dim", "3", "--batch-size", "30", "--model", "distmult", "--dropout", "0.2"]

@@ -1,6 +1,7 @@
 """What has to notice a mutant of what saves and loads: whole folders and runs, there and back, and forged ones."""
 
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -15,11 +16,11 @@ import test_io
 import test_store
 
 from npembed.io import arrays, manifest, read_folder, reading, text, write_folder, writing
-from npembed.layer import Embedding
+from npembed.kge.training import OptimizerUpdate
+from npembed.layers import Embedding
 from npembed.op import Op
-from npembed.runs import store
-from npembed.training import OptimizerUpdate
 
+saving, loading = (importlib.import_module(f"npembed.kge.runs.{name}") for name in ("save", "load"))
 ARRAYS = {
     "many": {name: np.ones((2, 3), name) for name in test_io.NAMES},
     "odd": {"none": np.zeros((0, 2**40)), "one": np.array(3.5), "long": np.zeros((1,) * 32), "z": np.array([[1 + 2j], [3 - 4j]])},
@@ -143,13 +144,13 @@ def values():
         "plain": [1, 2.5, True, None, "x"], "numpy": (np.float32(0.1), np.int64(3), np.bool_(False)),
         "dtypes": [np.dtype("f4"), np.complex64], "tables": [{"tensor": table}], "table": table, "nothing": {},
     }  # fmt: skip
-    found = store._written("save", "model", asked, arrays)
+    found = saving._written("save", "kge", asked, arrays)
     assert json.dumps(found) == json.dumps({
         "plain": [1, 2.5, True, None, "x"], "numpy": [0.10000000149011612, 3, False], "dtypes": ["float32", "complex64"],
-        "tables": [{"tensor": {"array": "model.tables.0.tensor"}}], "table": {"array": "model.table"}, "nothing": {},
+        "tables": [{"tensor": {"array": "kge.tables.0.tensor"}}], "table": {"array": "kge.table"}, "nothing": {},
     })  # fmt: skip
-    assert list(arrays) == ["model.tables.0.tensor", "model.table"]
-    back = store._read(found, arrays, "model.json")
+    assert list(arrays) == ["kge.tables.0.tensor", "kge.table"]
+    back = loading._read(found, arrays, "kge.json")
     assert back.pop("table") is back.pop("tables")[0]["tensor"] is table
     assert back == {
         "plain": [1, 2.5, True, None, "x"],
@@ -161,8 +162,8 @@ def values():
         with pytest.raises(
             TypeError, match=f"save: model.x is {said}; allowed: names, numbers and arrays, which can be written down"
         ):
-            store._written("save", "model", {"x": wrong}, {})
-    listed = store._listed({"a": {"b": np.arange(3, dtype=np.uint32)}, "c": np.float64(1.5), "d": 2**128, "e": "x"})
+            saving._written("save", "kge", {"x": wrong}, {})
+    listed = saving._listed({"a": {"b": np.arange(3, dtype=np.uint32)}, "c": np.float64(1.5), "d": 2**128, "e": "x"})
     assert json.dumps(listed) == json.dumps({"a": {"b": [0, 1, 2]}, "c": 1.5, "d": 2**128, "e": "x"})
 
 
@@ -190,7 +191,7 @@ def refused():
             test_store.test_what_is_wrong_is_said_with_file_and_key(said, folder)
     with new_folder() as folder:
         test_store.test_sums_of_squares_are_none_of_negative_numbers(folder)
-    for name in ("dim", "rows"):
+    for name in ("dim", "embedding.rows"):
         with new_folder() as folder:
             test_store.test_no_memory_is_taken_for_tables_that_are_not_stored(name, folder)
     with new_folder() as folder:
@@ -219,7 +220,8 @@ KILLERS = {
     ),
     **dict.fromkeys(
         (
-            store.save, store.load, store._result, store._ids, store._model, store._same, store._written, store._read, store._listed,
+            saving.save, loading.load, loading._result, loading._ids, loading._model, loading._same, saving._written, loading._read,
+            saving._listed,
             OptimizerUpdate.restore,
         ),
         RUNS,

@@ -12,29 +12,11 @@ import pytest
 import npembed
 from npembed import Embedding, EmbeddingBag, Op, RowSparse
 from npembed.check import UnknownNameError
-from npembed.datasets import Nations, TriplesFactory
-from npembed.embedding import (
-    dropout_mask,
-    lookup,
-    lookup_vjp,
-    penalty,
-    penalty_vjp,
-    post_step_,
-    transform,
-    transform_vjp,
-)
-from npembed.gradcheck import check_layer, check_vjp, judge, padding, scaled_by_frequency, without
-from npembed.initializers import INITIALIZERS, calculate_gain, initializer, weisfeiler_lehman_colors
-from npembed.interactions import INTERACTIONS, distmult, distmult_vjp, transe, transe_vjp
-from npembed.layer import double_backward, from_state
-from npembed.losses import LCWA_LOSSES, LOSSES, margin_ranking, margin_ranking_vjp
-from npembed.model import lcwa_loss_and_gradients, loss_and_gradients, score, score_vjp
-from npembed.models import ERModel, complex_bilinear, rotate
-from npembed.models import distmult as distmult_preset
-from npembed.models import transe as transe_preset
-from npembed.optimizers import sgd_
-from npembed.random import NumpyGenerator, TorchGenerator, generator
-from npembed.row_maps import (
+from npembed.embedding.constrain import is_constrained, post_step_rows_
+from npembed.embedding.initializers import INITIALIZERS, calculate_gain, initializer, weisfeiler_lehman_colors
+from npembed.embedding.lookup import dropout_mask, lookup, lookup_vjp, penalty, penalty_vjp, post_step_, transform, transform_vjp
+from npembed.embedding.optimizers import sgd_
+from npembed.embedding.row_maps import (
     NORMALIZERS,
     clamp,
     clamp_norm,
@@ -51,12 +33,21 @@ from npembed.row_maps import (
     softmax,
     softmax_vjp,
 )
-from npembed.rows import gather, gather_vjp, segment_add_
-from npembed.samplers import basic
+from npembed.embedding.rows import gather, gather_vjp, segment_add_
+from npembed.kge import lcwa_loss_and_gradients, loss_and_gradients, score, score_vjp
+from npembed.kge.datasets import Nations, TriplesFactory
+from npembed.kge.interactions import INTERACTIONS, distmult, distmult_vjp, transe, transe_vjp
+from npembed.kge.losses import LCWA_LOSSES, LOSSES, margin_ranking, margin_ranking_vjp
+from npembed.kge.models import ERModel, complex_bilinear, rotate
+from npembed.kge.models import distmult as distmult_preset
+from npembed.kge.models import transe as transe_preset
+from npembed.kge.samplers import basic
+from npembed.kge.training import fit
+from npembed.layers import double_backward, from_state
+from npembed.numerics.random import NumpyGenerator, TorchGenerator, generator
 from npembed.show import norm as show_norm
 from npembed.show import sweep
-from npembed.touched import is_constrained, post_step_rows_
-from npembed.training import fit
+from npembed.verify.gradcheck import check_layer, check_vjp, judge, padding, scaled_by_frequency, without
 
 NAN, INF = float("nan"), float("inf")
 TABLE = np.arange(6.0).reshape(3, 2)  # 3 rows
@@ -1211,7 +1202,8 @@ CASES = [
     (
         lambda: double_backward(SHORTENS, [0], SINGLE[:1], SINGLE),
         ValueError,
-        "double_backward: normalizer has the vjp 'hands_on', whose own is not known; allowed: one that npembed.second_order.SECOND_ORDER ",
+        "double_backward: normalizer has the vjp 'hands_on', whose own is not known; allowed: one that "
+        "npembed.embedding.second_order.SECOND_ORDER ",
     ),
     # states
     (lambda: LAYER.load_state_dict({}), KeyError, "load_state_dict: state lacks '_embeddings.weight'; allowed: "),
@@ -1269,6 +1261,8 @@ def test_bad_input_is_refused_in_one_line_and_changes_nothing(call, error, messa
 
 
 UNCHECKED = {
+    "loss_of",
+    "narrowed",
     "Argument",  # what `judge` returns
     "Entry",
     "Judgement",
@@ -1320,19 +1314,22 @@ UNCHECKED = {
 
 def public_functions():
     for room in (
-        "rows",
-        "row_maps",
-        "embedding",
-        "layer",
-        "models",
-        "model",
-        "initializers",
-        "training",
-        "touched",
-        "trace",
-        "random",
-        "gradcheck",
+        "embedding.rows",
+        "embedding.row_maps",
+        "embedding.lookup",
+        "layers",
+        "kge.models",
+        "kge.score",
+        "kge.batch",
+        "embedding.initializers",
+        "kge.training",
+        "embedding.constrain",
+        "show.recorder",
+        "numerics.random",
+        "verify.gradcheck",
         "op",
+        "numerics.precision",
+        "numerics.kinks",
         "show",
     ):
         module = importlib.import_module(f"npembed.{room}")
@@ -1374,5 +1371,5 @@ def test_an_unknown_name_is_a_key_error_that_prints_without_quotes():
 def test_the_package_names_what_it_lacks():
     with pytest.raises(AttributeError, match="module 'npembed' has no attribute 'Embeding'"):
         npembed.Embeding  # noqa: B018
-    assert {"Embedding", "Op", "RowSparse", "models", "datasets"} <= set(dir(npembed))
+    assert {"Embedding", "Op", "RowSparse", "ERModel", "Nations", "kge"} <= set(dir(npembed))
     assert npembed.Op is Op

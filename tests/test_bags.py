@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tolerances import COMPLEX_PRODUCT, WEIGHT_GRADIENT
 
-from npembed.bags import EMBEDDING_BAG, bags, embedding_bag, embedding_bag_vjp
-from npembed.bags.arguments import check_weights, padding_row
-from npembed.gradcheck import GradientError, check_vjp
-from npembed.rows import gather
+from npembed.embedding.bags import EMBEDDING_BAG, bags, embedding_bag, embedding_bag_vjp
+from npembed.embedding.bags.arguments import check_weights, padding_row
+from npembed.embedding.rows import gather
+from npembed.verify.gradcheck import GradientError, check_vjp
 
 NAN, INF = float("nan"), float("inf")
 TABLE = np.array([[1.0, 10.0], [2.0, 0.0], [6.0, 20.0], [-1.0, 20.0]])

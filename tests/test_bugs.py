@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from npembed.cli import main
-from npembed.peers import OUTCOMES, Finding, Raises, agrees, answer, check_bugs, run
-from npembed.peers.finding import REFUSED, UNREPORTED
-from npembed.peers.run import FINDINGS, PEERS
+from npembed.verify.known_bugs import OUTCOMES, Finding, Raises, agrees, answer, check_bugs, run
+from npembed.verify.known_bugs.finding import REFUSED, UNREPORTED
+from npembed.verify.known_bugs.run import FINDINGS, PEERS
 
 OURS = [finding for finding in FINDINGS if finding.ours]
 

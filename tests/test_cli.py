@@ -15,8 +15,8 @@ import pytest
 
 import npembed
 from npembed.cli import main
+from npembed.embedding.row_maps import NORMALIZERS, normalize, normalize_vjp
 from npembed.op import Op
-from npembed.row_maps import NORMALIZERS, normalize, normalize_vjp
 
 QUICK = ["show", "norm", "--epochs", "1", "--dim", "3"]
 

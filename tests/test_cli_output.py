@@ -13,7 +13,7 @@ import pytest
 
 from npembed import load
 from npembed.cli import main
-from npembed.models.predictions import Prediction, Predictions
+from npembed.kge.models.predictions import Prediction, Predictions
 
 TRAIN = ["train", "--model", "transe", "--dim", "3", "--epochs", "1", "--negatives", "1"]
 LABELS = {"cyrillic": "\u043f\u0435\u0441", "escape": "red\x1b[31m", "turned": "abc\u202edef", "dash": "-x", "space": "a\u00a0b"}

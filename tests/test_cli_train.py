@@ -23,12 +23,13 @@ import npembed
 from npembed import load, pipeline
 from npembed.cli import main
 from npembed.cli.keep import sound
-from npembed.datasets import Nations
+from npembed.embedding.optimizers import OPTIMIZERS
 from npembed.io import swap
-from npembed.models import MODELS, ERModel
-from npembed.optimizers import OPTIMIZERS
-from npembed.runs import PipelineResult, store
-from npembed.training import LOOPS, OptimizerUpdate
+from npembed.kge.datasets import Nations
+from npembed.kge.models import MODELS, ERModel
+from npembed.kge.runs import PipelineResult
+from npembed.kge.runs import save as store
+from npembed.kge.training import LOOPS, OptimizerUpdate
 
 ROOT = Path(npembed.__file__).parent.parent
 QUICK = ["train", "--model", "transe", "--dim", "3", "--epochs", "2", "--batch-size", "800", "--negatives", "1"]
@@ -346,7 +347,9 @@ def litter():
 
 @pytest.mark.parametrize(("options", "said"), REFUSED, ids=[" ".join(case[0]) for case in REFUSED])
 def test_bad_input_is_refused_in_one_line_before_training(capsys, monkeypatch, options, said):
-    monkeypatch.setattr(importlib.import_module("npembed.training.fit"), "_epochs", lambda *about: iter(()))  # nothing is trained
+    monkeypatch.setattr(
+        importlib.import_module("npembed.kge.training.fit"), "_epochs", lambda *about: iter(())
+    )  # nothing is trained
     texts, names = litter(), left()
     out, err = done(capsys, *QUICK, *options, status=2)
     assert out == ""
@@ -443,7 +446,7 @@ def test_what_cannot_be_predicted(capsys, run, arguments, said):
 
 def stop_in(monkeypatch, epoch, error=KeyboardInterrupt):
     """Raise while the run is in that epoch."""
-    result = importlib.import_module("npembed.runs.result")
+    result = importlib.import_module("npembed.kge.runs.result")
     fit = result.fit
 
     def stopped(*args, done, **about):
@@ -652,7 +655,9 @@ def test_a_mount_point_is_refused_before_training(capsys, tmp_path, monkeypatch)
 def test_a_disk_without_room_is_found_before_training(capsys, monkeypatch):
     """The process may write no file that is as large as the moments of the optimizer would be."""
     resource = pytest.importorskip("resource")
-    monkeypatch.setattr(importlib.import_module("npembed.training.fit"), "_epochs", lambda *about: iter(()))  # nothing is trained
+    monkeypatch.setattr(
+        importlib.import_module("npembed.kge.training.fit"), "_epochs", lambda *about: iter(())
+    )  # nothing is trained
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
     try:
@@ -741,7 +746,7 @@ def test_a_loss_that_explodes_is_one_line(capsys, monkeypatch):
 
 @interrupts.possible
 def test_ctrl_c_in_a_process_of_its_own(capsys):
-    status, _, err = interrupts.interrupted("npembed.runs.result", *QUICK, "--epochs", "100000", "--out", "run")
+    status, _, err = interrupts.interrupted("npembed.kge.runs.result", *QUICK, "--epochs", "100000", "--out", "run")
     assert status == 130
     found = re.fullmatch(
         r"npembed: interrupted (after|in) epoch (\d+)(, after batch 1 of 2)?; saved in run, go on with --resume run --epochs (\d+)\n",

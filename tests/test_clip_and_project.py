@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npembed.embedding import post_step_
-from npembed.optimizers import OPTIMIZERS, clip, clip_grad_norm, clip_grad_value, others_at_rest, project_state_
-from npembed.row_maps import clamp, clamp_norm, complex_normalize, normalize
-from npembed.rows import RowSparse
-from npembed.touched import is_constrained, post_step_rows_
+from npembed.embedding.constrain import is_constrained, post_step_rows_
+from npembed.embedding.lookup import post_step_
+from npembed.embedding.optimizers import OPTIMIZERS, clip, clip_grad_norm, clip_grad_value, others_at_rest, project_state_
+from npembed.embedding.row_maps import clamp, clamp_norm, complex_normalize, normalize
+from npembed.embedding.rows import RowSparse
 
 ROUNDED = {8: 1e-15, 4: 2e-7}
 """A product with a factor that was rounded to the dtype, by the bytes of a real, relative: two roundings."""

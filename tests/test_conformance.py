@@ -19,11 +19,11 @@ from wrong_layers import BUGS, SOUND
 
 import npembed
 from npembed.cli import main
-from npembed.conformance import ADAPTERS, CONVENTIONS, Case, adapter, cases, check, export
-from npembed.conformance.comparing import compare, dense
-from npembed.conformance.conventions import is_rule
-from npembed.conformance.reading import TOPICS, VECTORS, decode
-from npembed.optimizers import OPTIMIZERS
+from npembed.embedding.optimizers import OPTIMIZERS
+from npembed.verify.conformance import ADAPTERS, CONVENTIONS, Case, adapter, cases, check, export
+from npembed.verify.conformance.comparing import compare, dense
+from npembed.verify.conformance.conventions import is_rule
+from npembed.verify.conformance.reading import TOPICS, VECTORS, decode
 
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE / "golden"))
@@ -451,7 +451,7 @@ def test_a_layer_whose_table_cannot_be_seen_cannot_be_stepped():
 
 def test_the_help_names_every_capability_option_and_convention(capsys):
     assert main(["check", "layer", "--help"]) == 0
-    for text in (npembed.conformance.__doc__, capsys.readouterr().out):
+    for text in (npembed.verify.conformance.__doc__, capsys.readouterr().out):
         for need in {need for case in cases() for need in case.needs}:
             name, _, rest = need.partition("=")
             value, _, option = rest.partition(":")
@@ -465,7 +465,7 @@ def test_the_help_names_every_capability_option_and_convention(capsys):
 
 
 def test_the_adapter_of_the_help_passes_and_its_bug_is_found():
-    examples = doctest.DocTestParser().get_examples(npembed.conformance.__doc__)
+    examples = doctest.DocTestParser().get_examples(npembed.verify.conformance.__doc__)
     found = {}
     for example in examples:
         if example.source.startswith(("import", "class")):
@@ -641,10 +641,11 @@ def test_rows_and_values_are_added_up_wide():
 def test_the_kit_needs_numpy_alone():
     code = (
         "import sys; sys.path.insert(0, 'tests')\n"
-        "from plain_layer import Plain\nfrom npembed.conformance import check\n"
+        "from plain_layer import Plain\nfrom npembed.verify.conformance import check\n"
         "assert check(Plain).ok\n"
         "heavy = [m for m in sys.modules if m.split('.')[0] in ('numba', 'scipy', 'torch', 'mpmath', 'jsonschema', 'pytest')]\n"
-        "ours = [m for m in sys.modules if m.startswith('npembed.') and not m.startswith('npembed.conformance')]\n"
+        "ours = {m for m in sys.modules if m.startswith('npembed.') and not m.startswith('npembed.verify.conformance')}\n"
+        "ours -= {'npembed.verify'}\n"
         "assert not heavy and not ours, (heavy, ours)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=HERE.parent)
@@ -673,7 +674,7 @@ def run_pytest(folder, *options):
     import os
 
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(HERE.parent)}
-    command = [sys.executable, "-m", "pytest", "-p", "npembed.conformance.plugin", "-rA", "--strict-markers", *options]
+    command = [sys.executable, "-m", "pytest", "-p", "npembed.verify.conformance.plugin", "-rA", "--strict-markers", *options]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -695,7 +696,7 @@ def test_the_plugin_runs_the_cases_in_another_project(tmp_path):
 def test_the_plugin_fails_where_no_case_runs(status, tmp_path):
     shy = {"lacks": "{'float32', 'float64'}", "not_run": "{c.id: 'later' for c in cases()}"}[status]
     (tmp_path / "test_mine.py").write_text(
-        "import pytest\nfrom npembed.conformance import cases\n\nclass Mine:\n    def __init__(self, table): self.table = table\n"
+        "import pytest\nfrom npembed.verify.conformance import cases\n\nclass Mine:\n    def __init__(self, table): self.table = table\n"
         f"    def lookup(self, ids): return self.table[ids]\n    {status} = {shy}\n\n"
         "@pytest.mark.npembed('second')\ndef test_my_layer(npembed_case):\n    npembed_case.check(Mine)\n",
         encoding="utf-8",
@@ -710,7 +711,7 @@ def test_the_plugin_costs_nothing_until_it_is_used(tmp_path):
     (tmp_path / "test_other.py").write_text(
         "def test_nothing():\n    import sys\n"
         "    ours = {m for m in sys.modules if m.startswith(('npembed', 'numpy', 'numba'))}\n"
-        "    assert ours == {'npembed', 'npembed.conformance', 'npembed.conformance.plugin'}\n",
+        "    assert ours == {'npembed', 'npembed.verify', *(f'npembed.verify.conformance{x}' for x in ('', '.plugin'))}\n",
         encoding="utf-8",
     )
     done = run_pytest(tmp_path)
@@ -719,8 +720,8 @@ def test_the_plugin_costs_nothing_until_it_is_used(tmp_path):
 
 def test_the_package_tells_pytest_and_ships_the_vectors():
     text = (HERE.parent / "setup.cfg").read_text(encoding="utf-8")
-    assert "pytest11 =\n    npembed = npembed.conformance.plugin\n" in text
-    assert "npembed.conformance =\n    vectors/*.json\n" in text
+    assert "pytest11 =\n    npembed = npembed.verify.conformance.plugin\n" in text
+    assert "npembed.verify.conformance =\n    vectors/*.json\n" in text
 
 
 def test_export_copies_what_is_shipped(tmp_path, capsys):

@@ -10,9 +10,9 @@ if os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
 
 from test_kernels import DTYPES, add_at, assert_same_bits, check_both, random_rows, special_rows
 
-from npembed import kernels
-from npembed.bags import embedding_bag, embedding_bag_vjp
-from npembed.kernels import gpu
+from npembed.embedding.bags import embedding_bag, embedding_bag_vjp
+from npembed.numerics import kernels
+from npembed.numerics.kernels import gpu
 
 IDS = np.array([7, 0, 7, 7, 2, 9, 2, 0, 7])
 

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import npembed.datasets
+import npembed.kge.datasets
 from npembed.check import UnknownNameError
-from npembed.datasets import DATASETS, UMLS, Dataset, Kinships, Nations, TriplesFactory, load, parser, read_triples
-from npembed.random import TorchGenerator
+from npembed.kge.datasets import DATASETS, UMLS, Dataset, Kinships, Nations, TriplesFactory, load, parser, read_triples
+from npembed.numerics.random import TorchGenerator
 
-HERE = pathlib.Path(npembed.datasets.__file__).parent
+HERE = pathlib.Path(npembed.kge.datasets.__file__).parent
 PARTS = {"training": "train", "validation": "valid", "testing": "test"}
 
 
@@ -93,7 +93,7 @@ def test_the_files_are_those_of_pykeens_wheel_and_the_note_says_so(name):
 
 
 def test_the_files_are_shipped():
-    declared = (HERE.parent.parent / "setup.cfg").read_text(encoding="utf-8")
+    declared = (HERE.parents[2] / "setup.cfg").read_text(encoding="utf-8")
     for name in DATASETS:
         assert f"    {name}/*.txt\n    {name}/README.md\n" in declared
 

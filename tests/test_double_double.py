@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from naive import same_bits
 from tolerances import EXACT_ULP
 
-from npembed import double_double
-from npembed.accuracy import errors_of
-from npembed.row_maps import normalize, normalize_vjp
+from npembed.embedding.row_maps import normalize, normalize_vjp
+from npembed.numerics import double_double
+from npembed.verify.accuracy import errors_of
 
 INF, TINY = np.inf, 5e-324
 KINDS = ("random", "parallel", "rounded", "orthogonal", "spread", "range", "huge", "tiny", "unit", "integers")

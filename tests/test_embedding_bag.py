@@ -8,9 +8,9 @@ import pytest
 
 import npembed
 from npembed import Embedding, EmbeddingBag, RowSparse
-from npembed.bags import embedding_bag, embedding_bag_vjp
-from npembed.optimizers import sgd_
-from npembed.renorm import renorm_
+from npembed.embedding.bags import embedding_bag, embedding_bag_vjp
+from npembed.embedding.max_norm import renorm_
+from npembed.embedding.optimizers import sgd_
 
 TABLE = np.array([[3.0, 4.0], [0.3, 0.4], [6.0, 8.0], [0.0, -2.0]])
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tolerances import METRIC, MOMENTS, Z_OF_MANY
 
 from npembed.check import UnknownNameError
-from npembed.datasets import Nations
-from npembed.evaluation import (
+from npembed.kge.datasets import Nations
+from npembed.kge.evaluation import (
     METRICS,
     SYNONYMS,
     Ranks,
@@ -29,7 +29,7 @@ from npembed.evaluation import (
     metrics,
     ranks,
 )
-from npembed.models import ERModel
+from npembed.kge.models import ERModel
 
 TYPES = ("optimistic", "realistic", "pessimistic")
 

@@ -9,22 +9,7 @@ import numpy as np
 import pytest
 from naive import same_bits
 
-from npembed.accuracy import errors_of
-from npembed.extended import Extended, exp, exponents, extended, floats, inner, ldexp, reach, where
-from npembed.interactions import (
-    INTERACTIONS,
-    complex_bilinear,
-    complex_bilinear_vjp,
-    distmult,
-    distmult_vjp,
-    rotate,
-    rotate_vjp,
-    score_all,
-    transe,
-    transe_vjp,
-)
-from npembed.op import Op
-from npembed.regularizers import (
+from npembed.embedding.regularizers import (
     combined,
     lp,
     lp_vjp,
@@ -35,7 +20,7 @@ from npembed.regularizers import (
     power_sum,
     power_sum_vjp,
 )
-from npembed.row_maps import (
+from npembed.embedding.row_maps import (
     NORMALIZERS,
     clamp_norm,
     clamp_norm_vjp,
@@ -48,7 +33,22 @@ from npembed.row_maps import (
     softmax,
     softmax_vjp,
 )
-from npembed.second_order import SECOND_ORDER, clamp_norm_vjp_vjp, normalize_vjp_vjp, softmax_vjp_vjp
+from npembed.embedding.second_order import SECOND_ORDER, clamp_norm_vjp_vjp, normalize_vjp_vjp, softmax_vjp_vjp
+from npembed.kge.interactions import (
+    INTERACTIONS,
+    complex_bilinear,
+    complex_bilinear_vjp,
+    distmult,
+    distmult_vjp,
+    rotate,
+    rotate_vjp,
+    score_all,
+    transe,
+    transe_vjp,
+)
+from npembed.numerics.extended import Extended, exp, exponents, extended, floats, inner, ldexp, reach, where
+from npembed.op import Op
+from npembed.verify.accuracy import errors_of
 
 INF, EPS = np.inf, 2.0**-52
 TINY, HUGE = 5e-324, 1.7e308

@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tolerances import FUSED
 
-from npembed import kernels
-from npembed.datasets import Nations
-from npembed.evaluation import ranks
-from npembed.interactions import INTERACTIONS, score_all
-from npembed.interactions.fused import SIDES, fast_form
-from npembed.kernels import fused
-from npembed.models import ERModel
+from npembed.kge.datasets import Nations
+from npembed.kge.evaluation import ranks
+from npembed.kge.interactions import INTERACTIONS, score_all
+from npembed.kge.interactions.score_candidates import SIDES, fast_form
+from npembed.kge.models import ERModel
+from npembed.numerics import kernels
+from npembed.numerics.kernels import score_candidates as fused
 from npembed.op import Op
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -184,12 +184,12 @@ def test_several_python_threads_at_once(monkeypatch):
 RUN = """
 import json, sys
 import numpy as np
-from npembed.interactions import INTERACTIONS, score_all
+from npembed.kge.interactions import INTERACTIONS, score_all
 assert "numba" not in sys.modules, "Numba was imported before a compiled kernel was called"
 x, found = np.arange(1.0, 5.0).reshape(2, 2), []
 for op, rows in (("distmult", x), ("transe", x), ("distmult", x)):
     found.append(score_all(rows, rows, rows, interaction=INTERACTIONS[op], side="tail").tolist())
-from npembed.kernels.fused import loop
+from npembed.numerics.kernels.score_candidates import loop
 print(json.dumps([found, *(sum(counts.values()) for counts in (loop.stats.cache_hits, loop.stats.cache_misses))]))
 """
 
@@ -278,7 +278,7 @@ def test_equal_candidates_tie(name, options, dtype, workers):
 
 @pytest.mark.parametrize(("name", "options", "dtype"), SLOW, ids=str)
 def test_what_has_no_fast_form_is_left_to_the_definition(name, options, dtype, monkeypatch):
-    monkeypatch.setattr("npembed.interactions.fused.LAYERED", 8)  # two queries at a time
+    monkeypatch.setattr("npembed.kge.interactions.score_candidates.LAYERED", 8)  # two queries at a time
     rng, op = np.random.default_rng(4), INTERACTIONS[name].bind(**options)
     for side in SIDES:
         args = rows_of(rng, side, 5, 4, 3, dtype)
@@ -442,7 +442,7 @@ class Asked:
 
 
 def test_ranks_ask_for_an_engine_where_there_is_one(monkeypatch):
-    monkeypatch.setattr(sys.modules["npembed.evaluation.ranks"], "FUSED_ROWS", 5)
+    monkeypatch.setattr(sys.modules["npembed.kge.evaluation.ranks"], "FUSED_ROWS", 5)
     triples = np.zeros((12, 3), int)
     for options, expected in (
         ({}, [(5, "fused"), (5, "fused"), (2, "fused")]),
@@ -458,7 +458,7 @@ def test_ranks_ask_for_an_engine_where_there_is_one(monkeypatch):
 
 def test_counting_in_parts_changes_nothing(monkeypatch):
     """And NaN is found in whatever part it is."""
-    module, rng = sys.modules["npembed.evaluation.ranks"], np.random.default_rng(8)
+    module, rng = sys.modules["npembed.kge.evaluation.ranks"], np.random.default_rng(8)
     scores = rng.integers(0, 3, (9, 4)).astype(float)
     model = Asked()
     model.score_t = lambda hr: scores[: len(hr)]

@@ -7,10 +7,10 @@ import naive
 import numpy as np
 import pytest
 
-from npembed.gradcheck import GradientError, Report, check_vjp
+from npembed.embedding.row_maps import NORM, NORMALIZERS
+from npembed.embedding.rows import GATHER, RowSparse
 from npembed.op import Op
-from npembed.row_maps import NORM, NORMALIZERS
-from npembed.rows import GATHER, RowSparse
+from npembed.verify.gradcheck import GradientError, Report, check_vjp
 
 
 def scale(x, y):

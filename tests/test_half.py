@@ -17,19 +17,19 @@ from test_registries import OPS, is_float, tuples
 from tolerances import HALF_COMPOSED, HALF_ROUNDED, HALF_SUMS, STEPPED_INSIDE
 
 from npembed import Embedding, EmbeddingBag, cli, load, pipeline
-from npembed.bags import embedding_bag, embedding_bag_vjp
-from npembed.datasets import Nations
-from npembed.embedding import dropout_mask, lookup, lookup_vjp
-from npembed.evaluation import evaluate, metric
-from npembed.initializers import initializer
-from npembed.interactions import INTERACTIONS, score_all
-from npembed.models import ERModel
-from npembed.op import arithmetic, widened
-from npembed.optimizers import OPTIMIZERS, clip_grad_norm, clip_grad_value, project_state_
-from npembed.renorm import renorm_
-from npembed.row_maps import clamp, clamp_norm, complex_normalize, normalize, normalize_vjp, softmax
-from npembed.rows import RowSparse, gather, gather_vjp, segment_add_
-from npembed.training import fit
+from npembed.embedding.bags import embedding_bag, embedding_bag_vjp
+from npembed.embedding.initializers import initializer
+from npembed.embedding.lookup import dropout_mask, lookup, lookup_vjp
+from npembed.embedding.max_norm import renorm_
+from npembed.embedding.optimizers import OPTIMIZERS, clip_grad_norm, clip_grad_value, project_state_
+from npembed.embedding.row_maps import clamp, clamp_norm, complex_normalize, normalize, normalize_vjp, softmax
+from npembed.embedding.rows import RowSparse, gather, gather_vjp, segment_add_
+from npembed.kge.datasets import Nations
+from npembed.kge.evaluation import evaluate, metric
+from npembed.kge.interactions import INTERACTIONS, score_all
+from npembed.kge.models import ERModel
+from npembed.kge.training import fit
+from npembed.numerics.precision import arithmetic, widened
 
 HALF, SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 INF = math.inf

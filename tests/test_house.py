@@ -14,65 +14,131 @@ import npembed
 
 PACKAGE = Path(npembed.__file__).parent
 ROOT = PACKAGE.parent
-FLOORS = [
-    {"kernels"},
-    {"check", "op", "exact", "double_double", "extended", "random", "gradcheck", "interrupts"},
-    {"row_sparse", "sums"},
-    {"rows", "row_maps"},
-    {"initializers", "regularizers", "interactions", "losses", "samplers", "datasets", "renorm"},
-    {"embedding", "bags", "optimizers"},
-    {"touched", "model", "evaluation", "second_order"},
-    {"training", "trace", "io"},
-    {"layer"},
-    {"representations"},
-    {"models"},
-    {"uncertainty"},
-    {"accuracy", "bits", "conformance", "peers", "show", "runs"},
-    {"cli"},
-    {"__main__"},
-]
-ALONE = {"__init__", "one_page"}  # the map, and the page that uses NumPy alone
-BESIDE = {
-    "check": set(),
-    "op": {"check"},
-    "double_double": {"check", "exact"},
-    "extended": {"double_double", "exact"},
-    "random": {"check"},
-    "gradcheck": {"check", "random"},
-    "trace": {"training"},
+WINGS = ["check", "op", "numerics", "io", "embedding", "layers", "kge", "verify", "show", "cli", "__main__"]
+"""Each imports only what stands left of it."""
+ALONE = {"", "one_page"}  # the table of contents, and the page that uses NumPy alone
+SIBLINGS = {
+    "check": {"arrays": "values", "returned": "arrays values", "rules": "values"},
+    "numerics": {"double_double": "exact", "extended": "double_double exact", "sums": "kernels precision"},
+    "io": {
+        "text": "labels",
+        "files": "paths",
+        "manifest": "arrays text",
+        "reading": "arrays manifest paths swap text",
+        "writing": "arrays labels manifest paths swap text",
+    },
+    "embedding": {
+        "rows": "row_sparse",
+        "lookup": "rows",
+        "bags": "rows",
+        "optimizers": "rows",
+        "constrain": "lookup",
+        "max_norm": "row_maps",
+        "initializers": "row_maps",
+        "regularizers": "row_maps",
+        "second_order": "lookup row_maps rows",
+    },
+    "layers": {
+        "table": "choose modes state",
+        "passes": "modes state table",
+        "embedding": "arguments choose passes table",
+        "embedding_bag": "table",
+        "second": "embedding table",
+        "representations": "arguments choose modes state",
+    },
+    "kge": {
+        "batch": "score",
+        "models": "batch datasets interactions losses score",
+        "training": "batch datasets samplers",
+        "uncertainty": "interactions models",
+        "runs": "datasets evaluation models training",
+    },
+    "show": {
+        "norm": "files norm_checks norm_text recorder",
+        "norm_checks": "recorder",
+        "sweep": "files norm sweep_text",
+        "sweep_figure": "norm_figure",
+        "sweep_text": "norm_text",
+    },
+    "cli": {
+        **dict.fromkeys(("check", "keep", "predict", "show", "vectors"), "report"),
+        "train": "keep report",
+    },
 }
+"""What stands side by side in a wing, and which of them each may import."""
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-def room(path):
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+def module(path):
+    """``("kge", "runs", "load")``, below npembed; a folder's ``__init__`` is the folder."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" else parts
 
 
-def imported_rooms(path):
-    """The rooms of npembed that a file imports, also inside functions."""
-    depth = len(path.relative_to(PACKAGE).parts)  # 1 for a file at the top of the package
+MODULES = {module(path): path for path in FILES}
+
+
+def wing(mod):
+    return mod[0] if mod else ""
+
+
+def imports(path):
+    """The modules of npembed that a file imports, also inside functions, but for npembed itself, which says its version."""
+    here = module(path)
+    folder = here if path.name == "__init__.py" else here[:-1]
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level == depth:
-            found |= {node.module.split(".")[0]} if node.module else {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module.split(".")[0] == "npembed":
-            found |= {node.module.split(".")[1]} if "." in node.module else {alias.name for alias in node.names}
-    return {name for name in found if name != "__version__"}
+        if isinstance(node, ast.ImportFrom):
+            name = tuple(node.module.split(".")) if node.module else ()
+            if node.level:
+                name = folder[: len(folder) - node.level + 1] + name
+            elif name[:1] == ("npembed",):
+                name = name[1:]
+            else:
+                continue
+            found |= {(*name, alias.name) if (*name, alias.name) in MODULES else name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            assert not [alias.name for alias in node.names if alias.name.split(".")[0] == "npembed"], "say from where"
+    return found - {()}
 
 
-def test_every_room_has_a_floor():
-    assert {room(path) for path in FILES} == set().union(*FLOORS, ALONE)
+def test_every_file_is_in_a_wing():
+    assert {wing(mod) for mod in MODULES} == {*WINGS, *ALONE}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_down(path):
-    here = room(path)
+def test_imports_point_left(path):
+    here = wing(module(path))
     if here in ALONE:
-        assert not imported_rooms(path)
+        assert not imports(path) or path == PACKAGE / "__init__.py"
         return
-    floor = next(i for i, rooms in enumerate(FLOORS) if here in rooms)
-    allowed = set().union(*FLOORS[:floor], BESIDE.get(here, set()), {here})
-    assert imported_rooms(path) <= allowed
+    assert {wing(mod) for mod in imports(path)} <= {*WINGS[: WINGS.index(here)], here}
+
+
+def test_siblings_import_each_other_from_a_short_list():
+    found: dict = {}
+    for mod, path in MODULES.items():
+        for other in imports(path):
+            if len(mod) > 1 and len(other) > 1 and mod[0] == other[0] and mod[1] != other[1]:
+                found.setdefault(mod[0], {}).setdefault(mod[1], set()).add(other[1])
+    assert found == {name: {a: set(b.split()) for a, b in arrows.items()} for name, arrows in SIBLINGS.items()}
+
+
+def circles(arrows):
+    """The groups of modules that import each other in a circle: what is left when modules that import nothing left are struck out."""
+    left = {mod: set(others) & arrows.keys() - {mod} for mod, others in arrows.items()}
+    while done := {mod for mod, others in left.items() if not others}:
+        left = {mod: others - done for mod, others in left.items() if mod not in done}
+    return left
+
+
+def test_there_is_no_circle():
+    assert circles({mod: imports(path) for mod, path in MODULES.items() if mod}) == {}
+
+
+def test_a_circle_is_found():
+    arrows = {("a",): {("b",)}, ("b",): {("c",)}, ("c",): {("b",), ("d",)}, ("d",): set()}
+    assert circles(arrows).keys() == {("a",), ("b",), ("c",)}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -93,10 +159,10 @@ def code_lines(path):
 
 def test_the_whole_idea_is_short():
     files = [
-        PACKAGE / "embedding.py",
-        PACKAGE / "rows.py",
-        PACKAGE / "model" / "scores.py",
-        *sorted((PACKAGE / "row_maps").glob("*.py")),
+        PACKAGE / "embedding" / "lookup.py",
+        PACKAGE / "embedding" / "rows.py",
+        PACKAGE / "kge" / "score.py",
+        *sorted((PACKAGE / "embedding" / "row_maps").glob("*.py")),
     ]
     assert sum(map(code_lines, files)) <= 450
     assert code_lines(PACKAGE / "one_page.py") <= 40
@@ -160,8 +226,8 @@ def test_import_is_lazy():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
-def test_the_map_names_every_room():
-    rooms = {room(path) for path in FILES} - {"__init__", "__main__", "cli", "one_page"}
+def test_the_map_names_every_wing():
+    rooms = {wing(mod) for mod in MODULES} - {"", "__main__"}
     assert rooms <= set(dir(npembed))
     for name in rooms:
         assert inspect.ismodule(getattr(npembed, name))
@@ -172,13 +238,13 @@ def test_the_map_names_every_room():
 BLAS = {"dot", "vdot", "inner", "matmul", "tensordot", "vecdot", "matvec", "vecmat"}
 BLAS |= {"correlate", "convolve", "cov", "corrcoef", "polyfit"}
 MAY_CALL_BLAS = {
-    "accuracy/compositions.py": "draws inputs to measure with",
-    "initializers/graph.py": "products with matrices of scipy.sparse, which are loops of its own",
-    "initializers/matrices.py": "a QR decomposition, of which the docstring promises no bits",
-    "peers": "shows what others do",
-    "representations/low_rank.py": "a singular value decomposition, of which the docstring promises no bits",
+    "verify/accuracy/compositions.py": "draws inputs to measure with",
+    "embedding/initializers/graph.py": "products with matrices of scipy.sparse, which are loops of its own",
+    "embedding/initializers/matrices.py": "a QR decomposition, of which the docstring promises no bits",
+    "verify/known_bugs": "shows what others do",
+    "layers/representations/low_rank.py": "a singular value decomposition, of which the docstring promises no bits",
 }
-"""Files and rooms, and why the result may depend on how many threads BLAS has."""
+"""Files and folders, and why the result may depend on how many threads BLAS has."""
 
 
 def calls_to_blas(source):
@@ -200,7 +266,7 @@ def test_no_sum_is_left_to_blas():
     for path in FILES:
         name = path.relative_to(PACKAGE).as_posix()
         if lines := sorted(calls_to_blas(path.read_text(encoding="utf-8"))):
-            found[name if name in MAY_CALL_BLAS else name.split("/", 1)[0] if "/" in name else name] = (name, lines)
+            found[next((where for where in MAY_CALL_BLAS if name.startswith(where)), name)] = (name, lines)
     assert {where: said for where, said in found.items() if where not in MAY_CALL_BLAS} == {}
     assert set(MAY_CALL_BLAS) == set(found)  # an exception that is none is struck out
 

@@ -10,9 +10,9 @@ import pytest
 from tolerances import PYKEEN_NORMALIZED, SAMPLE_MOMENTS, UNIT_LENGTH
 
 from npembed import Embedding
-from npembed.initializers import INITIALIZERS, initializer
+from npembed.embedding.initializers import INITIALIZERS, initializer
+from npembed.numerics.random import NumpyGenerator, TorchGenerator
 from npembed.op import plain, resolve
-from npembed.random import NumpyGenerator, TorchGenerator
 
 GOLDEN = json.loads((pathlib.Path(__file__).parent / "golden" / "initializers_pykeen.json").read_text(encoding="utf-8"))
 GOLDEN = [case for case in GOLDEN if "made with" not in case]

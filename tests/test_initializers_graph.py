@@ -9,9 +9,14 @@ from hypothesis import strategies as st
 from tolerances import GRAPH_POWERS
 
 from npembed import Embedding
-from npembed.datasets import Nations
-from npembed.initializers import INITIALIZERS, random_walk_positional_encoding, weisfeiler_lehman, weisfeiler_lehman_colors
-from npembed.random import TorchGenerator
+from npembed.embedding.initializers import (
+    INITIALIZERS,
+    random_walk_positional_encoding,
+    weisfeiler_lehman,
+    weisfeiler_lehman_colors,
+)
+from npembed.kge.datasets import Nations
+from npembed.numerics.random import TorchGenerator
 
 GRAPHS = {
     "path": (4, [(0, 1), (1, 2), (2, 3)]),

@@ -7,7 +7,7 @@ import pytest
 from tolerances import ORTHOGONAL, PYKEEN_FLOAT64, SAMPLE_MOMENTS, UNIT_LENGTH
 
 from npembed import Embedding
-from npembed.initializers import (
+from npembed.embedding.initializers import (
     INITIALIZERS,
     calculate_gain,
     dirac,
@@ -20,7 +20,7 @@ from npembed.initializers import (
     trunc_normal,
     uniform_norm_p1,
 )
-from npembed.random import TorchGenerator
+from npembed.numerics.random import TorchGenerator
 
 N, D = 4000, 50
 

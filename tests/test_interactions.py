@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npembed.datasets import Nations
-from npembed.gradcheck import check_vjp
-from npembed.interactions import INTERACTIONS
-from npembed.models import ERModel
+from npembed.kge.datasets import Nations
+from npembed.kge.interactions import INTERACTIONS
+from npembed.kge.models import ERModel
+from npembed.verify.gradcheck import check_vjp
 
 LOOPS = {8: {"rtol": 1e-13, "atol": 1e-13}, 4: {"rtol": 1e-6, "atol": 1e-6}}
 """Sums of up to four products of order one against Python's complex numbers, by the bytes of a real: some ten roundings (2e-16) that

@@ -19,9 +19,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from npembed.datasets import read_triples
 from npembed.io import arrays as formats
 from npembed.io import manifest, read_folder, text, write_folder
+from npembed.kge.datasets import read_triples
 
 ROOT = pathlib.Path(__file__).parents[1]
 FORMATS = "safetensors", "npz"

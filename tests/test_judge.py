@@ -12,7 +12,9 @@ from recipes import RECIPES, with_entries
 from test_registries import OPS
 from tolerances import JUDGED_EXP
 
-from npembed.gradcheck import (
+from npembed.embedding.row_maps import NORMALIZERS
+from npembed.embedding.rows import GATHER
+from npembed.verify.gradcheck import (
     BELOW_RESOLUTION,
     INTENTIONAL,
     NOT_DIFFERENTIABLE,
@@ -24,10 +26,8 @@ from npembed.gradcheck import (
     scaled_by_frequency,
     without,
 )
-from npembed.gradcheck.limits import limit, steps
-from npembed.gradcheck.line import Line
-from npembed.row_maps import NORMALIZERS
-from npembed.rows import GATHER
+from npembed.verify.gradcheck.limits import limit, steps
+from npembed.verify.gradcheck.line import Line
 
 NORMALIZE = NORMALIZERS["normalize"]
 IDS = np.array([[1, 1, 0], [2, 1, 0]])

@@ -10,7 +10,7 @@ import pytest
 @pytest.fixture
 def cache(monkeypatch):
     """The module, without what it remembers."""
-    from npembed.kernels import cache as module
+    from npembed.numerics.kernels import cache as module
 
     monkeypatch.delenv("NPEMBED_CACHE_DIR", raising=False)
     module.folder.cache_clear()

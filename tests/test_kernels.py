@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from npembed import kernels
+from npembed.numerics import kernels
 
 ROOT = pathlib.Path(__file__).parents[1]
 DTYPES = [np.float32, np.float64, np.complex64, np.complex128]
@@ -100,7 +100,7 @@ def cache_dir(tmp_path_factory):
 
 @pytest.fixture
 def always_parallel(monkeypatch):
-    from npembed.kernels import cpu
+    from npembed.numerics.kernels import cpu
 
     monkeypatch.setattr(cpu, "SERIAL_BELOW", 0)
     return cpu
@@ -244,8 +244,8 @@ def zipf_batch():
 
 SETUP = f"""
 import hashlib, numpy as np
-from npembed import kernels
-from npembed.kernels import cpu
+from npembed.numerics import kernels
+from npembed.numerics.kernels import cpu
 cpu.SERIAL_BELOW = 0  # so that the threads are used
 {inspect.getsource(zipf_batch)}
 table, ids, values = zipf_batch()
@@ -295,7 +295,7 @@ def test_fork(first, cache_dir):
     """A child forked after OpenMP has started its threads dies when it wants to use them, so it must not."""
     script = f"{SETUP}\n{first}\n" + (
         "import multiprocessing\n"
-        "from npembed.kernels import cpu\n"
+        "from npembed.numerics.kernels import cpu\n"
         "def work(queue):\n"
         "    queue.put((run(), cpu.serial_only))\n"
         "fork = multiprocessing.get_context('fork')\n"
@@ -309,7 +309,7 @@ def test_fork(first, cache_dir):
 
 
 def test_a_thread_that_forks_leaves_no_lock_behind(monkeypatch):
-    from npembed.kernels import cpu
+    from npembed.numerics.kernels import cpu
 
     monkeypatch.setattr(cpu, "serial_only", False)
     monkeypatch.setattr(cpu, "lock", threading.RLock())
@@ -324,7 +324,7 @@ def test_a_thread_that_forks_leaves_no_lock_behind(monkeypatch):
 @pytest.mark.parametrize("hot", [False, True], ids=["random", "one hot row"])
 def test_launches_are_short(hot, below, monkeypatch):
     """Ctrl-C is seen between launches, so none may be long, not even where all ids are equal."""
-    from npembed.kernels import cpu
+    from npembed.numerics.kernels import cpu
 
     rng = np.random.default_rng(13)
     ids = np.full(500, 6) if hot else rng.integers(0, 10, 500)
@@ -348,7 +348,7 @@ def test_launches_are_short(hot, below, monkeypatch):
 
 
 def test_large_inputs_run_in_parallel_and_small_ones_do_not(monkeypatch):
-    from npembed.kernels import cpu
+    from npembed.numerics.kernels import cpu
 
     ran = []
     for name in ("gather_serial", "gather_parallel", "segment_add_serial", "segment_add_parallel"):
@@ -366,7 +366,7 @@ def test_large_inputs_run_in_parallel_and_small_ones_do_not(monkeypatch):
 
 
 def test_blocks_hold_equal_work_where_a_few_rows_get_most_of_it(monkeypatch):
-    from npembed.kernels import cpu
+    from npembed.numerics.kernels import cpu
 
     seen = []
     monkeypatch.setattr(cpu, "launch", lambda serial, parallel, arrays, cuts, elements: seen.append((arrays[2], cuts)))
@@ -380,7 +380,7 @@ def test_blocks_hold_equal_work_where_a_few_rows_get_most_of_it(monkeypatch):
 
 
 def test_cuda_without_a_device():
-    from npembed.kernels import gpu
+    from npembed.numerics.kernels import gpu
 
     if gpu.cuda.is_available():
         pytest.skip("there is a CUDA device, or its simulator")
@@ -401,7 +401,7 @@ def test_cuda_compiles_to_additions_only():
     script = (
         "import re\n"
         "from numba import cuda, types\n"
-        "from npembed.kernels import gpu\n"
+        "from npembed.numerics.kernels import gpu\n"
         "for T in (types.float32, types.float64, types.complex64, types.complex128):\n"
         "    matrix, vector = T[:, ::1], types.int64[::1]\n"
         "    for kernel, sig in ((gpu.gather_grid, (matrix, matrix, vector)),\n"
@@ -449,7 +449,7 @@ def loops(source):
 
 
 def test_house_rules():
-    folder = ROOT / "npembed" / "kernels"
+    folder = ROOT / "npembed" / "numerics" / "kernels"
     bodies, cpu = (folder / "bodies.py").read_text(), (folder / "cpu.py").read_text()
     assert house_rules(bodies) == []
     assert not any(isinstance(node, (ast.Import, ast.ImportFrom)) for node in ast.walk(ast.parse(bodies)))
@@ -467,7 +467,7 @@ def test_house_rules():
     for function in functions:
         assert house_rules(ast.unparse(function)) == []
         assert "np." not in ast.unparse(function)
-    from npembed.kernels.cpu import OPTIONS
+    from npembed.numerics.kernels.cpu import OPTIONS
 
     assert OPTIONS == {"error_model": "numpy", "nogil": True}
 
@@ -490,7 +490,7 @@ def test_house_rules_can_fail(bad):
 
 
 def test_two_functions_of_one_name_would_share_a_cache_file():
-    from npembed.kernels import cpu
+    from npembed.numerics.kernels import cpu
 
     compiled = [cpu.gather_serial, cpu.gather_parallel, cpu.segment_add_serial, cpu.segment_add_parallel]
     assert len({getattr(kernel, "py_func", kernel).__qualname__ for kernel in compiled}) == 4

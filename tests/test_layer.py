@@ -12,10 +12,10 @@ from tolerances import DIFFERENCES, UNIT_LENGTH
 
 import npembed
 from npembed import Embedding, Op, RowSparse
-from npembed.embedding import post_step_
-from npembed.optimizers import sgd_
-from npembed.random import TorchGenerator
-from npembed.row_maps import CONSTRAINERS, NORMALIZERS
+from npembed.embedding.lookup import post_step_
+from npembed.embedding.optimizers import sgd_
+from npembed.embedding.row_maps import CONSTRAINERS, NORMALIZERS
+from npembed.numerics.random import TorchGenerator
 
 OPTIONS = {"clamp": {"min": -0.4, "max": 0.6}, "clamp_norm": {"maxnorm": 0.9}}
 EIGHT = np.arange(8.0).reshape(4, 2)

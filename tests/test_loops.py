@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from tolerances import SAME_RUN
 
-from npembed.datasets import Nations, TriplesFactory
-from npembed.models import MODELS
-from npembed.optimizers import OPTIMIZERS
-from npembed.random import TorchGenerator
-from npembed.samplers import bernoulli, bernoulli_probabilities
-from npembed.training import LOOPS, OptimizerUpdate, fit, update_
+from npembed.embedding.optimizers import OPTIMIZERS
+from npembed.kge.datasets import Nations, TriplesFactory
+from npembed.kge.models import MODELS
+from npembed.kge.samplers import bernoulli, bernoulli_probabilities
+from npembed.kge.training import LOOPS, OptimizerUpdate, fit, update_
+from npembed.numerics.random import TorchGenerator
 
 NATIONS = Nations().training
 COLUMNS = ("head", "relation", "tail")

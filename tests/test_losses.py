@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npembed import losses
-from npembed.gradcheck import GradientError, check_vjp
-from npembed.losses import LCWA_LOSSES, LOSSES, adversarial_weights, margin_ranking, nssa, nssa_lcwa, nssa_vjp
+from npembed.kge import losses
+from npembed.kge.losses import LCWA_LOSSES, LOSSES, adversarial_weights, margin_ranking, nssa, nssa_lcwa, nssa_vjp
 from npembed.op import Op
+from npembed.verify.gradcheck import GradientError, check_vjp
 
 TOLERANCES = {
     "printed": 0.5e-8 * 1.0001,  # `peers.md` gives eight decimals: half a unit in the last

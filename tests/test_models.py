@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tolerances import PRINTED, PYKEEN_SCORE, SAME_RUN, SAME_SCORE
 
-import npembed.datasets
-from npembed.datasets import DATASETS, Nations, TriplesFactory
-from npembed.models import ERModel
-from npembed.random import TorchGenerator
-from npembed.samplers import SAMPLERS, basic
-from npembed.trace import Recorder
-from npembed.training import fit, step_, update_
+import npembed.kge.datasets
+from npembed.kge.datasets import DATASETS, Nations, TriplesFactory
+from npembed.kge.models import ERModel
+from npembed.kge.samplers import SAMPLERS, basic
+from npembed.kge.training import fit, step_, update_
+from npembed.numerics.random import TorchGenerator
+from npembed.show.recorder import Recorder
 
 NATIONS = Nations().training
 OPTIONS = {"clamp": {"min": -0.4, "max": 0.6}, "clamp_norm": {"maxnorm": 0.9}}
@@ -245,7 +245,7 @@ def test_seed_generator_and_none():
 
 
 def test_the_files_are_those_of_pykeens_wheel():
-    folder = pathlib.Path(npembed.datasets.__file__).parent / "nations"
+    folder = pathlib.Path(npembed.kge.datasets.__file__).parent / "nations"
     expected = {
         "train.txt": "0830fa9da8e5bba2ccdaa45b7bdc9130451ba66b09ff2708f35fccaf82473e57",
         "valid.txt": "2b337a62e51a2f45c283eac98a70d21b7e0e102136be1539b2a52c652a7b0530",
@@ -285,7 +285,7 @@ def test_nations():
 
 
 def test_the_triples_are_those_of_the_file():
-    folder = pathlib.Path(npembed.datasets.__file__).parent / "nations"
+    folder = pathlib.Path(npembed.kge.datasets.__file__).parent / "nations"
     for part, name in ((Nations().training, "train.txt"), (Nations().validation, "valid.txt"), (Nations().testing, "test.txt")):
         entity, relation = ({i: label for label, i in ids.items()} for ids in (part.entity_to_id, part.relation_to_id))
         found = {f"{entity[h]}\t{relation[r]}\t{entity[t]}" for h, r, t in part.mapped_triples.tolist()}

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from npembed import one_page
-from npembed.embedding import lookup, lookup_vjp, post_step_
-from npembed.optimizers import sgd_
-from npembed.row_maps import NORMALIZERS, normalize
+from npembed.embedding.lookup import lookup, lookup_vjp, post_step_
+from npembed.embedding.optimizers import sgd_
+from npembed.embedding.row_maps import NORMALIZERS, normalize
 
 RNG = np.random.default_rng(0)
 TABLE, IDS, TARGET = RNG.normal(size=(5, 3)), np.array([4, 0, 4, 2]), RNG.normal(size=(4, 3))

@@ -15,8 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npembed.op import resolve
-from npembed.optimizers import (
+from npembed.embedding.optimizers import (
     OPTIMIZERS,
     adagrad_,
     adagrad_state,
@@ -32,7 +31,8 @@ from npembed.optimizers import (
     sparse_adam_,
     sparse_adam_state,
 )
-from npembed.rows import RowSparse
+from npembed.embedding.rows import RowSparse
+from npembed.op import resolve
 
 LOOPS = {8: 1e-13, 4: 4e-6}
 """Five steps on numbers of order one against loops in float64, absolutely, by the bytes of a real: each step rounds some ten times

@@ -16,8 +16,8 @@ torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402, N812
 
 from npembed import EmbeddingBag  # noqa: E402
-from npembed.bags import embedding_bag, embedding_bag_vjp  # noqa: E402
-from npembed.renorm import renorm_  # noqa: E402
+from npembed.embedding.bags import embedding_bag, embedding_bag_vjp  # noqa: E402
+from npembed.embedding.max_norm import renorm_  # noqa: E402
 
 NAN, INF = float("nan"), float("inf")
 CLOSE = {np.float32: TORCH_FLOAT32, np.float64: TORCH_FLOAT64}

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from npembed.peers import agrees, check_bugs
+from npembed.verify.known_bugs import agrees, check_bugs
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("pykeen")

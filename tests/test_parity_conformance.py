@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from npembed.conformance import adapter, check
-from npembed.conformance.reading import TOPICS
+from npembed.verify.conformance import adapter, check
+from npembed.verify.conformance.reading import TOPICS
 
 ALL, SMALL = TOPICS, tuple(topic for topic in TOPICS if topic != "large")
 NIGHTLY = os.environ.get("NPEMBED_HYPOTHESIS") == "nightly"
@@ -30,7 +30,7 @@ def test_the_findings_are_those_listed(peer, known):
 ALONE = """
 import json, sys, warnings
 import numpy as np
-from npembed.conformance import adapter, check
+from npembed.verify.conformance import adapter, check
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     peer, *topics = sys.argv[1:]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from npembed.datasets import DATASETS, TriplesFactory, load
+from npembed.kge.datasets import DATASETS, TriplesFactory, load
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

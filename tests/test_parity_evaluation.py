@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from tolerances import PYKEEN_METRIC, PYKEEN_METRIC_FLOAT32
 
-from npembed.datasets import Nations
-from npembed.evaluation import METRICS, SYNONYMS, evaluate, metric_key, metrics, ranks
-from npembed.models import ERModel
+from npembed.kge.datasets import Nations
+from npembed.kge.evaluation import METRICS, SYNONYMS, evaluate, metric_key, metrics, ranks
+from npembed.kge.models import ERModel
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 torch = pytest.importorskip("torch")

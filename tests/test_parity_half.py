@@ -10,9 +10,9 @@ torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402, N812
 
 from npembed import Embedding, EmbeddingBag  # noqa: E402
-from npembed.optimizers import OPTIMIZERS  # noqa: E402
-from npembed.row_maps import normalize  # noqa: E402
-from npembed.rows import gather, gather_vjp  # noqa: E402
+from npembed.embedding.optimizers import OPTIMIZERS  # noqa: E402
+from npembed.embedding.row_maps import normalize  # noqa: E402
+from npembed.embedding.rows import gather, gather_vjp  # noqa: E402
 
 HALF, SINGLE = np.float16, np.float32
 

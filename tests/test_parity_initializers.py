@@ -19,9 +19,9 @@ if not torch.__version__.startswith("2.13.") or torch.backends.cpu.get_cpu_capab
 import pykeen.nn.init  # noqa: E402
 from pykeen.datasets import Nations as TheirNations  # noqa: E402
 
-from npembed.datasets import Nations  # noqa: E402
-from npembed.initializers import INITIALIZERS, calculate_gain, initializer  # noqa: E402
-from npembed.random import TorchGenerator  # noqa: E402
+from npembed.embedding.initializers import INITIALIZERS, calculate_gain, initializer  # noqa: E402
+from npembed.kge.datasets import Nations  # noqa: E402
+from npembed.numerics.random import TorchGenerator  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

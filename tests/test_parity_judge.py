@@ -4,7 +4,7 @@ import naive
 import numpy as np
 import pytest
 
-from npembed.gradcheck import NOT_DIFFERENTIABLE, RIGHT, WRONG, judge
+from npembed.verify.gradcheck import NOT_DIFFERENTIABLE, RIGHT, WRONG, judge
 
 torch = pytest.importorskip("torch")
 

@@ -15,11 +15,11 @@ import pykeen.nn  # noqa: E402
 import pykeen.sampling  # noqa: E402
 
 from npembed import Embedding  # noqa: E402
-from npembed.datasets import Nations  # noqa: E402
-from npembed.models import ERModel  # noqa: E402
-from npembed.random import TorchGenerator  # noqa: E402
-from npembed.samplers import basic  # noqa: E402
-from npembed.training import fit, update_  # noqa: E402
+from npembed.kge.datasets import Nations  # noqa: E402
+from npembed.kge.models import ERModel  # noqa: E402
+from npembed.kge.samplers import basic  # noqa: E402
+from npembed.kge.training import fit, update_  # noqa: E402
+from npembed.numerics.random import TorchGenerator  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from npembed.losses import LCWA_LOSSES, LOSSES
-from npembed.random import TorchGenerator
-from npembed.regularizers import expected_norm, lp, lp_vjp
-from npembed.samplers import basic, bernoulli, bernoulli_probabilities, index_triples, known_mask
+from npembed.embedding.regularizers import expected_norm, lp, lp_vjp
+from npembed.kge.losses import LCWA_LOSSES, LOSSES
+from npembed.kge.samplers import basic, bernoulli, bernoulli_probabilities, index_triples, known_mask
+from npembed.numerics.random import TorchGenerator
 
 torch = pytest.importorskip("torch")
 with warnings.catch_warnings():

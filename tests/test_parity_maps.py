@@ -9,12 +9,12 @@ import tolerances
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from npembed.embedding import dropout_mask, lookup, lookup_vjp, transform, transform_vjp
-from npembed.interactions import INTERACTIONS
-from npembed.losses import margin_ranking, margin_ranking_vjp
-from npembed.optimizers import sgd_
-from npembed.row_maps import NORM, NORMALIZERS, clamp_norm
-from npembed.rows import RowSparse, gather, gather_vjp
+from npembed.embedding.lookup import dropout_mask, lookup, lookup_vjp, transform, transform_vjp
+from npembed.embedding.optimizers import sgd_
+from npembed.embedding.row_maps import NORM, NORMALIZERS, clamp_norm
+from npembed.embedding.rows import RowSparse, gather, gather_vjp
+from npembed.kge.interactions import INTERACTIONS
+from npembed.kge.losses import margin_ranking, margin_ranking_vjp
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from npembed.interactions import INTERACTIONS
-from npembed.optimizers import (
+from npembed.embedding.optimizers import (
     OPTIMIZERS,
     adagrad_,
     adagrad_state,
@@ -21,7 +20,8 @@ from npembed.optimizers import (
     sparse_adam_,
     sparse_adam_state,
 )
-from npembed.rows import RowSparse
+from npembed.embedding.rows import RowSparse
+from npembed.kge.interactions import INTERACTIONS
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.filterwarnings("ignore")

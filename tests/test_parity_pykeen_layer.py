@@ -21,8 +21,8 @@ import pykeen.nn  # noqa: E402
 from pykeen.regularizers import LpRegularizer  # noqa: E402
 
 from npembed import Embedding  # noqa: E402
-from npembed.optimizers import OPTIMIZERS  # noqa: E402
-from npembed.random import TorchGenerator  # noqa: E402
+from npembed.embedding.optimizers import OPTIMIZERS  # noqa: E402
+from npembed.numerics.random import TorchGenerator  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -8,7 +8,7 @@ import tolerances
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from npembed.regularizers import REGULARIZERS, combined, combined_vjp, orthogonality, orthogonality_vjp
+from npembed.embedding.regularizers import REGULARIZERS, combined, combined_vjp, orthogonality, orthogonality_vjp
 
 torch = pytest.importorskip("torch")
 with warnings.catch_warnings():

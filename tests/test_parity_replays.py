@@ -31,10 +31,10 @@ import pykeen.regularizers  # noqa: E402
 import replay_report  # noqa: E402
 
 from npembed import Embedding  # noqa: E402
-from npembed.datasets import load  # noqa: E402
-from npembed.models import MODELS  # noqa: E402
-from npembed.random import TorchGenerator  # noqa: E402
-from npembed.training import LOOPS  # noqa: E402
+from npembed.kge.datasets import load  # noqa: E402
+from npembed.kge.models import MODELS  # noqa: E402
+from npembed.kge.training import LOOPS  # noqa: E402
+from npembed.numerics.random import TorchGenerator  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

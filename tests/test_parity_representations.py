@@ -20,16 +20,16 @@ from pykeen.nn.combination import Combination  # noqa: E402
 from pykeen.regularizers import Regularizer  # noqa: E402
 
 from npembed import Embedding  # noqa: E402
-from npembed.datasets import Nations  # noqa: E402
-from npembed.models import ERModel  # noqa: E402
-from npembed.random import TorchGenerator  # noqa: E402
-from npembed.representations import (  # noqa: E402
+from npembed.kge.datasets import Nations  # noqa: E402
+from npembed.kge.models import ERModel  # noqa: E402
+from npembed.kge.training import fit  # noqa: E402
+from npembed.layers.representations import (  # noqa: E402
     CombinedRepresentation,
     EmbeddingBagRepresentation,
     LowRankRepresentation,
     SubsetRepresentation,
 )
-from npembed.training import fit  # noqa: E402
+from npembed.numerics.random import TorchGenerator  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 HERE, THEIRS = Nations().training, pykeen.datasets.Nations().training

@@ -5,8 +5,8 @@ import pytest
 from tolerances import PYKEEN_ADAM_RUN, PYKEEN_RUN, RANK_FLIPS, TORCH_FLOAT32
 
 from npembed import load, pipeline
-from npembed.datasets import Nations
-from npembed.models import MODELS
+from npembed.kge.datasets import Nations
+from npembed.kge.models import MODELS
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 torch = pytest.importorskip("torch")

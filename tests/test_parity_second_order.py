@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npembed import Embedding
-from npembed.layer import double_backward
-from npembed.second_order import SECOND_ORDER
+from npembed.embedding.second_order import SECOND_ORDER
+from npembed.layers import double_backward
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional

@@ -15,7 +15,7 @@ from tolerances import TORCH_FLOAT32, TORCH_FLOAT64, TORCH_SHORT
 torch = pytest.importorskip("torch")
 
 from npembed import Embedding  # noqa: E402
-from npembed.optimizers import sgd_  # noqa: E402
+from npembed.embedding.optimizers import sgd_  # noqa: E402
 
 CLOSE = {np.float32: TORCH_FLOAT32, np.float64: TORCH_FLOAT64}
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from tolerances import PYKEEN_UNCERTAIN
 
-from npembed import uncertainty
-from npembed.datasets import Nations
-from npembed.models import ERModel, complex_bilinear, distmult, transe
+from npembed.kge import uncertainty
+from npembed.kge.datasets import Nations
+from npembed.kge.models import ERModel, complex_bilinear, distmult, transe
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 torch = pytest.importorskip("torch")

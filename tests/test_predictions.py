@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from npembed.check import UnknownNameError
-from npembed.datasets import Nations, TriplesFactory
-from npembed.models import MODELS, ERModel, Prediction, Predictions, transe
-from npembed.row_maps import normalize
+from npembed.embedding.row_maps import normalize
+from npembed.kge.datasets import Nations, TriplesFactory
+from npembed.kge.models import MODELS, ERModel, Prediction, Predictions, transe
 
 NATIONS = Nations()
 PARTS = ("training", "validation", "testing")

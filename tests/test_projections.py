@@ -13,8 +13,7 @@ import tolerances
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from npembed import exact
-from npembed.row_maps import (
+from npembed.embedding.row_maps import (
     CONSTRAINERS,
     clamp,
     clamp_norm,
@@ -24,6 +23,7 @@ from npembed.row_maps import (
     norms,
     quaternion_normalize,
 )
+from npembed.numerics import exact
 
 REAL, DTYPES = [np.float32, np.float64], [np.float32, np.float64, np.complex64, np.complex128]
 ORDERS = [1, 1.5, 2, 3, math.inf]

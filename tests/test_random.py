@@ -1,4 +1,4 @@
-"""npembed.random without torch: against what torch drew (golden/random_torch.json), fractions, and its own promises."""
+"""npembed.numerics.random without torch: against what torch drew (golden/random_torch.json), fractions, and its own promises."""
 
 import hashlib
 import inspect
@@ -14,8 +14,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-import npembed.random
-from npembed.random import NumpyGenerator, TorchGenerator, float32_math, float64_math, generator
+import npembed.numerics.random
+from npembed.numerics.random import NumpyGenerator, TorchGenerator, float32_math, float64_math, generator
 
 GOLDEN = json.loads((pathlib.Path(__file__).parent / "golden" / "random_torch.json").read_text(encoding="utf-8"))
 METHODS = ("rand", "uniform", "normal", "randint", "randperm", "bernoulli", "bernoulli_each", "random_int64")
@@ -538,7 +538,7 @@ def test_float32_pairs_at_quarter_turns():
 
 
 def test_numpy_alone_is_imported():
-    code = "import sys, npembed.random; print([m for m in ('torch', 'scipy', 'numba') if m in sys.modules])"
-    root = pathlib.Path(npembed.random.__file__).parents[2]
+    code = "import sys, npembed.numerics.random; print([m for m in ('torch', 'scipy', 'numba') if m in sys.modules])"
+    root = pathlib.Path(npembed.numerics.random.__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

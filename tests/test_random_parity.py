@@ -7,7 +7,7 @@ import runpy
 import numpy as np
 import pytest
 
-from npembed.random import TorchGenerator
+from npembed.numerics.random import TorchGenerator
 
 torch = pytest.importorskip("torch")
 if not torch.__version__.startswith("2.13.") or torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"):

@@ -13,15 +13,15 @@ from recipes import COMPLEX_ONLY, RECIPES, bound, interactions, lookup_cases, sh
 
 import npembed
 from npembed import one_page
-from npembed.embedding import lookup_vjp
-from npembed.gradcheck import check_vjp
-from npembed.interactions import INTERACTIONS
-from npembed.losses import LOSSES
-from npembed.model import loss_and_gradients, score, score_vjp
+from npembed.embedding.lookup import lookup_vjp
+from npembed.embedding.regularizers import REGULARIZERS
+from npembed.embedding.row_maps import NORMALIZERS
+from npembed.embedding.second_order import SECOND_ORDER, lookup_vjp_vjp
+from npembed.kge import loss_and_gradients, score, score_vjp
+from npembed.kge.interactions import INTERACTIONS
+from npembed.kge.losses import LOSSES
 from npembed.op import Op
-from npembed.regularizers import REGULARIZERS
-from npembed.row_maps import NORMALIZERS
-from npembed.second_order import SECOND_ORDER, lookup_vjp_vjp
+from npembed.verify.gradcheck import check_vjp
 
 PACKAGE = pathlib.Path(npembed.__file__).parent
 
@@ -78,7 +78,7 @@ def lookup_vjp_cases(rng):
 
 CHECKED_HERE = {
     "npembed.one_page.normalize_vjp": (Op(one_page.normalize, one_page.normalize_vjp), one_page_cases),
-    "npembed.second_order.lookups.lookup_vjp_vjp": (Op(dense_lookup_vjp, lookup_vjp_vjp), lookup_vjp_cases),
+    "npembed.embedding.second_order.lookups.lookup_vjp_vjp": (Op(dense_lookup_vjp, lookup_vjp_vjp), lookup_vjp_cases),
 }
 """The page that stands by itself, and what is given as sparse rows, are in no registry."""
 
@@ -110,7 +110,7 @@ def test_every_entry_is_documented_by_an_example(registry, key, entry):
 @pytest.mark.parametrize("name", OPS)
 def test_an_op_ties_a_function_to_its_own_vjp(name):
     assert OPS[name].vjp.__name__ == f"{name}_vjp"
-    home = "npembed.second_order." if name.endswith("_vjp") else OPS[name].forward.__module__
+    home = "npembed.embedding.second_order." if name.endswith("_vjp") else OPS[name].forward.__module__
     assert OPS[name].vjp.__module__.startswith(home)
 
 

@@ -9,11 +9,7 @@ import pytest
 
 from npembed import Embedding
 from npembed.check import UnknownNameError
-from npembed.datasets import Nations
-from npembed.gradcheck import check_vjp
-from npembed.models import distmult
-from npembed.op import Op, resolve
-from npembed.regularizers import (
+from npembed.embedding.regularizers import (
     REGULARIZERS,
     TERMS,
     combined,
@@ -30,6 +26,10 @@ from npembed.regularizers import (
     power_sum,
     power_sum_vjp,
 )
+from npembed.kge.datasets import Nations
+from npembed.kge.models import distmult
+from npembed.op import Op, resolve
+from npembed.verify.gradcheck import check_vjp
 
 TOLERANCES = {
     "float64": 1e-14,  # relative: a norm, a mean of a few and a product

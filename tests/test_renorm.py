@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tolerances import RENORMED, RENORMED_BEYOND
 
-from npembed.renorm import renorm_
+from npembed.embedding.max_norm import renorm_
 
 NAN, INF = float("nan"), float("inf")
 ORDERS = (1, 1.5, 2, 3, INF)

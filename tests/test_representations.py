@@ -14,14 +14,14 @@ from tolerances import SAME_SUM, TRUNCATED
 from npembed import Embedding, Op, pipeline
 from npembed import load as load_run
 from npembed.check import UnknownNameError
-from npembed.datasets import Nations
-from npembed.evaluation import evaluate
-from npembed.gradcheck import check_vjp
-from npembed.layer import collect
-from npembed.models import ERModel
-from npembed.models.sides import Sides, named_layers
-from npembed.random import TorchGenerator
-from npembed.representations import (
+from npembed.kge.datasets import Nations
+from npembed.kge.evaluation import evaluate
+from npembed.kge.models import ERModel
+from npembed.kge.models.representations import Sides, named_layers
+from npembed.kge.training import OptimizerUpdate, fit, plain_rows
+from npembed.kge.uncertainty import predict_hrt_uncertain, score_moments
+from npembed.layers import collect
+from npembed.layers.representations import (
     REPRESENTATIONS,
     CombinedRepresentation,
     EmbeddingBagRepresentation,
@@ -32,9 +32,9 @@ from npembed.representations import (
     low_rank,
     multiply,
 )
-from npembed.trace import Recorder
-from npembed.training import OptimizerUpdate, fit, plain_rows
-from npembed.uncertainty import predict_hrt_uncertain, score_moments
+from npembed.numerics.random import TorchGenerator
+from npembed.show.recorder import Recorder
+from npembed.verify.gradcheck import check_vjp
 
 NATIONS = Nations().training
 IDS = np.array([[4, 0, 4], [2, 2, 0]])
@@ -489,7 +489,7 @@ PLAIN = [
 
 @pytest.mark.parametrize("options", PLAIN, ids=str)
 def test_two_tables_give_the_same_bits_either_way(options, monkeypatch):
-    """`npembed.model` is the definition; the way by lookups must agree with it, draws of dropout included."""
+    """`npembed.kge` is the definition; the way by lookups must agree with it, draws of dropout included."""
     options = dict(options)
     dtype = options.pop("dtype", "float32")
     options.setdefault("interaction", "distmult")
@@ -525,7 +525,7 @@ def test_two_tables_give_the_same_bits_either_way(options, monkeypatch):
 
 @pytest.mark.parametrize("target", ["head", "relation", "tail"])
 def test_many_candidates_are_scored_in_blocks(target, monkeypatch):
-    from npembed.models import composites
+    from npembed.kge.models import composites
 
     def run():
         model = model_of("low_rank", loss="bce_with_logits")
@@ -671,7 +671,7 @@ def test_a_model_is_drawn_from_one_seed(kind):
 
 
 def test_torchs_options_of_a_table_hold_in_a_model():
-    """`npembed.model` knows nothing of them, so that a table with one of them is looked up as a representation."""
+    """`npembed.kge` knows nothing of them, so that a table with one of them is looked up as a representation."""
     options = {"max_norm": 0.5, "padding_idx": 3, "dtype": "float64"}
     model = model_of("embedding", entity={"unique": False, "normalizer": None, **options}, relation=F8)
     assert np.linalg.norm(model.layers[0].weight[[0, 1]], axis=1).min() > 0.5
@@ -905,7 +905,7 @@ def test_what_is_refused_says_why(call, error, said):
 
 
 def test_every_kind_is_in_the_registry_under_pykeens_name_too():
-    from npembed.representations import make
+    from npembed.layers.representations import make
 
     about = {"function": "test", "argument": "base", "rng": TorchGenerator(0)}
     for name, kind in REPRESENTATIONS.items():

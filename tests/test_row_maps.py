@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tolerances
 
-from npembed.row_maps import (
+from npembed.embedding.row_maps import (
     CONSTRAINERS,
     NORMALIZERS,
     clamp,

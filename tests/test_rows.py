@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from npembed import rows
-from npembed.rows import RowSparse, gather, gather_vjp, segment_add_
+from npembed.embedding import rows
+from npembed.embedding.rows import RowSparse, gather, gather_vjp, segment_add_
 
 DTYPES = [np.float32, np.float64, np.complex64, np.complex128]
 ID_DTYPES = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"]

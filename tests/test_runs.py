@@ -13,21 +13,21 @@ import numpy as np
 import pytest
 
 from npembed import load, pipeline
-from npembed.datasets import Dataset, Nations, TriplesFactory
-from npembed.evaluation import evaluate
-from npembed.interactions import INTERACTIONS
+from npembed.embedding.optimizers import OPTIMIZERS
+from npembed.embedding.row_maps import normalize
 from npembed.io import read_folder, write_folder
-from npembed.losses import LOSSES
-from npembed.models import MODELS, ERModel
-from npembed.models import transe as transe_preset
+from npembed.kge.datasets import Dataset, Nations, TriplesFactory
+from npembed.kge.evaluation import evaluate
+from npembed.kge.interactions import INTERACTIONS
+from npembed.kge.losses import LOSSES
+from npembed.kge.models import MODELS, ERModel
+from npembed.kge.models import transe as transe_preset
+from npembed.kge.runs import PipelineResult, prepare
+from npembed.kge.training import LOOPS, OptimizerUpdate, Place, fit, not_finite
 from npembed.op import Op
-from npembed.optimizers import OPTIMIZERS
-from npembed.row_maps import normalize
-from npembed.runs import PipelineResult, prepare
-from npembed.training import LOOPS, OptimizerUpdate, Place, fit, not_finite
 
 NIGHTLY = os.environ.get("NPEMBED_HYPOTHESIS") == "nightly"
-training_fit = importlib.import_module("npembed.training.fit")
+training_fit = importlib.import_module("npembed.kge.training.fit")
 TRIPLES = [(a, r, b) for a in "abcdefg" for b in "abcdefg" for r, far in (("next", 1), ("over", 3)) if ord(b) == ord(a) + far]
 TRIPLES += [(a, "before", b) for a in "abcdefg" for b in "abcdefg" if a < b]
 PARTS = ("training", "validation", "testing")

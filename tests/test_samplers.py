@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npembed.random import TorchGenerator
-from npembed.samplers import SAMPLERS, KnownTriples, basic, bernoulli, bernoulli_probabilities, index_triples, known_mask
+from npembed.kge.samplers import SAMPLERS, KnownTriples, basic, bernoulli, bernoulli_probabilities, index_triples, known_mask
+from npembed.numerics.random import TorchGenerator
 
 TOLERANCES = {
     "share": 0.02,  # of 20 000 draws: more than five standard errors, sqrt(.25 / 20 000) = .0035

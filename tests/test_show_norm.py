@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from tolerances import SAME_SUMMARY
 
-from npembed.datasets import Nations
+from npembed.embedding.row_maps import NORMALIZERS, normalize, normalize_vjp
+from npembed.kge.datasets import Nations
+from npembed.numerics.random import TorchGenerator
 from npembed.op import Op
-from npembed.random import TorchGenerator
-from npembed.row_maps import NORMALIZERS, normalize, normalize_vjp
 from npembed.show import norm
 from npembed.show.norm_checks import run_checks
-from npembed.show.norm_words import lines
-from npembed.trace import Update, angles, radial_and_tangential, summary
+from npembed.show.norm_text import lines
+from npembed.show.recorder import Update, angles, radial_and_tangential, summary
 
 show = importlib.import_module("npembed.show.norm")  # the attribute of that name is the function
 CHECKS = [
@@ -243,7 +243,7 @@ def test_the_sentences_quote_the_run(few):
 
 
 def test_the_words_follow_the_numbers():
-    words = importlib.import_module("npembed.show.norm_words")
+    words = importlib.import_module("npembed.show.norm_text")
     ways = {
         "normalizer": [record(0, 1.0, 2.0), record(1, 1.5, 2.5, radial=0.25, shortened=3, largest_shortening=2e-8)],
         "constrainer": [record(0, 1, 1), record(1, 0.5, 0.9, pulled=0.25, angle=1e-12)],

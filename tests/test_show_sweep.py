@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from npembed.cli import main
-from npembed.datasets import Nations
-from npembed.evaluation import evaluate, metric
-from npembed.models import ERModel
+from npembed.kge.datasets import Nations
+from npembed.kge.evaluation import evaluate, metric
+from npembed.kge.models import ERModel
+from npembed.kge.training import fit
 from npembed.show import norm, sweep
 from npembed.show.sweep import LRS, SEEDS, crossings
-from npembed.show.sweep_words import lines, sentences
-from npembed.training import fit
+from npembed.show.sweep_text import lines, sentences
 
 show = importlib.import_module("npembed.show.sweep")  # the attribute of that name is the function
 TINY = {"epochs": 1, "dim": 3, "lrs": [0.1, 2], "seeds": [0, 4]}

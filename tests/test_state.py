@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from npembed import Embedding
-from npembed.datasets import Nations
-from npembed.layer import from_state
-from npembed.models import MODELS
+from npembed.kge.datasets import Nations
+from npembed.kge.models import MODELS
+from npembed.layers import from_state
 
 DTYPES = ("float32", "float64", "complex64", "complex128")
 NAME = "_embeddings.weight"

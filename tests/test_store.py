@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from npembed import load
-from npembed.datasets import Dataset, TriplesFactory
+from npembed.embedding.optimizers import OPTIMIZERS
 from npembed.io import read_folder, text, write_folder
-from npembed.layer import Embedding, only_tables_like
-from npembed.optimizers import OPTIMIZERS
-from npembed.runs import prepare
+from npembed.kge.datasets import Dataset, TriplesFactory
+from npembed.kge.runs import prepare
+from npembed.layers import Embedding, only_tables_like
 
 GOLDEN = Path(__file__).parent / "golden" / "run_1"
 """A run that the first version to save any wrote: transe, Adam with amsgrad, an array among the options, a frozen table."""

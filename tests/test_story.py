@@ -3,9 +3,9 @@
 import numpy as np
 
 from npembed import Embedding
-from npembed.embedding import lookup, lookup_vjp, post_step_
-from npembed.optimizers import sgd_
-from npembed.row_maps import NORMALIZERS, normalize
+from npembed.embedding.lookup import lookup, lookup_vjp, post_step_
+from npembed.embedding.optimizers import sgd_
+from npembed.embedding.row_maps import NORMALIZERS, normalize
 
 
 def test_one_step_by_hand():

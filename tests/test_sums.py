@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npembed import Embedding, RowSparse, kernels, sums
-from npembed.embedding import lookup_vjp
-from npembed.row_maps import NORMALIZERS
-from npembed.rows import gather_vjp, segment_add_
-from npembed.sums import SUMMATIONS
+from npembed import Embedding, RowSparse
+from npembed.embedding.lookup import lookup_vjp
+from npembed.embedding.row_maps import NORMALIZERS
+from npembed.embedding.rows import gather_vjp, segment_add_
+from npembed.numerics import kernels, sums
+from npembed.numerics.sums import SUMMATIONS
 
 DTYPES = [np.float16, np.float32, np.float64, np.complex64, np.complex128]
 TABLES = DTYPES[1:]

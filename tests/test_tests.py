@@ -14,14 +14,14 @@ import pytest
 from test_features import PROBES
 from test_registries import LITERALS, OPS
 
-from npembed.accuracy.entries import ENTRIES
-from npembed.row_maps import NORMALIZERS
+from npembed.embedding.row_maps import NORMALIZERS
+from npembed.verify.accuracy.entries import ENTRIES
 
 TESTS = pathlib.Path(__file__).parent
 SOURCES = {
     path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted([*TESTS.glob("*.py"), *TESTS.glob("slow/*.py")])
 }
-REFERENCES = sorted((TESTS.parent / "npembed" / "accuracy" / "references").glob("*.py"))
+REFERENCES = sorted((TESTS.parent / "npembed" / "verify" / "accuracy" / "references").glob("*.py"))
 
 # ---- a test that asserts nothing
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npembed import Embedding
-from npembed.gradcheck import GradientError, check_layer
-from npembed.optimizers import sgd_
+from npembed.embedding.optimizers import sgd_
+from npembed.verify.gradcheck import GradientError, check_layer
 
 ROWS = np.array([[3.0, 4.0], [0.3, 0.4], [-6.0, 8.0], [0.0, 0.0], [5.0, 12.0]])
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from npembed.datasets import Nations
-from npembed.models import ERModel
-from npembed.optimizers import OPTIMIZERS
-from npembed.random import TorchGenerator
-from npembed.samplers import basic
-from npembed.training import OptimizerUpdate, fit
+from npembed.embedding.optimizers import OPTIMIZERS
+from npembed.kge.datasets import Nations
+from npembed.kge.models import ERModel
+from npembed.kge.samplers import basic
+from npembed.kge.training import OptimizerUpdate, fit
+from npembed.numerics.random import TorchGenerator
 
 NATIONS = Nations().training
 OPTIONS = [

@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tolerances import LAW, LAW_FLOAT32, Z
 
-from npembed.datasets import Nations
-from npembed.interactions import INTERACTIONS
-from npembed.models import ERModel, complex_bilinear, distmult, rotate, transe
-from npembed.op import Op
-from npembed.uncertainty import (
+from npembed.kge.datasets import Nations
+from npembed.kge.interactions import INTERACTIONS
+from npembed.kge.models import ERModel, complex_bilinear, distmult, rotate, transe
+from npembed.kge.uncertainty import (
     MissingDropoutError,
     ScoreLaw,
     UncertainPrediction,
@@ -29,7 +28,8 @@ from npembed.uncertainty import (
     score_law,
     score_moments,
 )
-from npembed.uncertainty.law import _law
+from npembed.kge.uncertainty.law import _law
+from npembed.op import Op
 
 NATIONS = Nations().training
 NAN, INF = float("nan"), float("inf")

@@ -6,8 +6,8 @@ import tempfile
 
 import numpy as np
 
-from .. import interrupts
-from ..datasets.parser import path_name
+from ..io.paths import path_name
+from ..numerics import interrupts
 from .report import tell
 
 
@@ -52,7 +52,7 @@ class Keeper:
     def save(self, *, over=True):
         """Save the run as it is now, if it is sound; unless `over`, not where a run stands already."""
         from ..io import manifest_at
-        from ..runs.store import save
+        from ..kge.runs.save import save
 
         result, trouble = self._result, self.trouble
         self._sound = self.out is None or sound(result)
@@ -121,8 +121,8 @@ class Keeper:
 
 def sound(result):
     """Whether the numbers of a run are finite, and the scores that it gives can be ranked: those for a hundred test triples."""
-    from ..evaluation import ranks
-    from ..training import not_finite
+    from ..kge.evaluation import ranks
+    from ..kge.training import not_finite
 
     if not_finite(result.model, result.update.states):
         return False

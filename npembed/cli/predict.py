@@ -38,7 +38,7 @@ def with_dashes(arguments):
 
 
 def _run(options):
-    from ..runs import load
+    from ..kge.runs import load
 
     given = {column: getattr(options, column) for column in ("head", "relation", "tail") if getattr(options, column) is not None}
     with refusing():

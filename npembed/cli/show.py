@@ -2,13 +2,13 @@
 
 import argparse
 
-from ..datasets.parser import path_name
+from ..io.paths import path_name
 from .report import progress, refusing
 
 
 def add_to(verbs):
     """Add the verb to the parser."""
-    from ..datasets import DATASETS
+    from ..kge.datasets import DATASETS
 
     show = verbs.add_parser("show", help="see what a part of an embedding layer does")
     topics = show.add_subparsers(title="topics", required=True, metavar="TOPIC")
@@ -42,7 +42,7 @@ def _norm(options):
     if "sweep" in options:
         return _sweep(options)
     from ..show import check_settings, norm
-    from ..show.norm_words import lines
+    from ..show.norm_text import lines
 
     settings = {"lr": 0.5, "seed": 0} | _given(options, ("dataset", "epochs", "lr", "dim", "seed", "out"))
     with refusing():
@@ -56,7 +56,7 @@ def _norm(options):
 def _sweep(options):
     from ..show import check_sweep_settings, sweep
     from ..show.sweep import LRS, SEEDS
-    from ..show.sweep_words import lines
+    from ..show.sweep_text import lines
 
     settings = {"lrs": LRS, "seeds": SEEDS} | _given(options, ("dataset", "epochs", "lrs", "dim", "seeds", "out"))
     with refusing():

@@ -7,8 +7,9 @@ import os
 import tempfile
 import traceback
 
-from .. import check, interrupts
-from ..datasets.parser import path_name
+from .. import check
+from ..io.paths import path_name
+from ..numerics import interrupts
 from ..op import plain
 from .keep import Keeper
 from .report import BadInputError, as_json, progress, refusing, tell
@@ -30,15 +31,15 @@ ON_RESUME = ("epochs", "out", "checkpoint_every", "json", "resume")
 
 def add_to(verbs):
     """Add the verb to the parser."""
-    from ..datasets import DATASETS
-    from ..initializers import INITIALIZERS
-    from ..losses import LOSSES
-    from ..models import MODELS
-    from ..optimizers import OPTIMIZERS
-    from ..regularizers import REGULARIZERS
-    from ..row_maps import CONSTRAINERS, NORMALIZERS
-    from ..samplers import SAMPLERS
-    from ..training import LOOPS
+    from ..embedding.initializers import INITIALIZERS
+    from ..embedding.optimizers import OPTIMIZERS
+    from ..embedding.regularizers import REGULARIZERS
+    from ..embedding.row_maps import CONSTRAINERS, NORMALIZERS
+    from ..kge.datasets import DATASETS
+    from ..kge.losses import LOSSES
+    from ..kge.models import MODELS
+    from ..kge.samplers import SAMPLERS
+    from ..kge.training import LOOPS
 
     verb = verbs.add_parser(
         "train",
@@ -185,7 +186,7 @@ def _writable(path, out):
 
 def _resumed(given):
     """The saved run, and how many more epochs."""
-    from ..runs import load
+    from ..kge.runs import load
 
     for name in given:
         if name not in ON_RESUME:
@@ -197,7 +198,7 @@ def _resumed(given):
 
 def _prepared(given):
     """A run of the options that were given, not yet trained, and its epochs."""
-    from ..runs import prepare
+    from ..kge.runs import prepare
 
     told = {**DEFAULTS, **given}
     model = {"embedding_dim": check.integer("train", "--dim", told["dim"], minimum=1)}
@@ -222,7 +223,7 @@ def _prepared(given):
     if "margin" in told:
         how["loss_kwargs"] = {"margin": told["margin"]}
     if "batch_size" not in given and "replay" not in given:  # a hundred steps an epoch are enough
-        from ..datasets import load
+        from ..kge.datasets import load
 
         chosen["dataset"] = load(told["dataset"], seed=told["seed"])
         told["batch_size"] = max(told["batch_size"], chosen["dataset"].training.num_triples // 100)

@@ -18,8 +18,8 @@ def add_to(verbs):
 
 
 def _export(options):
-    from ..conformance import cases, export
-    from ..datasets.parser import path_name
+    from ..io.paths import path_name
+    from ..verify.conformance import cases, export
 
     with refusing():
         names = export(options.folder)

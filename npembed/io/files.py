@@ -6,8 +6,8 @@ import os
 import stat
 from pathlib import Path
 
-from .. import interrupts
-from ..datasets.parser import path_name
+from ..numerics import interrupts
+from .paths import path_name
 
 _numbers = itertools.count()
 

@@ -4,7 +4,6 @@ import os
 import re
 
 from .. import check
-from ..datasets.parser import path_name
 
 ATTEMPTS = 100
 """How often is looked anew because a folder was replaced meanwhile."""
@@ -48,3 +47,9 @@ def is_mount(folder):
 def content(folder, name, most):
     """The bytes of a regular file in `folder`, of up to `most`; nothing else is opened, or waited for."""
     return check.files.content(os.path.join(folder, name), most)
+
+
+def path_name(path):
+    """`path` as messages begin with it, on one line."""
+    name = str(path)
+    return name if name.isprintable() else ascii(name)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..datasets import labels
+from . import labels
 
 MAX_DEPTH = 50
 """How deep lists and dicts of a document may be nested."""

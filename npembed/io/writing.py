@@ -9,9 +9,9 @@ import stat
 import tempfile
 
 from .. import check
-from ..datasets.labels import shown
 from . import arrays as formats
 from . import manifest, paths, swap, text
+from .labels import shown
 
 _REPLACED = "a folder that npembed wrote and nothing else is in, an empty one, or none"
 

@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__, check
-from ..datasets import DATASETS
-from ..models import ERModel
+from ..kge.datasets import DATASETS
+from ..kge.models import ERModel
+from ..kge.training import fit
+from ..numerics.random import TorchGenerator
 from ..op import resolve
-from ..random import TorchGenerator
-from ..trace import Recorder, angles, radial_and_tangential, summary
-from ..training import fit
 from .files import writable, write
 from .norm_checks import run_checks
-from .norm_words import sentences
+from .norm_text import sentences
+from .recorder import Recorder, angles, radial_and_tangential, summary
 
 STEM = "norm"  # of norm.png and norm.json
 WAYS = ("normalizer", "constrainer")
@@ -32,7 +32,7 @@ def norm(*, dataset="nations", epochs=20, lr=0.5, dim=50, seed=0, out=None, prog
 
     Parameters
     ----------
-    dataset : name, see `npembed.datasets.DATASETS`
+    dataset : name, see `npembed.kge.datasets.DATASETS`
     epochs : int >= 1
     lr : float, 0 to 1e30, the learning rate
     dim : int, 2 to a million, the length of a row (on a line, a row of length one has no direction left to turn to)
@@ -44,7 +44,7 @@ def norm(*, dataset="nations", epochs=20, lr=0.5, dim=50, seed=0, out=None, prog
     -------
     dict
         ``settings``; ``checks``, a list of ``name, value, limit, ok, note``; ``ways``: for each of the two, per epoch ``loss`` and
-        what `npembed.trace.summary` says; ``arrow``, one row and its gradient for the figure; ``sentences``; ``files``.
+        what `npembed.show.recorder.summary` says; ``arrow``, one row and its gradient for the figure; ``sentences``; ``files``.
 
     Raises
     ------

@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..gradcheck import GradientError, check_vjp
-from ..model import loss_and_gradients, score
+from ..embedding.row_maps import NORMALIZERS, normalize
+from ..kge import loss_and_gradients, score
+from ..kge.samplers import basic
 from ..op import Op
-from ..row_maps import NORMALIZERS, normalize
-from ..samplers import basic
-from ..trace import radial_and_tangential
+from ..verify.gradcheck import GradientError, check_vjp
+from .recorder import radial_and_tangential
 
 BATCH = 32
 ENTRIES = 150  # of each table, drawn at random; fewer of long rows, where each costs more

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Arc
 
-from ..row_maps import normalize
+from ..embedding.row_maps import normalize
 
 ROW, ALONG, ACROSS, STEP, BACK, NEW = "#1b1b1b", "#d55e00", "#0072b2", "#7a5195", "#cc79a7", "#009e73"
 COLORS = {"normalizer": "#0072b2", "constrainer": "#d55e00"}

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__, check
-from ..datasets import DATASETS
-from ..evaluation import evaluate, metric
+from ..kge.datasets import DATASETS
+from ..kge.evaluation import evaluate, metric
+from ..kge.training import fit
 from ..op import resolve
-from ..training import fit
 from .files import writable, write
 from .norm import WAYS, Interrupted, _model
-from .sweep_words import sentences
+from .sweep_text import sentences
 
 STEM = "sweep"  # of sweep.png and sweep.json
 LRS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
@@ -29,7 +29,7 @@ def sweep(*, dataset="nations", epochs=20, lrs=LRS, dim=50, seeds=SEEDS, out=Non
 
     Parameters
     ----------
-    dataset : name, see `npembed.datasets.DATASETS`
+    dataset : name, see `npembed.kge.datasets.DATASETS`
     epochs : int >= 1
     lrs : sequence of float, 1e-30 to 1e30; two learning rates or more, all different
     dim : int, 2 to a million, the length of a row

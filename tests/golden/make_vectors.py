@@ -1,4 +1,4 @@
-"""Make the conformance vectors: ``python tests/golden/make_vectors.py`` writes npembed/conformance/vectors/*.json.
+"""Make the conformance vectors: ``python tests/golden/make_vectors.py`` writes npembed/verify/conformance/vectors/*.json.
 
 Every expected number comes from exact arithmetic (`fractions`) or from mpmath at 1500 bits, evaluated on the stored inputs and
 rounded once; gradients by differentiating the forward pass there, not by a formula of a backward pass. npembed is not imported.

@@ -16,7 +16,7 @@ import warnings
 import numpy as np
 
 import npembed
-from npembed.rows import gather, segment_add_
+from npembed.embedding.rows import gather, segment_add_
 
 from . import attempt, catalogue
 from .given import World

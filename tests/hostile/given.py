@@ -6,8 +6,8 @@ import warnings
 import numpy as np
 
 from npembed import Embedding, EmbeddingBag, RowSparse
-from npembed.datasets import Nations
-from npembed.models import ERModel
+from npembed.kge.datasets import Nations
+from npembed.kge.models import ERModel
 
 
 class Subclass(np.ndarray):

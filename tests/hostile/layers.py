@@ -6,9 +6,9 @@ import pickle
 import numpy as np
 
 from npembed import Embedding, EmbeddingBag
-from npembed.bags import embedding_bag, embedding_bag_vjp
-from npembed.initializers import INITIALIZERS
-from npembed.random import TorchGenerator, generator
+from npembed.embedding.bags import embedding_bag, embedding_bag_vjp
+from npembed.embedding.initializers import INITIALIZERS
+from npembed.numerics.random import TorchGenerator, generator
 
 from . import answered, refused
 

@@ -8,16 +8,16 @@ import threading
 import numpy as np
 
 from npembed import Embedding, RowSparse
-from npembed.bags import embedding_bag, embedding_bag_vjp
-from npembed.datasets import Nations
-from npembed.embedding import lookup, lookup_vjp
-from npembed.models import transe
-from npembed.optimizers import adam_, sgd_
-from npembed.renorm import renorm_
-from npembed.row_maps import NORMALIZERS
-from npembed.rows import gather, gather_vjp, segment_add_
-from npembed.touched import post_step_rows_
-from npembed.training import fit
+from npembed.embedding.bags import embedding_bag, embedding_bag_vjp
+from npembed.embedding.constrain import post_step_rows_
+from npembed.embedding.lookup import lookup, lookup_vjp
+from npembed.embedding.max_norm import renorm_
+from npembed.embedding.optimizers import adam_, sgd_
+from npembed.embedding.row_maps import NORMALIZERS
+from npembed.embedding.rows import gather, gather_vjp, segment_add_
+from npembed.kge.datasets import Nations
+from npembed.kge.models import transe
+from npembed.kge.training import fit
 
 from . import answered, refused
 

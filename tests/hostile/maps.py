@@ -3,11 +3,9 @@
 import numpy as np
 
 from npembed import Op
-from npembed.embedding import dropout_mask, lookup, lookup_vjp, penalty, transform, transform_vjp
-from npembed.interactions import INTERACTIONS, distmult, transe, transe_vjp
-from npembed.losses import LOSSES, margin_ranking, margin_ranking_vjp
-from npembed.regularizers import REGULARIZERS
-from npembed.row_maps import (
+from npembed.embedding.lookup import dropout_mask, lookup, lookup_vjp, penalty, transform, transform_vjp
+from npembed.embedding.regularizers import REGULARIZERS
+from npembed.embedding.row_maps import (
     CONSTRAINERS,
     NORMALIZERS,
     clamp,
@@ -20,6 +18,8 @@ from npembed.row_maps import (
     softmax,
     softmax_vjp,
 )
+from npembed.kge.interactions import INTERACTIONS, distmult, transe, transe_vjp
+from npembed.kge.losses import LOSSES, margin_ranking, margin_ranking_vjp
 
 from . import answered, refused
 

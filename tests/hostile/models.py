@@ -9,13 +9,13 @@ from types import SimpleNamespace
 import numpy as np
 
 import npembed
-from npembed.datasets import Nations, TriplesFactory
-from npembed.evaluation import ranks
-from npembed.kernels import segments
-from npembed.models import ERModel, transe
-from npembed.samplers import basic, bernoulli, bernoulli_probabilities, index_triples, known_mask
-from npembed.training import fit
-from npembed.uncertainty import predict_hrt_uncertain
+from npembed.kge.datasets import Nations, TriplesFactory
+from npembed.kge.evaluation import ranks
+from npembed.kge.models import ERModel, transe
+from npembed.kge.samplers import basic, bernoulli, bernoulli_probabilities, index_triples, known_mask
+from npembed.kge.training import fit
+from npembed.kge.uncertainty import predict_hrt_uncertain
+from npembed.numerics.kernels import segments
 
 from . import answered, refused
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from npembed import RowSparse
-from npembed.rows import gather, gather_vjp, segment_add_, take
+from npembed.embedding.rows import gather, gather_vjp, segment_add_, take
 
 from . import answered, refused
 

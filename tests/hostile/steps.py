@@ -3,8 +3,10 @@
 import numpy as np
 
 from npembed import RowSparse
-from npembed.embedding import post_step_
-from npembed.optimizers import (
+from npembed.embedding.constrain import is_constrained, post_step_rows_
+from npembed.embedding.lookup import post_step_
+from npembed.embedding.max_norm import renorm_
+from npembed.embedding.optimizers import (
     OPTIMIZERS,
     adagrad_state,
     clip_grad_norm,
@@ -15,9 +17,7 @@ from npembed.optimizers import (
     sparse_adam_,
     sparse_adam_state,
 )
-from npembed.renorm import renorm_
-from npembed.row_maps import normalize
-from npembed.touched import is_constrained, post_step_rows_
+from npembed.embedding.row_maps import normalize
 
 from . import answered, refused
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import test_registries
 
-from npembed import accuracy
-from npembed.accuracy import bounds, inputs, measure, references
-from npembed.accuracy.differences import gradients, to_mpmath
-from npembed.accuracy.entries import BITS
 from npembed.cli import main
+from npembed.embedding.row_maps import norm
+from npembed.embedding.rows import RowSparse
 from npembed.op import Op
-from npembed.row_maps import norm
-from npembed.rows import RowSparse
+from npembed.verify import accuracy
+from npembed.verify.accuracy import bounds, inputs, measure, references
+from npembed.verify.accuracy.differences import gradients, to_mpmath
+from npembed.verify.accuracy.entries import BITS
 
 NIGHTLY = os.environ.get("NPEMBED_HYPOTHESIS") == "nightly"
 

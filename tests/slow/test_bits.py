@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npembed.bits import check_bits, lines, processes, threading_layers, trainings
 from npembed.cli import main
-from npembed.datasets import Nations
-from npembed.losses import LOSSES
-from npembed.models import MODELS
-from npembed.optimizers import OPTIMIZERS
-from npembed.samplers import SAMPLERS
-from npembed.training import LOOPS
+from npembed.embedding.optimizers import OPTIMIZERS
+from npembed.kge.datasets import Nations
+from npembed.kge.losses import LOSSES
+from npembed.kge.models import MODELS
+from npembed.kge.samplers import SAMPLERS
+from npembed.kge.training import LOOPS
+from npembed.verify.reproducibility import check_bits, lines, processes, threading_layers, trainings
 
 BUFFERS = """
 import numba, numpy as np
-from npembed.kernels import cpu
+from npembed.numerics.kernels import cpu
 def segment_add(out, rows, starts, order, values):
     n = numba.config.NUMBA_NUM_THREADS
     for s, row in enumerate(rows):
@@ -33,13 +33,13 @@ cpu.segment_add = segment_add
 """
 """What many a library does: each thread adds up its share, and the shares are added."""
 FEW = """
-from npembed.bits import trainings
+from npembed.verify.reproducibility import trainings
 trainings.TRAININGS = [one for one in trainings.TRAININGS if one[0] in ("distmult", "complex")][:6]
 """
 """For tests of the processes, not of what is computed in them."""
 LAUNCH = """
 import numba, numpy as np
-from npembed.kernels import cpu
+from npembed.numerics.kernels import cpu
 cpu.SERIAL_BELOW = 0
 cpu.gather(np.empty((1, 1)), np.ones((1, 1)), np.zeros(1, dtype=np.int64))
 """
@@ -100,7 +100,7 @@ def test_what_is_hashed(what, monkeypatch):
 
 
 def test_small_batches_go_through_the_parallel_loops(monkeypatch):
-    from npembed.kernels import cpu
+    from npembed.numerics.kernels import cpu
 
     calls, limits = [], (cpu.SERIAL_BELOW, cpu.serial_only)
     for name in ("gather_parallel", "segment_add_parallel"):

@@ -6,7 +6,7 @@ import test_show_norm
 from test_registries import CHECKED_HERE, OPS, check_gradients, whole_cases
 from test_representations import IDS, KINDS, MAKERS, OPTIONS, as_ops
 
-from npembed.gradcheck import check_vjp
+from npembed.verify.gradcheck import check_vjp
 
 pytestmark = pytest.mark.nightly
 

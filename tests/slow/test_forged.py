@@ -10,7 +10,7 @@ import forged
 import forgeries
 import pytest
 
-from npembed.runs import prepare
+from npembed.kge.runs import prepare
 
 NUMBER = 1500 if os.environ.get("NPEMBED_HYPOTHESIS") == "nightly" else 300
 WORKERS = 2

@@ -6,13 +6,14 @@ import pytest
 from recipes import bound, interactions
 from tolerances import SAME_SCORE, SUMMED_IN_BLOCKS
 
-import npembed.model.gradients
-from npembed.gradcheck import check_vjp
-from npembed.interactions import INTERACTIONS
-from npembed.losses import LCWA_LOSSES, LOSSES
-from npembed.model import NO_MASKS, PAIRS, lcwa_loss_and_gradients, loss_and_gradients, score
+import npembed.kge.batch
+from npembed.embedding.regularizers import REGULARIZERS
+from npembed.kge.batch import PAIRS, lcwa_loss_and_gradients, loss_and_gradients
+from npembed.kge.interactions import INTERACTIONS
+from npembed.kge.losses import LCWA_LOSSES, LOSSES
+from npembed.kge.score import NO_MASKS, score
 from npembed.op import Op
-from npembed.regularizers import REGULARIZERS
+from npembed.verify.gradcheck import check_vjp
 
 COLUMNS = ("head", "relation", "tail")
 POSITIVES = np.array([[0, 0, 4], [4, 1, 0], [2, 1, 2]])
@@ -170,7 +171,7 @@ def test_blocks_change_roundings_and_no_more(monkeypatch, target, block):
         seen = []
         counting = Op(lambda *hrt, f=about["interaction"], seen=seen: seen.append(1) or f.forward(*hrt), about["interaction"].vjp)
         with monkeypatch.context() as patched:
-            patched.setattr(npembed.model.gradients, "BLOCK", block)
+            patched.setattr(npembed.kge.batch, "BLOCK", block)
             loss, *gradients = lcwa_loss_and_gradients(*batch, target=target, **{**about, "interaction": counting})
         size = max(1, block // 12)
         assert len(seen) == -(-len(batch[3][0]) // size)

@@ -10,8 +10,8 @@ import long_work
 import numpy as np
 import pytest
 
-from npembed import interrupts as ours
-from npembed.optimizers import adam_, adam_state
+from npembed.embedding.optimizers import adam_, adam_state
+from npembed.numerics import interrupts as ours
 
 NIGHTLY = os.environ.get("NPEMBED_HYPOTHESIS") == "nightly"
 READS = list(long_work.READS) if NIGHTLY else ["ranks, fused", "exact sums"]

@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 RUN = """
 import json, sys
 import numpy as np
-from npembed import kernels
+from npembed.numerics import kernels
 before = sorted(name for name in sys.modules if name.split(".")[0] in ("numba", "llvmlite"))
 table = np.arange(6, dtype=np.float32).reshape(3, 2)
 parts = kernels.segments(np.array([2, 0, 2]))
@@ -20,7 +20,7 @@ kernels.segment_add(table, *parts, np.ones((3, 2), dtype=np.float32), backend="p
 assert not before and "numba" not in sys.modules, "Numba was imported before a compiled kernel was called"
 import numba
 numba.config.CACHE_DIR = "as it was"
-from npembed.kernels import cache, cpu
+from npembed.numerics.kernels import cache, cpu
 results = []
 for cpu.SERIAL_BELOW in (1 << 60, 0):
     table, out = np.arange(6, dtype=np.float32).reshape(3, 2), np.empty((4, 2), dtype=np.float32)
@@ -79,13 +79,15 @@ def test_the_next_process_finds_every_kernel(tmp_path):
 def test_an_edit_is_seen(tmp_path):
     """Numba alone would run the stale loop: it looks at the file of the loop, and the edit is in another one."""
     package = tmp_path / "npembed"
-    shutil.copytree(ROOT / "npembed" / "kernels", package / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    kernels = package / "numerics" / "kernels"
+    shutil.copytree(ROOT / "npembed" / "numerics" / "kernels", kernels, ignore=shutil.ignore_patterns("__pycache__"))
     (package / "__init__.py").touch()
+    (package / "numerics" / "__init__.py").touch()
     home = {"HOME": tmp_path, "XDG_CACHE_HOME": tmp_path / "xdg", "LOCALAPPDATA": tmp_path / "xdg"}
     before = run(tmp_path, **home)
     assert before["results"] == [RIGHT, RIGHT]
     assert before["misses"] == [1, 1, 1, 1]
-    bodies = package / "kernels" / "bodies.py"
+    bodies = kernels / "bodies.py"
     times, text = bodies.stat(), bodies.read_text()
     assert text.count("+= source[d]") == 1
     bodies.write_text(text.replace("+= source[d]", "-= source[d]"))

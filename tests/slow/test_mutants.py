@@ -23,7 +23,7 @@ def test_everything_that_is_found_has_killers():
         assert name in mutation_targets.FOUND
     assert EQUIVALENT.keys() <= mutation_targets.TARGETS.keys()
     assert len(mutation_targets.TARGETS) > 90
-    assert "row_maps.norms.norm_vjp" in mutation_targets.TARGETS
+    assert "embedding.row_maps.norms.norm_vjp" in mutation_targets.TARGETS
 
 
 def test_the_canary_dies(monkeypatch):
@@ -49,7 +49,7 @@ def test_the_gate_sees_a_survivor_and_a_false_equivalent(monkeypatch):
 def test_a_change_is_seen(monkeypatch, tmp_path):
     """Of the function, and of what a killer is made of, far down."""
     monkeypatch.setattr(mutate, "RECORD", tmp_path / "record.json")
-    name = "losses.mse.mse_vjp"
+    name = "kge.losses.mse.mse_vjp"
     assert mutate.changed([name]) == [name]
     mutate.record()
     assert mutate.changed() == []

@@ -8,7 +8,7 @@ import pytest
 import replays
 from tolerances import PRINTED_RUN, REPLAY_DIVERGENCE, REPLAY_LOSS, rank_flips
 
-from npembed.datasets import load
+from npembed.kge.datasets import load
 
 GOLDEN = json.loads((pathlib.Path(__file__).parents[1] / "golden" / "replays_pykeen.json").read_text(encoding="utf-8"))
 RUNS = {name: entry for name, entry in GOLDEN.items() if name != "made with"}

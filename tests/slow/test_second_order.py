@@ -14,17 +14,11 @@ from recipes import RECIPES
 from tolerances import SECOND_ORDER_FLOAT64, SECOND_ORDER_ULP_FLOAT32
 
 from npembed import Embedding
-from npembed.accuracy import references
-from npembed.accuracy.differences import gradients, to_mpmath
-from npembed.accuracy.measure import errors_of
-from npembed.gradcheck import check_vjp, judge
-from npembed.layer import double_backward
-from npembed.op import Op
-from npembed.row_maps import NORMALIZERS, normalize, normalize_vjp
-from npembed.rows import RowSparse
-from npembed.second_order import SECOND_ORDER, lookup_vjp_vjp, transform_vjp_vjp
-from npembed.second_order.lookups import second_of
-from npembed.second_order.maps import (
+from npembed.embedding.row_maps import NORMALIZERS, normalize, normalize_vjp
+from npembed.embedding.rows import RowSparse
+from npembed.embedding.second_order import SECOND_ORDER, lookup_vjp_vjp, transform_vjp_vjp
+from npembed.embedding.second_order.lookups import second_of
+from npembed.embedding.second_order.maps import (
     clamp_norm_vjp_vjp,
     clamp_vjp_vjp,
     complex_normalize_vjp_vjp,
@@ -32,6 +26,12 @@ from npembed.second_order.maps import (
     quaternion_normalize_vjp_vjp,
     softmax_vjp_vjp,
 )
+from npembed.layers import double_backward
+from npembed.op import Op
+from npembed.verify.accuracy import references
+from npembed.verify.accuracy.differences import gradients, to_mpmath
+from npembed.verify.accuracy.measure import errors_of
+from npembed.verify.gradcheck import check_vjp, judge
 
 INF = np.inf
 DTYPES = [np.float32, np.float64, np.complex64, np.complex128]
@@ -435,8 +435,9 @@ def test_options_that_change_the_gradient_on_purpose():
         (
             lambda: transform_vjp_vjp(V, G, X, normalizer=Op(lambda x: x, stranger_vjp)),
             ValueError,
-            "transform_vjp_vjp: normalizer has the vjp 'stranger_vjp', whose own is not known; allowed: one that npembed.second_order."
-            "SECOND_ORDER has (normalize, softmax, complex_normalize, quaternion_normalize, clamp or clamp_norm), to which ",
+            "transform_vjp_vjp: normalizer has the vjp 'stranger_vjp', whose own is not known; allowed: one that "
+            "npembed.embedding.second_order.SECOND_ORDER has "
+            "(normalize, softmax, complex_normalize, quaternion_normalize, clamp or clamp_norm), to which ",
         ),
         (lambda: lookup_vjp_vjp(V, G, TABLE, [0]), ValueError, "lookup_vjp_vjp: v has shape (1, 2); allowed: (3, 2), the shape of table"),
         (lambda: lookup_vjp_vjp(TABLE, G, [1.0], [0]), TypeError, "lookup_vjp_vjp: table is a list"),

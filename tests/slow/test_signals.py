@@ -15,8 +15,8 @@ import interrupts
 import pytest
 import stops
 
-from npembed import interrupts as ours
 from npembed import load
+from npembed.numerics import interrupts as ours
 
 HERE = Path(__file__).parents[1]
 NIGHTLY = os.environ.get("NPEMBED_HYPOTHESIS") == "nightly"
@@ -107,7 +107,7 @@ def check_saved(err):
 @interrupts.possible
 @pytest.mark.parametrize("number", [number for number in NAMES if number not in (None, signal.SIGINT)])
 def test_a_signal_from_outside(number):
-    status, _, err = interrupts.interrupted("npembed.runs.result", *QUICK, signals=[(3, number)])
+    status, _, err = interrupts.interrupted("npembed.kge.runs.result", *QUICK, signals=[(3, number)])
     assert status == NAMES[number]
     check_saved(err)
 
@@ -115,7 +115,7 @@ def test_a_signal_from_outside(number):
 @interrupts.possible
 def test_a_hangup_that_is_ignored_stays_ignored():
     signals = [(3, signal.SIGHUP), (40, signal.SIGTERM)]
-    status, _, err = interrupts.interrupted("npembed.runs.result", *QUICK, signals=signals, NOHUP="yes")
+    status, _, err = interrupts.interrupted("npembed.kge.runs.result", *QUICK, signals=signals, NOHUP="yes")
     assert status == 143
     assert check_saved(err) >= 40
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from npembed.conformance.reading import TOPICS, VECTORS
+from npembed.verify.conformance.reading import TOPICS, VECTORS
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "golden"))
 

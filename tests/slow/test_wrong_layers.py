@@ -5,10 +5,10 @@ import re
 import pytest
 from wrong_layers import BUGS, HIDDEN
 
-from npembed.conformance import cases, check
-from npembed.conformance.checking import judge
-from npembed.conformance.declaring import declared
-from npembed.conformance.reading import TOPICS
+from npembed.verify.conformance import cases, check
+from npembed.verify.conformance.checking import judge
+from npembed.verify.conformance.declaring import declared
+from npembed.verify.conformance.reading import TOPICS
 
 
 @pytest.mark.parametrize(("layer", "cause", "seen"), [b[1:] for b in BUGS], ids=[b[0] for b in BUGS])

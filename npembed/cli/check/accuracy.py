@@ -23,7 +23,7 @@ def add_to(topics):
 
 
 def _run(options):
-    from ...accuracy import accuracy, check_settings, lines
+    from ...verify.accuracy import accuracy, check_settings, lines
 
     settings = {"only": options.only, "examples": options.examples, "seed": options.seed}
     with refusing():

@@ -25,7 +25,7 @@ def add_to(topics):
 
 
 def _run(options):
-    from ...bits import check_bits, lines
+    from ...verify.reproducibility import check_bits, lines
 
     asked = {name: getattr(options, name) for name in ("threads", "runs", "steps", "jobs")}
     with refusing():

@@ -21,8 +21,8 @@ def add_to(topics):
 
 
 def _run(options):
-    from ...peers import check_bugs
-    from ...peers.words import as_json, details, table
+    from ...verify.known_bugs import check_bugs
+    from ...verify.known_bugs.text import as_json, details, table
 
     with refusing():
         outcomes = check_bugs(options.peers, options.ids or None)

@@ -52,7 +52,7 @@ def add_to(topics):
 
 
 def _run(options):
-    from ...gradcheck import BELOW_RESOLUTION, WRONG, judge, padding
+    from ...verify.gradcheck import BELOW_RESOLUTION, WRONG, judge, padding
 
     with refusing():
         forward, vjp = (_function(name, getattr(options, name)) for name in ("forward", "vjp"))
@@ -115,7 +115,7 @@ def _arguments(options):
     import numpy as np
 
     from ... import check
-    from ...random import generator
+    from ...numerics.random import generator
 
     if options.file is None:
         shapes = [_shape(text) for text in options.shape or ["4,3"]]

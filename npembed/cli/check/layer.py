@@ -4,8 +4,8 @@ import argparse
 import os
 import sys
 
-from ... import conformance
 from ...check import escaped
+from ...verify import conformance
 from ..report import BadInputError, refusing
 
 
@@ -33,7 +33,7 @@ def add_to(topics):
 
 
 def _run(options):
-    from ...conformance.declaring import declared
+    from ...verify.conformance.declaring import declared
 
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # where module:Class may be, as with python -m
