@@ -40,10 +40,10 @@ class Op(NamedTuple):
         return Op(functools.partial(self.forward, **options), functools.partial(self.vjp, **options))
 
 
-def plain(name):
+def normalize_name(name):
     """`name` as registries compare it: lower case, without ``_``, ``-`` and spaces.
 
-    >>> plain("Xavier-Uniform_")
+    >>> normalize_name("Xavier-Uniform_")
     'xavieruniform'
     """
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
@@ -66,9 +66,9 @@ def resolve(registry, name, *, function, argument, suffix=None):
     """
     if not isinstance(name, str):
         raise TypeError(f"{function}: {argument} is a {type(name).__name__}; allowed: a name ({check.names(registry)})")
-    meant = plain(name), plain(name).removesuffix(plain(suffix or argument))
+    meant = normalize_name(name), normalize_name(name).removesuffix(normalize_name(suffix or argument))
     for key in registry:
-        if plain(key) in meant:
+        if normalize_name(key) in meant:
             return key
     raise check.unknown(function, argument, name, list(registry))
 

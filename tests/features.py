@@ -36,7 +36,7 @@ FEATURES = [
     Feature("dropout on complex rows", False, None, "complex_dropout"),
     Feature("`padding_idx`, `max_norm`, `scale_grad_by_freq`, `sparse`", False, True, "torch_options"),
     Feature("rows end on `max_norm`, not 1e-7 short of it", None, False, "exact_max_norm"),
-    Feature("a bad id leaves the table as it was, also with `max_norm`", None, False, "untouched"),
+    Feature("a bad id leaves the table as it was, also with `max_norm`", None, False, "missing_rows"),
     Feature("a bad id is named, with its place", False, False, "named_id"),
     Feature("sums, means and maxima of bags", True, True, "bags"),
     Feature("a bag that is empty", False, True, "empty_bags"),
@@ -44,7 +44,7 @@ FEATURES = [
     Feature("rows of a subset go through what its base does to them", False, None, "subset"),
     Feature("`LowRankRepresentation.approximate` approximates", False, None, "low_rank"),
     Feature("gradients with each touched row once", False, False, "row_sparse"),
-    Feature("momentum that leaves untouched rows alone, as an option", False, False, "lazy_momentum"),
+    Feature("momentum that leaves missing_rows rows alone, as an option", False, False, "lazy_momentum"),
     Feature("clipping the norm of sparse gradients", None, False, "sparse_clipping"),
     Feature("Monte-Carlo dropout", True, False, "uncertain"),
     Feature("the exact law of a score under dropout", False, False, "law"),
@@ -148,7 +148,7 @@ def here():
     def exact_max_norm():
         claim(abs(np.linalg.norm(Embedding(weight=rows, max_norm=1.0)([0])) - 1) < 1e-15)
 
-    def untouched():
+    def missing_rows():
         layer = Embedding(weight=rows, max_norm=1.0)
         with contextlib.suppress(IndexError):
             layer([0, 9])
@@ -191,7 +191,7 @@ def here():
         state = sgd.state(table)
         for gradient in (sparse, RowSparse(np.array([0]), np.ones((1, 2)), 2)):
             before = table.copy()
-            sgd.step_(table, gradient, lr=0.1, momentum=0.9, state=state, untouched="lazy")
+            sgd.step_(table, gradient, lr=0.1, momentum=0.9, state=state, missing_rows="lazy")
         claim((table[1] == before[1]).all())
 
     def sparse_clipping():
@@ -390,7 +390,7 @@ def torch_probes():
         layer = torch.nn.Embedding.from_pretrained(rows.double(), max_norm=1.0)
         claim(abs(layer(ids)[0].norm() - 1) < 1e-15)
 
-    def untouched():
+    def missing_rows():
         layer = torch.nn.Embedding.from_pretrained(rows.clone(), max_norm=1.0)
         with contextlib.suppress(IndexError):
             layer(torch.tensor([0, 9]))

@@ -53,7 +53,7 @@ def bases():
         },
         "late": {
             "model": "rotate", "training_loop": "lcwa", "training_loop_kwargs": {"target": "head"}, "optimizer": "sgd",
-            "optimizer_kwargs": {"lr": 0.1, "momentum": 0.5, "untouched": "decay_on_touch"}, "random_seed": None,
+            "optimizer_kwargs": {"lr": 0.1, "momentum": 0.5, "missing_rows": "decay_on_touch"}, "random_seed": None,
             "model_kwargs": {**rows, "random_seed": streamed("MT19937")},
         },
         "low": {

@@ -64,7 +64,7 @@ OPTIONS = [
     "constrainer", "constrainer_kwargs", "normalizer", "normalizer_kwargs", "regularizer", "regularizer_kwargs",
     "padding_idx", "max_norm", "norm_type", "scale_grad_by_freq", "sparse", "_weight", "_freeze", "device", "summation",
     "rng", "combination", "combination_kwargs", "embedding_bag_kwargs", "tensor", "std", "mean", "gain", "p", "dim", "axis",
-    "eps", "maxnorm", "margin", "betas", "momentum", "weight_decay", "amsgrad", "untouched", "nesterov", "dampening",
+    "eps", "maxnorm", "margin", "betas", "momentum", "weight_decay", "amsgrad", "missing_rows", "nesterov", "dampening",
     "maximize", "correction", "lr", "lr_decay", "batch_size", "num_negatives", "sampler", "filtered", "target", "replay",
     "loop", "loss", "interaction", "entity_representations", "relation_representations", "version", "format", "kind", "seed",
     "key", "position", "next_normal", "pos", "state", "inc", "step", "epochs", "metrics", "array", "low", "high",
@@ -162,7 +162,7 @@ HOW = {
 }  # fmt: skip
 STEPS = {
     "betas": [[0, 0], [0.9, 0.999], [0.9], "xy", [[0, 1], 0]], "eps": [0, 1e-320, 1e308], "weight_decay": [0, 0.1, 1e308],
-    "amsgrad": [True], "maximize": [True], "untouched": ["dense", "lazy", "decay_on_touch"], "momentum": [0, 0.9, 1],
+    "amsgrad": [True], "maximize": [True], "missing_rows": ["dense", "lazy", "decay_on_touch"], "momentum": [0, 0.9, 1],
     "nesterov": [True], "dampening": [0.5], "correction": ["row", "table"], "lr_decay": [1e300], "lr": [1], "state": [{}],
 }  # fmt: skip
 MODEL = {

@@ -154,7 +154,7 @@ WRITES = {
     "constrainers of a model": constraining,
     "sgd_, momentum": step("sgd", momentum=0.9),
     "sgd_, rows": step("sgd", dense=False),
-    "adam_, on touch": step("adam", dense=False, untouched="decay_on_touch"),
+    "adam_, on touch": step("adam", dense=False, missing_rows="decay_on_touch"),
     "adamw_": step("adamw", amsgrad=True),
     "adagrad_": step("adagrad"),
     "sparse_adam_": step("sparse_adam", dense=False),

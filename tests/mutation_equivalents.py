@@ -24,7 +24,7 @@ EQUIVALENT = {
         ("zip('hrt', rows, strict=True)", "without strict", ALIKE),
         ("zip(rows, scales, strict=True)", "without strict", ALIKE),
         ("zip('hrt', rates, rows, scaled, strict=True)", "without strict", ALIKE),
-        ("0 -> ", "real = arithmetic(rows[0]", "they are of one dtype"),
+        ("0 -> ", "real = compute_dtype(rows[0]", "they are of one dtype"),
         ("(h, r, t) -> (r, h, t)", "", "h and r are multiplied"),
         ("interaction.forward(h * mask, r, t)", "arguments 0 and 1 swapped", "h and r are multiplied"),
         ("0 -> -1", "else np.arange(0)", "NumPy makes an empty range of any size below one"),
@@ -106,7 +106,7 @@ EQUIVALENT = {
         ("0 -> ", "in: seen = counts[0] > 0  #1", "where there is a triple there are heads and tails"),
         ("0 -> 1", "in: seen = counts[0] > 0  #2", "of one triple it is one half too"),
     ],
-    "kge.samplers.known_mask": [("zip(known.columns, flat.T, strict=True)", "without strict", ALIKE)],
+    "kge.samplers.keep_mask": [("zip(known.columns, flat.T, strict=True)", "without strict", ALIKE)],
     "kge.uncertainty.law.score_law": [("0 -> -1", "x[0] for x in rows", ALONE)],
     "io.text.plain": [
         (
@@ -175,7 +175,7 @@ EQUIVALENT = {
     "embedding.second_order.maps.clamp_vjp_vjp": [("return (clamp_vjp(v, x", ("minus", "times"), "zero is zero")],
     "embedding.second_order.maps._blockwise": [("_alike(function, v, g, x)", "swapped", "they are alike in shape and dtype")],
     **{
-        f"embedding.second_order.maps.{name}_vjp_vjp": [(f"wide({x}) -> {x}", "reach(", WIDE) for x in "vg"]
+        f"embedding.second_order.maps.{name}_vjp_vjp": [(f"to_float64({x}) -> {x}", "reach(", WIDE) for x in "vg"]
         for name in ("normalize", "clamp_norm", "softmax")
     },
     "numerics.extended.floats": [("np.errstate(over=over, under='ignore')", "without under", "that is NumPy's default")],
@@ -200,13 +200,13 @@ EQUIVALENT = {
         ("('last_step', 'row_steps')", "swapped", "they are only looked for"),
         ("0 ->", "dtype.type(0)", "its dtype alone counts"),
     ],
-    "embedding.optimizers.rowwise.fused": [
-        ("wide(x) -> x", "", WIDE),
-        ("wide(np.asarray(a, x.dtype))", "no wide", WIDE),
-        ("wide(b) -> b", "", WIDE),
+    "embedding.optimizers.rowwise.fma": [
+        ("to_float64(x) -> x", "", WIDE),
+        ("to_float64(np.asarray(a, x.dtype))", "no wide", WIDE),
+        ("to_float64(b) -> b", "", WIDE),
     ],
     "kge.losses.nssa.nssa_lcwa": [("1 -> 2", "true.sum() o", "0 / 2 = 0 / 1")],
-    "kge.losses.nssa._given": [("wide(weights) -> weights", "no wide", WIDE)],
+    "kge.losses.nssa._given": [("to_float64(weights) -> weights", "no wide", WIDE)],
     "kge.losses.nssa._options": [
         (
             "return (margin, check.real(function, 'adversarial_tempera... -> return (margin, check.real(function, 'adversarial_tempera...",
@@ -225,7 +225,9 @@ EQUIVALENT = {
         ("0.0 -> ", "np.isfinite(below", "it is for what has the exponential 0, or NaN"),
     ],
     "embedding.optimizers.sgd.powers": [("_product(found, matrix)", "swapped", "both are powers of one matrix")],
-    "kge.losses.nssa.adversarial_weights": [("0.0 -> ", "np.where(mask, wide(negative)", "what does not count is not looked at")],
+    "kge.losses.nssa.adversarial_weights": [
+        ("0.0 -> ", "np.where(mask, to_float64(negative)", "what does not count is not looked at")
+    ],
     "kge.losses.mse._term": [("x - y -> -(x - y)", "", "its square alone counts")],
     "kge.losses.margin_ranking.margin_ranking": [("1 -> 2", "return dtype.type(np.where(counts", "0 / 2 = 0 / 1")],
     "kge.losses.margin_ranking.margin_ranking_lcwa": [("1 -> 2", "return dtype.type(sum(", "0 / 2 = 0 / 1")],
@@ -264,24 +266,24 @@ EQUIVALENT = {
     ],
     "kge.losses.crossentropy._distribution": [("1.0 -> 2.0", "np.where(total == 0", "0 / 2 = 0 / 1")],
     "kge.interactions.transe._rest": [
-        ("wide(h) -> h", "return", WIDE),
-        ("wide(r) -> r", "return", WIDE),
-        ("wide(t) -> t", "return", WIDE),
+        ("to_float64(h) -> h", "return", WIDE),
+        ("to_float64(r) -> r", "return", WIDE),
+        ("to_float64(t) -> t", "return", WIDE),
         ("0 -> 1", "return (reach(", "its dtype alone counts"),
     ],
     "kge.interactions.rotate._rest": [
         ("np.broadcast_shapes(x.shape, r.shape)", "arguments 0 and 1 swapped", "broadcast alike"),
         ("0 -> 1", "return (reach(rest", "its dtype alone counts"),
-        ("wide(h) -> h", "reach(rest", WIDE),
-        ("wide(r) -> r", "reach(rest", WIDE),
-        ("wide(t) -> t", "reach(rest", WIDE),
+        ("to_float64(h) -> h", "reach(rest", WIDE),
+        ("to_float64(r) -> r", "reach(rest", WIDE),
+        ("to_float64(t) -> t", "reach(rest", WIDE),
     ],
     "kge.interactions.rotate.rotate_vjp": [
         ("np.broadcast_shapes(h.shape, r.shape)", "arguments 0 and 1 swapped", "broadcast alike"),
         ("np.broadcast_shapes(t.shape, r.shape)", "arguments 0 and 1 swapped", "broadcast alike"),
         ("unbroadcast(-1 * d, from_) -> -1 * d", "", "then all is added up after the product"),
         ("unbroadcast(d, to) -> d", "", "then all is added up after the product"),
-        *((f"wide({x}) -> {x}", "reach(gradients", WIDE) for x in "ghrt"),
+        *((f"to_float64({x}) -> {x}", "reach(gradients", WIDE) for x in "ghrt"),
     ],
     "numerics.kernels.gather": [
         ("if out.size:", "[always]", "the loop is empty then"),
@@ -301,8 +303,8 @@ EQUIVALENT = {
     "numerics.sums.rounded": [("numerics.sums.astype(dtype, copy=False)", "without copy", COPY)],
     "embedding.bags.pool._weighted": [("1 -> 2", "rows * weigh", "NumPy reads any negative size as the one to be found")],
     "embedding.bags.pool._flat": [("np.require(array", "without requirements", IN_PYTHON)],
-    "numerics.precision.widened": [("x.astype(arithmetic", "without copy", COPY)],
-    "embedding.row_maps.norms.norm_vjp": [("wide(np.expand_dims(g, dims)) -> np.expand_dims(g, dims)", "reach", WIDE)],
+    "numerics.precision.to_compute_dtype": [("x.astype(compute_dtype", "without copy", COPY)],
+    "embedding.row_maps.norms.norm_vjp": [("to_float64(np.expand_dims(g, dims)) -> np.expand_dims(g, dims)", "reach", WIDE)],
     "embedding.row_maps.normalize.unit_vjp": [("inner(unit(xs, length), g, dims)", "swapped", "a b = b a")],
     "kge.interactions.transe.distance_vjp": [
         ("x.ndim - 1 -> -1", "", "the last axis by another name"),
@@ -313,10 +315,10 @@ EQUIVALENT = {
         ("0 -> -1", "if ties == 'first'", "there is one axis, so the last is the first"),
     ],
     "embedding.row_maps.normalize.normalize_vjp": [
-        ("wide(g) -> g", "in: if precision:", "a float32 is scaled and split as well"),
+        ("to_float64(g) -> g", "in: if precision:", "a float32 is scaled and split as well"),
         ("x.real.dtype if precision else None", "[always the first]", "sharper by 2**-29 of an ulp"),
-        ("wide(g) -> g", "reach(unit_vjp", WIDE),
-        ("wide(g) -> g", "over_eps", "the divisor is wide already"),
+        ("to_float64(g) -> g", "reach(unit_vjp", WIDE),
+        ("to_float64(g) -> g", "over_eps", "the divisor is wide already"),
     ],
     "embedding.row_maps.normalize.over_eps": [
         ("0.0 -> 1.0", "where", "what stands where it is not small is read by nobody"),
@@ -324,16 +326,16 @@ EQUIVALENT = {
         ("1.0 -> 2.0", "return unit", "what is divided is zero"),
     ],
     "embedding.row_maps.bounds.clamp_norm_vjp": [
-        ("wide(g) -> g", "#1", "np.where takes the wider dtype of its branches"),
-        ("wide(g) -> g", "#2", WIDE),
+        ("to_float64(g) -> g", "#1", "np.where takes the wider dtype of its branches"),
+        ("to_float64(g) -> g", "#2", WIDE),
     ],
-    "embedding.row_maps.softmax.softmax_vjp": [("wide(g) -> g", "reach(", WIDE)],
+    "embedding.row_maps.softmax.softmax_vjp": [("to_float64(g) -> g", "reach(", WIDE)],
     "embedding.row_maps.softmax.weigh": [("0.0 -> -1", "top = near ==", "weights are positive")],
     "kge.interactions.transe.transe_vjp": [
         ("_rest('transe_vjp', h, r, t,", "arguments 1 and 2 swapped", "h + r = r + h"),
-        ("wide(g) -> g", "reach(", WIDE),
+        ("to_float64(g) -> g", "reach(", WIDE),
     ],
-    "kge.interactions.distmult.distmult_vjp": [("wide(g) -> g", "return tuple", WIDE)],
+    "kge.interactions.distmult.distmult_vjp": [("to_float64(g) -> g", "return tuple", WIDE)],
     "embedding.bags.arguments.bags": [
         ("1 -> 2", "flat = ids.reshape(-1)", "NumPy reads any negative size as the one to be found"),
         ("if padding is not None", "[always]", "no id is None"),
@@ -370,15 +372,15 @@ EQUIVALENT = {
         ("zip(gradients, part, strict=True)", "arguments 0 and 1 swapped", "a + b = b + a"),
         ("zip(gradients, part, strict=True)", "without strict", "there are two of each"),
     ],
-    "embedding.regularizers.lp.lp_vjp": [("wide(x) -> x", "scaled(", "`scaled` makes it wide")],
+    "embedding.regularizers.lp.lp_vjp": [("to_float64(x) -> x", "scaled(", "`scaled` makes it wide")],
     "kge.losses.margin_ranking.margin_ranking_vjp": [("1 -> 2", "d = check.cotangent", "0 / 2 = 0 / 1")],
-    "kge.interactions.complex.complex_bilinear_vjp": [("wide(g) -> g", "reach(", WIDE)],
+    "kge.interactions.complex.complex_bilinear_vjp": [("to_float64(g) -> g", "reach(", WIDE)],
     "embedding.optimizers.sgd.sgd_": [
         ("check_state('sgd_', state, table, gradient", "arguments 2 and 3 swapped", "they are alike in shape and dtype"),
         ("1 -> ", "if remembers else 1)  #2", "without momentum nobody asks"),
     ],
     "embedding.optimizers.rowwise_adagrad._rowwise_adagrad": [
-        ("fused(x, -lr", "arguments 1 and 2 swapped", "a product, rounded with the sum")
+        ("fma(x, -lr", "arguments 1 and 2 swapped", "a product, rounded with the sum")
     ],
     "embedding.optimizers.clip.total_norm": [
         ("0.0 -> -1", "#1", "the outer maximum starts at 0"),
@@ -390,7 +392,7 @@ EQUIVALENT = {
         ("x / np.where", "[minus]", "u comes twice: -u times -u"),
         ("1.0 -> 2.0", "u = x / np.where", "0 / 2 = 0 / 1"),
     ],
-    "embedding.optimizers.others_at_rest": [("('adam', 'adamw') -> ('adamw', 'adam')", "swapped", "they are only looked for")],
+    "embedding.optimizers.leaves_other_rows": [("('adam', 'adamw') -> ('adamw', 'adam')", "swapped", "they are only looked for")],
     "embedding.constrain.post_step_rows_": [
         ("1 -> 2", "rows = check.ids", "NumPy reads any negative size as the one to be found")
     ],
@@ -402,18 +404,18 @@ EQUIVALENT = {
     ],
     "embedding.optimizers.adam.mix": [
         ("weight < 0.5 -> weight <= 0.5", "flipped to LtE", "in the middle both ends are as near"),
-        ("fused(b, a.dtype.type(weight) - 1, b - a)", "arguments 1 and 2 swapped", "a product, rounded with the sum"),
+        ("fma(b, a.dtype.type(weight) - 1, b - a)", "arguments 1 and 2 swapped", "a product, rounded with the sum"),
     ],
     "embedding.optimizers.adam._adam": [
-        ("fused(b2 * v, (1 - b2) * g, g)", "arguments 1 and 2 swapped", "a product, rounded with the sum")
+        ("fma(b2 * v, (1 - b2) * g, g)", "arguments 1 and 2 swapped", "a product, rounded with the sum")
     ],
     "layers.representations.mixing.low_rank_vjp": [
-        ("wide(_flat(weights))", "no wide", WIDE),
-        ("wide(g.reshape", "no wide", WIDE),
-        ("wide(bases", "no wide", WIDE),
+        ("to_float64(_flat(weights))", "no wide", WIDE),
+        ("to_float64(g.reshape", "no wide", WIDE),
+        ("to_float64(bases", "no wide", WIDE),
     ],
     "layers.representations.mixing.multiply_vjp": [
-        ("wide(g) -> g", "return", WIDE),
+        ("to_float64(g) -> g", "return", WIDE),
         ("(np.ones_like(g), *xs[:i]", "elements 0 and 1 swapped", "the same factors in another order"),
         ("(np.ones_like(g), *xs[:i]", "elements 1 and 2 swapped", "the same factors in another order"),
     ],

@@ -14,7 +14,7 @@ class Plain:
         "scale_grad_by_freq", "frozen", "normalizer", "constrainer", "optimizer", "mode", "weights", "include_last_offset",
     ))  # fmt: skip
     accumulation, clamp_edge, clamp_norm_edge, inf_norm_ties, max_norm_writes = "wide", "pass", "project", "split", "table"
-    max_norm_slack, max_ties, norm_at_zero, slope_at_zero, untouched = 0.0, "first", "divide", 0.0, "dense"
+    max_norm_slack, max_ties, norm_at_zero, slope_at_zero, missing_rows = 0.0, "first", "divide", 0.0, "dense"
     step_count, frozen_max_norm, id_kinds = "table", "shortened", "iu"
 
     def __init__(
@@ -282,7 +282,9 @@ class Plain:
 
     def moving(self):
         rows = np.arange(self.n)
-        return rows if self.untouched == "dense" else np.setdiff1d(self.last_ids, [-1 if self.padding is None else self.padding])
+        return (
+            rows if self.missing_rows == "dense" else np.setdiff1d(self.last_ids, [-1 if self.padding is None else self.padding])
+        )
 
     def moved(self, x, g, rows):
         self.kept("taken")[rows] += 1

@@ -21,7 +21,7 @@ import replays
 from tolerances import REPLAY_LOSS, REPLAY_NOISE
 
 from npembed.embedding.lookup import lookup
-from npembed.numerics.precision import wide
+from npembed.numerics.precision import to_float64
 
 NUDGES = (0, 1, 2)
 """Seeds of the three ways in which initial weights are moved by one ulp."""
@@ -165,7 +165,7 @@ def side_here(model, ids, masks, tables):
     """``h + r - t``, and the scores, as they are computed here."""
     sides = zip((0, 1, 0), ids, masks, strict=True)
     h, r, t = (lookup(tables[i], rows, normalizer=model.layers[i].normalizer, mask=mask) for i, rows, mask in sides)
-    return wide(h) + wide(r) - wide(t), model.interaction.forward(h, r, t)
+    return to_float64(h) + to_float64(r) - to_float64(t), model.interaction.forward(h, r, t)
 
 
 def side_there(model, ids, masks, tables):

@@ -385,27 +385,27 @@ CASES = [
         "post_step_: constrainer is a int; allowed: a function of a table, or None",
     ),
     (
-        lambda: post_step_rows_(READ_ONLY, [0], normalize, others_at_rest=True),
+        lambda: post_step_rows_(READ_ONLY, [0], normalize, leaves_other_rows=True),
         ValueError,
         "post_step_rows_: table is read-only; allowed: a writable array",
     ),
     (
-        lambda: post_step_rows_(TABLE, [0, 3], normalize, others_at_rest=True),
+        lambda: post_step_rows_(TABLE, [0, 3], normalize, leaves_other_rows=True),
         IndexError,
         r"post_step_rows_: rows\[1\] = 3 is outside a table of 3 rows; valid ids are 0..2",
     ),
     (
-        lambda: post_step_rows_(TABLE, [0], normalize, others_at_rest=1),
+        lambda: post_step_rows_(TABLE, [0], normalize, leaves_other_rows=1),
         ValueError,
-        "post_step_rows_: others_at_rest = 1 is not a choice; allowed: True or False",
+        "post_step_rows_: leaves_other_rows = 1 is not a choice; allowed: True or False",
     ),
     (
-        lambda: post_step_rows_(TABLE, [0], normalize, others_at_rest=False),
+        lambda: post_step_rows_(TABLE, [0], normalize, leaves_other_rows=False),
         ValueError,
-        "post_step_rows_: others_at_rest = False; allowed: True, else post_step_ on the whole table",
+        "post_step_rows_: leaves_other_rows = False; allowed: True, else post_step_ on the whole table",
     ),
     (
-        lambda: post_step_rows_(TABLE, [1], lambda x: x + 1, others_at_rest=True),
+        lambda: post_step_rows_(TABLE, [1], lambda x: x + 1, leaves_other_rows=True),
         ValueError,
         "post_step_rows_: constrainer moves rows that it has constrained, or looks at other rows; allowed: an idempotent function",
     ),
@@ -1262,16 +1262,16 @@ def test_bad_input_is_refused_in_one_line_and_changes_nothing(call, error, messa
 
 UNCHECKED = {
     "loss_of",
-    "narrowed",
+    "to_storage_dtype",
     "Argument",  # what `judge` returns
     "Entry",
     "Judgement",
     "Op",  # a pair, and nothing to check
-    "plain",
+    "normalize_name",
     "resolve",  # these are called by others, which pass their own names on
     "hinge_slope",
     "unbroadcast",
-    "wide",
+    "to_float64",
     "Epoch",
     "Update",
     "Recorder",
@@ -1287,7 +1287,7 @@ UNCHECKED = {
     "radial_and_tangential",
     "angles",
     "summary",
-    "plain_rows",
+    "table_rows",
     "Passes",  # by way of Embedding
     "Lookup",
     "collect",
@@ -1304,8 +1304,8 @@ UNCHECKED = {
     "xavier_uniform",
     "xavier_uniform_norm",
     "take",
-    "arithmetic",
-    "widened",
+    "compute_dtype",
+    "to_compute_dtype",
     "GradientError",
     "LayerReport",
     "Report",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from npembed.embedding.constrain import is_constrained, post_step_rows_
 from npembed.embedding.lookup import post_step_
-from npembed.embedding.optimizers import OPTIMIZERS, clip, clip_grad_norm, clip_grad_value, others_at_rest, project_state_
+from npembed.embedding.optimizers import OPTIMIZERS, clip, clip_grad_norm, clip_grad_value, leaves_other_rows, project_state_
 from npembed.embedding.row_maps import clamp, clamp_norm, complex_normalize, normalize
 from npembed.embedding.rows import RowSparse
 
@@ -178,15 +178,15 @@ def test_a_projected_momentum_keeps_the_next_step_on_the_sphere_to_first_order()
 EXACT = [
     ("sgd", {}),
     ("sgd", {"maximize": True}),
-    ("sgd", {"momentum": 0.9, "untouched": "lazy"}),
-    ("sgd", {"momentum": 0.9, "weight_decay": 0.5, "untouched": "decay_on_touch"}),
+    ("sgd", {"momentum": 0.9, "missing_rows": "lazy"}),
+    ("sgd", {"momentum": 0.9, "weight_decay": 0.5, "missing_rows": "decay_on_touch"}),
     ("adagrad", {}),
-    ("adagrad", {"weight_decay": 0.5, "untouched": "lazy"}),
+    ("adagrad", {"weight_decay": 0.5, "missing_rows": "lazy"}),
     ("rowwise_adagrad", {}),
-    ("adam", {"untouched": "lazy"}),
-    ("adamw", {"untouched": "decay_on_touch"}),
+    ("adam", {"missing_rows": "lazy"}),
+    ("adamw", {"missing_rows": "decay_on_touch"}),
     ("sparse_adam", {}),
-    ("SparseAdam", {"untouched": "decay_on_touch"}),
+    ("SparseAdam", {"missing_rows": "decay_on_touch"}),
 ]
 NOT_EXACT = [
     ("sgd", {"momentum": 0.9}),
@@ -218,11 +218,11 @@ def test_constraining_touched_rows_is_exact_just_where_it_is_said_to_be(optimize
         table = BAND(np.abs(naive.rows(rng, (6, 3), dtype)))
         gradients = [RowSparse(np.array(rows), naive.rows(rng, (2, 3), dtype), 6) for rows in ([0, 1], [2, 3], [4, 5], [0, 5])]
         assert is_constrained(table, BAND)
-        rest = others_at_rest(optimizer, options)
+        rest = leaves_other_rows(optimizer, options)
         assert rest == ((optimizer, options) in EXACT)
 
         def rows_only(t, gradient):
-            post_step_rows_(t, gradient.rows, BAND, others_at_rest=True)
+            post_step_rows_(t, gradient.rows, BAND, leaves_other_rows=True)
 
         whole = trained(optimizer, options, lambda t, _: post_step_(t, BAND), table, gradients)
         few = trained(optimizer, options, rows_only, table, gradients)
@@ -251,7 +251,7 @@ def test_each_constrainer_is_exact_on_touched_rows_or_refused(constrainer, dtype
             whole, before, once = table.copy(), table.copy(), constrainer(table[[1, 3]])
             post_step_(whole, constrainer)
             try:
-                post_step_rows_(table, [1, 3], constrainer, others_at_rest=True)
+                post_step_rows_(table, [1, 3], constrainer, leaves_other_rows=True)
             except ValueError:
                 assert not np.array_equal(constrainer(once), once)
                 assert naive.same_bits(table, before)
@@ -263,15 +263,15 @@ def test_each_constrainer_is_exact_on_touched_rows_or_refused(constrainer, dtype
 
 def test_post_step_rows_needs_no_row_and_takes_repeats():
     table = np.array([[3.0], [-4.0], [5.0]])
-    post_step_rows_(table, [], BOX, others_at_rest=True)
+    post_step_rows_(table, [], BOX, leaves_other_rows=True)
     assert table.tolist() == [[3.0], [-4.0], [5.0]]
-    post_step_rows_(table, np.array([2, 2]), BOX, others_at_rest=True)
+    post_step_rows_(table, np.array([2, 2]), BOX, leaves_other_rows=True)
     assert table.tolist() == [[3.0], [-4.0], [1.0]]
-    post_step_rows_(table, [0], None, others_at_rest=True)
+    post_step_rows_(table, [0], None, leaves_other_rows=True)
     assert table.tolist() == [[3.0], [-4.0], [1.0]]
-    post_step_rows_(table, [[0, 1]], clip_in_place, others_at_rest=True)
+    post_step_rows_(table, [[0, 1]], clip_in_place, leaves_other_rows=True)
     assert table.tolist() == [[1.0], [-1.0], [1.0]]
-    post_step_rows_(table, [1], lambda x: np.where(x < 0, NAN, x), others_at_rest=True)  # NaN is where it was
+    post_step_rows_(table, [1], lambda x: np.where(x < 0, NAN, x), leaves_other_rows=True)  # NaN is where it was
     assert np.isnan(table[1, 0])
 
 
@@ -298,10 +298,12 @@ def test_constrainers_for_which_rows_do_not_suffice_are_refused(constrainer):
         with pytest.raises(
             ValueError, match="post_step_rows_: constrainer moves rows that it has constrained, or looks at other rows"
         ):
-            post_step_rows_(table, rows, constrainer, others_at_rest=True)
+            post_step_rows_(table, rows, constrainer, leaves_other_rows=True)
         np.testing.assert_array_equal(table, before)
-    with pytest.raises(ValueError, match="post_step_rows_: others_at_rest = False; allowed: True, else post_step_ on the whole"):
-        post_step_rows_(table, [1], BOX, others_at_rest=False)
+    with pytest.raises(
+        ValueError, match="post_step_rows_: leaves_other_rows = False; allowed: True, else post_step_ on the whole"
+    ):
+        post_step_rows_(table, [1], BOX, leaves_other_rows=False)
 
 
 def test_is_constrained():
@@ -387,10 +389,18 @@ REFUSED = [
         ValueError,
         r"project_state_: state\['exp_avg'\] shares memory with table",
     ),
-    (lambda: others_at_rest("adamx"), KeyError, "others_at_rest: optimizer = 'adamx' is unknown"),
-    (lambda: others_at_rest("sgd", {"beta": 1}), KeyError, "others_at_rest: options = 'beta' is unknown"),
-    (lambda: others_at_rest("sgd", [1]), TypeError, r"others_at_rest: options = \[1\] is a list; allowed: a dict of options"),
-    (lambda: others_at_rest("sgd", {"untouched": "no"}), ValueError, "others_at_rest: untouched = 'no' is not a choice"),
+    (lambda: leaves_other_rows("adamx"), KeyError, "leaves_other_rows: optimizer = 'adamx' is unknown"),
+    (lambda: leaves_other_rows("sgd", {"beta": 1}), KeyError, "leaves_other_rows: options = 'beta' is unknown"),
+    (
+        lambda: leaves_other_rows("sgd", [1]),
+        TypeError,
+        r"leaves_other_rows: options = \[1\] is a list; allowed: a dict of options",
+    ),
+    (
+        lambda: leaves_other_rows("sgd", {"missing_rows": "no"}),
+        ValueError,
+        "leaves_other_rows: missing_rows = 'no' is not a choice",
+    ),
 ]
 
 

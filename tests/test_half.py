@@ -29,7 +29,7 @@ from npembed.kge.evaluation import evaluate, metric
 from npembed.kge.interactions import INTERACTIONS, score_all
 from npembed.kge.models import ERModel
 from npembed.kge.training import fit
-from npembed.numerics.precision import arithmetic, widened
+from npembed.numerics.precision import compute_dtype, to_compute_dtype
 
 HALF, SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 INF = math.inf
@@ -153,9 +153,9 @@ COMPOSED = ("lookup", "penalty", "transform", "transform_vjp", "score")
 
 
 def test_what_numbers_are_reckoned_in():
-    assert [arithmetic(d) for d in (HALF, SINGLE, float, np.complex64)] == [SINGLE, SINGLE, float, np.complex64]
+    assert [compute_dtype(d) for d in (HALF, SINGLE, float, np.complex64)] == [SINGLE, SINGLE, float, np.complex64]
     x = np.zeros(2)
-    assert widened(x) is x
+    assert to_compute_dtype(x) is x
 
 
 def halved(x):
@@ -306,8 +306,8 @@ def test_bags_are_added_up_in_single_precision_and_rounded_once(seed, mode, weig
 @pytest.mark.parametrize(("name", "options"), CASES)
 def test_a_step_is_one_in_single_precision_rounded(name, options):
     """Five of them, with the moments in float32. On touch, what is made up for is rounded before the step."""
-    for untouched in modes(name, options):
-        late = untouched == "decay_on_touch"
+    for missing_rows in modes(name, options):
+        late = missing_rows == "decay_on_touch"
         rng, step_ = np.random.default_rng(3), OPTIMIZERS[name].step_
         table = naive.rows(rng, (6, 3), HALF)
         wide, state = table.astype(SINGLE), OPTIMIZERS[name].state(table)
@@ -315,8 +315,8 @@ def test_a_step_is_one_in_single_precision_rounded(name, options):
         for _ in range(5):
             rows = np.flatnonzero(rng.random(6) < 0.6)
             g = naive.rows(rng, (len(rows), 3), HALF)
-            step_(table, RowSparse(rows, g, 6), state=state, untouched=untouched, **options)
-            step_(wide, RowSparse(rows, g.astype(SINGLE), 6), state=other, untouched=untouched, **options)
+            step_(table, RowSparse(rows, g, 6), state=state, missing_rows=missing_rows, **options)
+            step_(wide, RowSparse(rows, g.astype(SINGLE), 6), state=other, missing_rows=missing_rows, **options)
             assert table.dtype == HALF
             assert late or naive.same_bits(table, wide.astype(HALF))
             assert ulps(table, wide).max() <= (3 if late else 1) * HALF_ROUNDED  # rounded twice, once maybe among larger numbers

@@ -12,7 +12,7 @@ from tolerances import PYKEEN_NORMALIZED, SAMPLE_MOMENTS, UNIT_LENGTH
 from npembed import Embedding
 from npembed.embedding.initializers import INITIALIZERS, initializer
 from npembed.numerics.random import NumpyGenerator, TorchGenerator
-from npembed.op import plain, resolve
+from npembed.op import normalize_name, resolve
 
 GOLDEN = json.loads((pathlib.Path(__file__).parent / "golden" / "initializers_pykeen.json").read_text(encoding="utf-8"))
 GOLDEN = [case for case in GOLDEN if "made with" not in case]
@@ -213,7 +213,7 @@ PYKEENS = (
 
 
 def test_every_key_of_pykeens_resolver_and_its_classes():
-    known = {plain(name) for name in INITIALIZERS}
+    known = {normalize_name(name) for name in INITIALIZERS}
     assert len(set(PYKEENS)) == 20
     assert set(PYKEENS) <= known
     for name, shown in (

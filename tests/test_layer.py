@@ -499,10 +499,10 @@ def test_gradient_equals_differences_of_the_layer_with_the_same_mask(row, name, 
 @pytest.mark.parametrize("name", [None, *NAMED])
 def test_the_gradient_is_that_of_the_time_of_forward(name):
     about = {"dtype": float, "normalizer": name, "normalizer_kwargs": OPTIONS.get(name), "dropout": 0.3, "rng": 5}
-    layer, untouched = (Embedding(5, 4, **about) for _ in range(2))
+    layer, missing_rows = (Embedding(5, 4, **about) for _ in range(2))
     ids, g = np.array([1, 1, 3]), np.random.default_rng(0).normal(size=(3, 4))
-    untouched(ids)
-    expected = untouched.backward(g).to_dense()
+    missing_rows(ids)
+    expected = missing_rows.backward(g).to_dense()
     output = layer(ids)
     ids[...] = 0  # neither the table, nor the ids, nor the output are what they were
     output[...] = 77

@@ -29,7 +29,7 @@ from npembed.kge.datasets.labels import unknown_label
 from npembed.kge.interactions import INTERACTIONS
 from npembed.kge.losses import LCWA_LOSSES, LOSSES
 from npembed.kge.models import ERModel, transe
-from npembed.kge.samplers import SAMPLERS, basic, index_triples, known_mask
+from npembed.kge.samplers import SAMPLERS, basic, index_triples, keep_mask
 from npembed.kge.training import LOOPS, fit
 from npembed.layers.representations import COMBINATIONS, REPRESENTATIONS
 from npembed.op import resolve
@@ -62,7 +62,7 @@ READERS = {
     "EmbeddingBag, offsets": lambda x: EmbeddingBag(3, 2)([0, 1], x),
     "score_hrt": MODEL.score_hrt,
     "fit": lambda x: fit(MODEL, x, epochs=1, lr=0.1),
-    "known_mask": lambda x: known_mask(x, index_triples(NATIONS.mapped_triples)),
+    "keep_mask": lambda x: keep_mask(x, index_triples(NATIONS.mapped_triples)),
     "lcwa_loss_and_gradients": lambda x: MODEL.lcwa_loss_and_gradients([[0, 0]], x),
     "load_state_dict": lambda x: Embedding(3, 2).load_state_dict({"weight": x}),
 }
@@ -270,7 +270,7 @@ WITHOUT = tuple(
 
 
 ROOMS = (".batch", ".constrain", ".lookup", ".max_norm", ".recorder", ".row_sparse", ".rows", ".samplers", ".score")
-WITHIN = {"loss_of", "narrowed"}  # called from within
+WITHIN = {"loss_of", "to_storage_dtype"}  # called from within
 
 
 def rooms():

@@ -529,7 +529,7 @@ def test_a_learning_rate_far_too_large_stops_too():
 
 def test_ctrl_c_takes_effect_between_two_batches():
     model = small(entity={"constrainer": "normalize"})
-    untouched = small(entity={"constrainer": "normalize"})
+    missing_rows = small(entity={"constrainer": "normalize"})
     done = []
 
     def update(model, gradients, lr):
@@ -555,7 +555,7 @@ def test_ctrl_c_takes_effect_between_two_batches():
 
     seen = []
     with pytest.raises(RuntimeError):
-        list(fit(untouched, NATIONS.mapped_triples, epochs=2, lr=0.3, update=stop_after_three))
+        list(fit(missing_rows, NATIONS.mapped_triples, epochs=2, lr=0.3, update=stop_after_three))
     assert seen == done  # the same three whole batches
 
 

@@ -22,7 +22,7 @@ from npembed.embedding.optimizers import (
     adam_,
     adam_state,
     adamw_,
-    others_at_rest,
+    leaves_other_rows,
     rowwise,
     rowwise_adagrad_,
     rowwise_adagrad_state,
@@ -80,7 +80,7 @@ AT_REST = {NAMES[i] for i in (0, 6, 7, 16, 26, 27)}
 
 
 def modes(name, options):
-    """What `untouched` may be."""
+    """What `missing_rows` may be."""
     rooted = options.get("weight_decay") and name in ("adagrad", "adam", "rowwise_adagrad")
     closed = () if rooted or options.get("correction") == "row" else ("decay_on_touch",)
     return (*(() if name == "sparse_adam" else ("dense",)), "lazy", *closed)
@@ -185,10 +185,10 @@ def oracle(name, table, gradients, mode, options):
     return out
 
 
-def run(name, table, gradients, options, untouched=None, dense=False):
+def run(name, table, gradients, options, missing_rows=None, dense=False):
     """Table and state after all steps."""
     table, optimizer = table.copy(), OPTIMIZERS[name]
-    state, options = optimizer.state(table), {**options, **({"untouched": untouched} if untouched else {})}
+    state, options = optimizer.state(table), {**options, **({"missing_rows": missing_rows} if missing_rows else {})}
     for gradient in gradients:
         given = gradient.to_dense() if dense else gradient
         assert optimizer.step_(table, given, state=state, **options) is None
@@ -211,9 +211,9 @@ def same(a, b):
     return naive.same_bits(table, table2) and state.keys() == state2.keys() and arrays
 
 
-def remembers(options, untouched):
+def remembers(options, missing_rows):
     """Whether SGD reads and writes its state."""
-    return bool(options.get("momentum") or (options.get("weight_decay") and untouched == "decay_on_touch"))
+    return bool(options.get("momentum") or (options.get("weight_decay") and missing_rows == "decay_on_touch"))
 
 
 # ---- several steps against the loops
@@ -228,12 +228,12 @@ def remembers(options, untouched):
 )
 def test_five_steps(seed, dtype, case, shape, data):
     (name, options), rng = case, np.random.default_rng(seed)
-    untouched = data.draw(st.sampled_from(modes(name, options)))
+    missing_rows = data.draw(st.sampled_from(modes(name, options)))
     table, gradients = draw(rng, shape, dtype)
-    found, state = run(name, table, gradients, options, untouched)
-    expected = oracle(name, table, gradients, untouched, options)
+    found, state = run(name, table, gradients, options, missing_rows)
+    expected = oracle(name, table, gradients, missing_rows, options)
     assert found.dtype == dtype
-    assert state.get("step", 5) == (0 if name == "sgd" and not remembers(options, untouched) else 5)
+    assert state.get("step", 5) == (0 if name == "sgd" and not remembers(options, missing_rows) else 5)
     assert np.abs(found - expected).max(initial=0) <= LOOPS[found.real.itemsize]
 
 
@@ -247,9 +247,9 @@ def test_a_dense_gradient_is_a_sparse_one_with_zeros(name, options):
             if name != "sparse_adam":
                 assert same(run(name, table, gradients, options), dense)
             full = [RowSparse(np.arange(len(table)), g.to_dense(), len(table)) for g in gradients]
-            for untouched in modes(name, options):  # every row has a gradient
+            for missing_rows in modes(name, options):  # every row has a gradient
                 for dense_too in (False, True):
-                    found = run(name, table, full, options, untouched, dense=dense_too)
+                    found = run(name, table, full, options, missing_rows, dense=dense_too)
                     assert (found[1].pop("last_step", 5) == np.array(5)).all()
                     if name == "sgd":  # counts only where it remembers
                         found[1]["step"] = dense[1]["step"]
@@ -260,20 +260,20 @@ def test_a_dense_gradient_is_a_sparse_one_with_zeros(name, options):
 def test_where_dense_and_lazy_are_the_same(name, options):
     """Plain SGD, and Adagrad without weight decay, and these only; there decay on touch is the same too."""
     table, gradients = draw(np.random.default_rng(2), (6, 3), np.float32)
-    found = {untouched: run(name, table, gradients, options, untouched) for untouched in modes(name, options)}
+    found = {missing_rows: run(name, table, gradients, options, missing_rows) for missing_rows in modes(name, options)}
     at_rest = f"{name}-{options}" in AT_REST
     if name != "sparse_adam":
         assert same(found["dense"], found["lazy"]) == at_rest
         assert not at_rest or same(found["dense"], found["decay_on_touch"])
-    for untouched in found:
-        assert others_at_rest(name, {**options, "untouched": untouched}) == (untouched != "dense" or at_rest)
+    for missing_rows in found:
+        assert leaves_other_rows(name, {**options, "missing_rows": missing_rows}) == (missing_rows != "dense" or at_rest)
 
 
 @pytest.mark.parametrize(("name", "options"), CASES, ids=NAMES)
 def test_lazy_neither_reads_nor_writes_other_rows(name, options):
     """A NaN there stays where it is, and reaches nothing else. Nor does decay on touch."""
-    for untouched in modes(name, options)[-2:]:
-        if untouched == "dense":
+    for missing_rows in modes(name, options)[-2:]:
+        if missing_rows == "dense":
             continue
         table, optimizer = naive.rows(np.random.default_rng(3), (5, 2)), OPTIMIZERS[name]
         table[[0, 3]] = np.nan
@@ -283,7 +283,7 @@ def test_lazy_neither_reads_nor_writes_other_rows(name, options):
                 array[[0, 3]] = np.nan
         for _ in range(3):
             optimizer.step_(
-                table, RowSparse(np.array([1, 2, 4]), np.ones((3, 2)), 5), state=state, untouched=untouched, **options
+                table, RowSparse(np.array([1, 2, 4]), np.ones((3, 2)), 5), state=state, missing_rows=missing_rows, **options
             )  # fmt: skip
         for key, array in {"table": table, **state}.items():
             if isinstance(array, np.ndarray):
@@ -488,7 +488,7 @@ def test_sgd_on_touch_is_dense_where_it_was_touched(name, options):
         table = naive.rows(rng, (6, 2), dtype)
         chosen = [[0, 1], [1], [], [], [1, 2], [0], [], [], [], [1, 3], [0, 1, 2, 3, 4]]
         gradients = [RowSparse(np.array(rows, int), naive.rows(rng, (len(rows), 2), dtype), 6) for rows in chosen]
-        dense, late = (run(name, table, gradients, options, untouched) for untouched in ("dense", "decay_on_touch"))
+        dense, late = (run(name, table, gradients, options, missing_rows) for missing_rows in ("dense", "decay_on_touch"))
         for a, b in ((dense[0], late[0]), (dense[1]["momentum_buffer"], late[1]["momentum_buffer"])):
             assert np.abs(a - b)[:5].max() <= LOOPS[table.real.itemsize]
         np.testing.assert_array_equal(late[0][5], table[5])  # never touched: it still owes everything
@@ -508,7 +508,7 @@ def test_adam_on_touch_has_the_moments_of_dense(name, amsgrad):
             RowSparse(np.array(rows, int), naive.rows(rng, (len(rows), 2)), 5)
             for rows in ([0, 1], [1], [], [2], [], [0], [], [0, 1, 2, 3])
         ]
-        dense, late = (run(name, table, gradients, options, untouched) for untouched in ("dense", "decay_on_touch"))
+        dense, late = (run(name, table, gradients, options, missing_rows) for missing_rows in ("dense", "decay_on_touch"))
         for key in ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if amsgrad else [])):
             np.testing.assert_allclose(late[1][key][:4], dense[1][key][:4], rtol=1e-13)
         if b1 == 0:
@@ -523,7 +523,7 @@ def test_what_adamw_owes_by_hand():
     state["exp_avg"][:] = 8.0
     nothing, something = (RowSparse(np.array(rows, int), np.zeros((len(rows), 1)), 2) for rows in ([], [1]))
     for g in (nothing, nothing, something):
-        adamw_(table, g, state=state, lr=1e-300, weight_decay=0.5e300, betas=(0.5, 0.5), untouched="decay_on_touch")
+        adamw_(table, g, state=state, lr=1e-300, weight_decay=0.5e300, betas=(0.5, 0.5), missing_rows="decay_on_touch")
     assert table.tolist() == [[16.0], [2.0]]
     assert state["exp_avg"].tolist() == [[8.0], [1.0]]
     assert state["last_step"].tolist() == [0, 3]
@@ -535,7 +535,7 @@ def test_what_adamw_owes_by_hand():
     [
         ("adam", {}),
         ("adam", {"amsgrad": True}),
-        ("adam", {"untouched": "decay_on_touch"}),
+        ("adam", {"missing_rows": "decay_on_touch"}),
         ("adamw", {}),
         ("sparse_adam", {}),
         ("sparse_adam", {"correction": "row"}),
@@ -551,7 +551,7 @@ def test_the_correction_of_any_step(name, options, t):
         if key in state:
             state[key][:] = float(value)
     state["step"] = t - 1
-    if options.get("untouched"):
+    if options.get("missing_rows"):
         state["last_step"] = np.array([t - 1])
     if options.get("correction"):
         state["row_steps"], state["step"] = np.array([t - 1]), 2**53 - 1
@@ -652,12 +652,12 @@ def test_memory(name, options):
     table, optimizer = np.zeros((400_000, 8), np.float32), OPTIMIZERS[name]
     gradient = RowSparse(np.array([5, 77_777, 399_999]), np.ones((3, 8), np.float32), len(table))
     few = 100_000  # bytes; the table has 12.8 million
-    for untouched in modes(name, options):
-        limit = few if untouched != "dense" or f"{name}-{options}" in AT_REST else 5_000_000
+    for missing_rows in modes(name, options):
+        limit = few if missing_rows != "dense" or f"{name}-{options}" in AT_REST else 5_000_000
         state = optimizer.state(table)
-        optimizer.step_(table, gradient, state=state, untouched=untouched, **options)  # may add to the state
+        optimizer.step_(table, gradient, state=state, missing_rows=missing_rows, **options)  # may add to the state
         tracemalloc.start()
-        optimizer.step_(table, gradient, state=state, untouched=untouched, **options)
+        optimizer.step_(table, gradient, state=state, missing_rows=missing_rows, **options)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < limit
@@ -697,9 +697,9 @@ REFUSED = [
             ),
             ({"gradient": TABLE}, ValueError, "table shares memory with gradient; allowed: arrays that do not overlap"),
             (
-                {"untouched": "sparse"},
+                {"missing_rows": "sparse"},
                 ValueError,
-                "untouched = 'sparse' is not a choice; allowed: ('dense', )?'lazy' or 'decay_on",
+                "missing_rows = 'sparse' is not a choice; allowed: ('dense', )?'lazy' or 'decay_on",
             ),
             ({"maximize": 1}, ValueError, "maximize = 1 is not a choice; allowed: True or False"),
             ({"lr": -0.1}, ValueError, "lr = -0.1 is out of range; allowed: a finite number >= 0"),
@@ -714,9 +714,9 @@ REFUSED = [
     *(
         (
             name,
-            {"weight_decay": 0.5, "untouched": "decay_on_touch"},
+            {"weight_decay": 0.5, "missing_rows": "decay_on_touch"},
             ValueError,
-            "weight_decay = 0.5 under a root has no closed form over many steps; allowed: 0 with untouched = 'decay_on_touch'",
+            "weight_decay = 0.5 under a root has no closed form over many steps; allowed: 0 with missing_rows = 'decay_on_touch'",
         )
         for name in ("adagrad", "adam", "rowwise_adagrad")
     ),
@@ -735,7 +735,7 @@ REFUSED = [
     ),
     (
         "sgd",
-        {"weight_decay": 0.5, "untouched": "decay_on_touch", "state": None},
+        {"weight_decay": 0.5, "missing_rows": "decay_on_touch", "state": None},
         TypeError,
         r"state is None; allowed: sgd_state\(table\), the same dict at each step",
     ),
@@ -756,7 +756,7 @@ REFUSED = [
         "state has step, exp_avg, exp_avg_sq, last_step keys; allowed: step, exp_avg, exp_avg_sq, those of",
     ),
     *(
-        ("adam", {"state": {**adam_state(TABLE), "last_step": counts}, "untouched": "decay_on_touch"}, error, said)
+        ("adam", {"state": {**adam_state(TABLE), "last_step": counts}, "missing_rows": "decay_on_touch"}, error, said)
         for counts, error, said in (
             ([0, 0, 0], TypeError, r"state\['last_step'\] is a list; allowed: int64 \(3,\), one whole number for each row"),
             (np.zeros(3), TypeError, r"state\['last_step'\] is float64 \(3,\); allowed: int64 \(3,\)"),
@@ -775,11 +775,16 @@ REFUSED = [
     ("sparse_adam", {"correction": "none"}, ValueError, "correction = 'none' is not a choice; allowed: 'table' or 'row'"),
     (
         "sparse_adam",
-        {"correction": "row", "untouched": "decay_on_touch"},
+        {"correction": "row", "missing_rows": "decay_on_touch"},
         ValueError,
-        "correction = 'row' counts no missed steps; allowed: 'table' with untouched = 'decay_on_touch'",
+        "correction = 'row' counts no missed steps; allowed: 'table' with missing_rows = 'decay_on_touch'",
     ),
-    ("sparse_adam", {"untouched": "dense"}, ValueError, "untouched = 'dense' is not a choice; allowed: 'lazy' or 'decay_on"),
+    (
+        "sparse_adam",
+        {"missing_rows": "dense"},
+        ValueError,
+        "missing_rows = 'dense' is not a choice; allowed: 'lazy' or 'decay_on",
+    ),
     ("rowwise_adagrad", {"eps": 0}, ValueError, f"eps = 0 is out of range; allowed: {TINY}"),
     (
         "rowwise_adagrad",
@@ -881,39 +886,39 @@ STORED = [
 ]
 
 
-@pytest.mark.parametrize("untouched", ["dense", "lazy", "decay_on_touch"])
+@pytest.mark.parametrize("missing_rows", ["dense", "lazy", "decay_on_touch"])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.complex128])
 @pytest.mark.parametrize(("name", "options", "entry"), STORED)
-def test_a_state_that_would_make_nan_of_a_row_is_refused(name, options, entry, dtype, untouched, monkeypatch):
+def test_a_state_that_would_make_nan_of_a_row_is_refused(name, options, entry, dtype, missing_rows, monkeypatch):
     """NaN, and a negative sum of squares, in row 4: named, where that row is about to be read; elsewhere it does no harm."""
-    rooted = options.get("weight_decay") and untouched == "decay_on_touch"
-    if rooted or options.get("correction") or (name == "sparse_adam" and untouched == "dense"):
-        untouched = "lazy"
+    rooted = options.get("weight_decay") and missing_rows == "decay_on_touch"
+    if rooted or options.get("correction") or (name == "sparse_adam" and missing_rows == "dense"):
+        missing_rows = "lazy"
     monkeypatch.setattr(rowwise, "BLOCK", 4)
     optimizer, table = OPTIMIZERS[name], naive.rows(np.random.default_rng(3), (6, 2, 2), dtype)
     of_squares = entry not in ("momentum_buffer", "exp_avg")
     where = (4,) if entry == "row_sum" else (4, 1, 0)
-    all_rows = untouched == "dense" and (entry not in ("sum", "row_sum") or options.get("weight_decay"))
+    all_rows = missing_rows == "dense" and (entry not in ("sum", "row_sum") or options.get("weight_decay"))
     values = [np.nan, -1.0, -1e-30] if of_squares else [np.nan]
     values += [complex(1, bad) for bad in values] if np.dtype(dtype).kind == "c" and entry != "row_sum" else []
     for rows, bad in itertools.product(([0, 4, 5], [0, 1, 5]), values):
         gradient = RowSparse(np.array(rows), np.full((3, 2, 2), 0.5, dtype), 6)
         state = optimizer.state(table)
-        optimizer.step_(table.copy(), gradient, state=state, lr=0.1, untouched=untouched, **options)  # adds what is needed
+        optimizer.step_(table.copy(), gradient, state=state, lr=0.1, missing_rows=missing_rows, **options)  # adds what is needed
         state[entry][where] = bad
         after, before = table.copy(), copy.deepcopy(state)
         if 4 in rows or all_rows:
             at, allowed = re.escape(str(list(where))), "numbers >= 0" if of_squares else "numbers, not NaN"
             with pytest.raises(ValueError, match=rf"^{name}_: state\['{entry}'\]{at} = .*; allowed: {allowed}"):
-                optimizer.step_(after, gradient, state=state, lr=0.1, untouched=untouched, **options)
+                optimizer.step_(after, gradient, state=state, lr=0.1, missing_rows=missing_rows, **options)
             assert naive.same_bits(after, table)
             assert repr(state) == repr(before)
         else:
-            optimizer.step_(after, gradient, state=state, lr=0.1, untouched=untouched, **options)
+            optimizer.step_(after, gradient, state=state, lr=0.1, missing_rows=missing_rows, **options)
             assert np.isfinite(after).all()
     for good in (np.inf, -0.0):  # squares that overflowed are large, and that is all
         state[entry][where] = good
-        optimizer.step_(table.copy(), gradient, state=state, lr=0.1, untouched=untouched, **options)
+        optimizer.step_(table.copy(), gradient, state=state, lr=0.1, missing_rows=missing_rows, **options)
 
 
 def test_numbers_that_single_precision_cannot_hold():

@@ -177,7 +177,7 @@ def test_names(peer):
 def test_no_name_of_theirs_is_missing(peer):
     from pykeen.metrics.ranking import rank_based_metric_resolver as resolver
 
-    from npembed.op import plain
+    from npembed.op import normalize_name
 
-    ours = {plain(name) for key in METRICS for name in (key, *SYNONYMS.get(key, ()))}
+    ours = {normalize_name(name) for key in METRICS for name in (key, *SYNONYMS.get(key, ()))}
     assert {*resolver.lookup_dict, *resolver.synonyms} == ours

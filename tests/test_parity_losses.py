@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from npembed.embedding.regularizers import expected_norm, lp, lp_vjp
 from npembed.kge.losses import LCWA_LOSSES, LOSSES
-from npembed.kge.samplers import basic, bernoulli, bernoulli_probabilities, index_triples, known_mask
+from npembed.kge.samplers import basic, bernoulli, bernoulli_probabilities, index_triples, keep_mask
 from npembed.numerics.random import TorchGenerator
 
 torch = pytest.importorskip("torch")
@@ -269,4 +269,4 @@ def test_basic_and_the_filter(seed, b, k, scheme):
     expected, mask = (a.numpy() for a in peer.sample(torch.tensor(positives)))
     found = basic(seed, positives, num_entities=6, num_relations=3, num_negatives=k, corrupt=scheme)
     assert (found == expected).all()
-    assert (known_mask(found, index_triples(triples)) == mask).all()
+    assert (keep_mask(found, index_triples(triples)) == mask).all()

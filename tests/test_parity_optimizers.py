@@ -220,7 +220,7 @@ def test_most_steps_are_torchs_to_the_bit():
 def test_the_defaults_are_torchs(name):
     theirs = inspect.signature(PEERS[name]).parameters
     for option, parameter in inspect.signature(OPTIMIZERS[name].step_).parameters.items():
-        if option not in ("table", "gradient", "state", "untouched", "correction"):
+        if option not in ("table", "gradient", "state", "missing_rows", "correction"):
             assert parameter.default == theirs[option].default, option
     left = set(theirs) - set(inspect.signature(OPTIMIZERS[name].step_).parameters)
     assert left <= {
@@ -247,8 +247,8 @@ def test_lazy_adam_is_sparse_adam_but_for_eps():
             gradient = draw(rng, table.shape, dtype)
             parameter.grad = in_torch(gradient, sparse=True)
             peer.step()
-            adam_(table, gradient, state=state, lr=0.1, eps=0.1 / math.sqrt(1 - 0.999**t), untouched="lazy")
-            adam_(plain, gradient, state=plain_state, lr=0.1, eps=0.1, untouched="lazy")
+            adam_(table, gradient, state=state, lr=0.1, eps=0.1 / math.sqrt(1 - 0.999**t), missing_rows="lazy")
+            adam_(plain, gradient, state=plain_state, lr=0.1, eps=0.1, missing_rows="lazy")
             near(table, parameter)
             differs = max(differs, float(np.abs(plain - table).max()))
         for key in ("exp_avg", "exp_avg_sq"):

@@ -379,11 +379,11 @@ BAD = [
     "make", [lambda: TorchGenerator(2), lambda: NumpyGenerator(np.random.default_rng(2))], ids=["torch", "numpy"]
 )
 def test_bad_arguments_draw_nothing(make, method, arguments, error, message):
-    rng, untouched = make(), make()
+    rng, missing_rows = make(), make()
     with pytest.raises(error, match=f"^{method}: {message}") as caught:
         getattr(rng, method)(**arguments)
     assert "\n" not in str(caught.value)
-    for found, expected in zip(one_of_each(rng), one_of_each(untouched), strict=True):
+    for found, expected in zip(one_of_each(rng), one_of_each(missing_rows), strict=True):
         assert_same(found, expected)
 
 

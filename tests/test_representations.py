@@ -18,7 +18,7 @@ from npembed.kge.datasets import Nations
 from npembed.kge.evaluation import evaluate
 from npembed.kge.models import ERModel
 from npembed.kge.models.representations import Sides, named_layers
-from npembed.kge.training import OptimizerUpdate, fit, plain_rows
+from npembed.kge.training import OptimizerUpdate, fit, table_rows
 from npembed.kge.uncertainty import predict_hrt_uncertain, score_moments
 from npembed.layers import collect
 from npembed.layers.representations import (
@@ -934,7 +934,7 @@ def test_how_sure_a_score_of_a_composite_is():
 def test_looking_at_rows_drops_nothing_and_draws_nothing():
     low = LowRankRepresentation(6, 4, 2, weight_kwargs={"dropout": 0.9}, rng=0)
     before = repr(low.rng)
-    same(plain_rows(low, IDS), plain_rows(low)[IDS])
+    same(table_rows(low, IDS), table_rows(low)[IDS])
     assert repr(low.rng) == before
     assert all(part.training for part in low.parts)
 

@@ -318,7 +318,7 @@ OPTIMIZERS_HERE = {
     "momentum": {"optimizer": "sgd", "optimizer_kwargs": {"lr": 0.1, "momentum": 0.5, "nesterov": True, "weight_decay": 0.01}},
     "adagrad": {"optimizer": "adagrad", "optimizer_kwargs": {"lr": np.float32(0.1)}},
     "adam": {"optimizer": "adam", "optimizer_kwargs": {"lr": 0.05, "betas": (0.8, 0.99)}},
-    "lazy": {"optimizer": "adam", "optimizer_kwargs": {"lr": 0.05, "untouched": "lazy"}},
+    "lazy": {"optimizer": "adam", "optimizer_kwargs": {"lr": 0.05, "missing_rows": "lazy"}},
 }
 DRAWING = {
     "torch": (3, None),
@@ -549,7 +549,7 @@ def test_a_folder_with_whole_files_and_nonsense_in_them_is_refused(saved, tmp_pa
             refused(documents={**folder.documents, name: {**document, key: [3.5, {"x": []}]}})
             refused(documents={**folder.documents, name: {k: v for k, v in document.items() if k != key}})
         refused(documents={**folder.documents, name: {**document, "more": 1}})
-    for version in (2, True, "1", [1]):
+    for version in (3, 0, True, "1", [1]):
         refused(documents={**folder.documents, "training": {**folder.documents["training"], "version": version}})
     refused(documents={**folder.documents, "more": {}})
     refused(tables={**folder.tables, "more": [["x"]]})

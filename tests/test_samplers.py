@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npembed.kge.samplers import SAMPLERS, KnownTriples, basic, bernoulli, bernoulli_probabilities, index_triples, known_mask
+from npembed.kge.samplers import SAMPLERS, KnownTriples, basic, bernoulli, bernoulli_probabilities, index_triples, keep_mask
 from npembed.numerics.random import TorchGenerator
 
 TOLERANCES = {
@@ -133,12 +133,12 @@ def test_known_mask_is_a_set_lookup(seed, n, shape, ids):
         names = np.array([0, HUGE, HUGE - 1, 2**62, 3_000_000_000])
         known, negatives = names[known], names[negatives]
     index = index_triples(known)
-    found = known_mask(negatives, index)
+    found = keep_mask(negatives, index)
     triples = {tuple(row) for row in known.tolist()}
     assert (found.dtype, found.shape) == (bool, shape)
     assert found.ravel().tolist() == [tuple(row) not in triples for row in negatives.reshape(-1, 3).tolist()]
     assert repr(index) == f"KnownTriples({len(triples)})"
-    assert known_mask(known, index).sum() == 0
+    assert keep_mask(known, index).sum() == 0
 
 
 def test_several_arrays_are_one_index():
@@ -146,11 +146,11 @@ def test_several_arrays_are_one_index():
     parts = [graph(rng, n, 9, 2) for n in (5, 0, 8)]
     together, one = index_triples(*parts), index_triples(np.concatenate(parts))
     negatives = graph(rng, 500, 9, 2)
-    assert (known_mask(negatives, together) == known_mask(negatives, one)).all()
-    assert known_mask(negatives, index_triples(np.zeros((0, 3), int))).all()
+    assert (keep_mask(negatives, together) == keep_mask(negatives, one)).all()
+    assert keep_mask(negatives, index_triples(np.zeros((0, 3), int))).all()
     again = pickle.loads(pickle.dumps(one))
     assert isinstance(again, KnownTriples)
-    assert (known_mask(negatives, again) == known_mask(negatives, one)).all()
+    assert (keep_mask(negatives, again) == keep_mask(negatives, one)).all()
 
 
 def test_a_hundred_thousand_known_triples():
@@ -162,7 +162,7 @@ def test_a_hundred_thousand_known_triples():
     negatives[np.arange(len(negatives)), column] = rng.integers(0, 237, len(negatives))
     negatives = np.concatenate([negatives, known[:100]])
     triples = {row.tobytes() for row in known}
-    assert known_mask(negatives, index_triples(known)).tolist() == [row.tobytes() not in triples for row in negatives]
+    assert keep_mask(negatives, index_triples(known)).tolist() == [row.tobytes() not in triples for row in negatives]
 
 
 POSITIVES, HALF = np.array([[0, 0, 1], [2, 1, 0]]), np.array([0.5, 0.5])
@@ -214,10 +214,10 @@ INDEX = index_triples(POSITIVES)
         (lambda: index_triples(), ValueError, "index_triples: triples are missing; allowed: one array (n, 3) or more"),
         (lambda: index_triples(POSITIVES[:, :2]), ValueError, "index_triples: triples has shape (2, 2); allowed: (n, 3)"),
         (lambda: index_triples(POSITIVES - 1), IndexError, "index_triples: triples[0, 0] = -1 is outside"),
-        (lambda: known_mask(POSITIVES, POSITIVES), TypeError, "known_mask: known is a ndarray; allowed: KnownTriples, from index_tr"),
-        (lambda: known_mask(POSITIVES[:, :2], INDEX), ValueError, "known_mask: negatives has shape (2, 2); allowed: (..., 3)"),
-        (lambda: known_mask(1, INDEX), ValueError, "known_mask: negatives has shape (); allowed: (..., 3)"),
-        (lambda: known_mask(POSITIVES * 1.0, INDEX), TypeError, "known_mask: negatives[0, 0] = 0.0 has dtype float64; allowed: int8"),
+        (lambda: keep_mask(POSITIVES, POSITIVES), TypeError, "keep_mask: known is a ndarray; allowed: KnownTriples, from index_tr"),
+        (lambda: keep_mask(POSITIVES[:, :2], INDEX), ValueError, "keep_mask: negatives has shape (2, 2); allowed: (..., 3)"),
+        (lambda: keep_mask(1, INDEX), ValueError, "keep_mask: negatives has shape (); allowed: (..., 3)"),
+        (lambda: keep_mask(POSITIVES * 1.0, INDEX), TypeError, "keep_mask: negatives[0, 0] = 0.0 has dtype float64; allowed: int8"),
     ],
 )  # fmt: skip
 def test_bad_input_is_refused(call, error, said):

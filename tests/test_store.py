@@ -18,8 +18,8 @@ from npembed.kge.datasets import Dataset, TriplesFactory
 from npembed.kge.runs import prepare
 from npembed.layers import Embedding, only_tables_like
 
-GOLDEN = Path(__file__).parent / "golden" / "run_1"
-"""A run that the first version to save any wrote: transe, Adam with amsgrad, an array among the options, a frozen table."""
+GOLDEN, STOPPED = (Path(__file__).parent / "golden" / name for name in ("run_1", "run_1_stopped"))
+"""What the first version wrote: transe, Adam with amsgrad, an array among the options, a frozen table; distmult, stopped in an epoch."""
 
 FEW = [(a, r, b) for a in "abcde" for b in "abcde" for r, far in (("next", 1), ("over", 2)) if ord(b) == ord(a) + far]
 SMALL = Dataset("small", *TriplesFactory.from_labeled_triples(FEW).split((0.6, 0.2, 0.2), rng=1))
@@ -63,7 +63,7 @@ def without_waiting_for_the_disk(monkeypatch):
 
 STEPS = {
     "momentum": [0.0, 0.9], "nesterov": [False, True], "dampening": [0.0, 0.3], "weight_decay": [0.0, 0.01], "amsgrad": [False, True],
-    "correction": ["table", "row"], "lr_decay": [0.0, 0.1], "maximize": [False, True], "untouched": ["dense", "lazy", "decay_on_touch"],
+    "correction": ["table", "row"], "lr_decay": [0.0, 0.1], "maximize": [False, True], "missing_rows": ["dense", "lazy", "decay_on_touch"],
     "betas": [(0.9, 0.999), (0.0, 0.9)], "eps": [1e-8, 1e-3],
 }  # fmt: skip
 KINDS = [
@@ -112,9 +112,9 @@ def test_every_optimizer_goes_on_with_every_pair_of_its_options(name, tmp_path):
 def test_every_kind_of_model_goes_on_with_arrays_that_options_add(kind, tmp_path):
     model, dtype, loop = kind
     for name, options in (
-        ("adamw", {"amsgrad": True, "untouched": "decay_on_touch"}),
+        ("adamw", {"amsgrad": True, "missing_rows": "decay_on_touch"}),
         ("sparse_adam", {"correction": "row"}),
-        ("sgd", {"weight_decay": 0.01, "untouched": "decay_on_touch"}),
+        ("sgd", {"weight_decay": 0.01, "missing_rows": "decay_on_touch"}),
     ):
         result = small(model, dtype, optimizer=name, optimizer_kwargs={"lr": 0.1, **options}, training_loop=loop)
         result.model.layers[1].trainable = False  # of a frozen table the state is as at first
@@ -176,8 +176,42 @@ def test_a_run_of_the_first_version_is_what_it_was(tmp_path):
     loaded.save_to_directory(tmp_path / "run")
     found, wanted = files(tmp_path / "run"), files(GOLDEN)
     assert found.pop("manifest.json")[:20] == wanted.pop("manifest.json")[:20]  # which tells of this version
+    assert found.pop("training.json") == wanted.pop("training.json").replace(b'"version": 1,', b'"version": 2,')
     assert found == wanted
     assert len(loaded.train(1).evaluate().losses) == 3
+
+
+def test_a_run_of_the_first_version_goes_on_under_the_names_of_this_one(tmp_path):
+    """Stopped after one batch of its fourth epoch, and with an option that had another name."""
+    loaded = load(STOPPED)
+    assert loaded.update.options == {"missing_rows": "decay_on_touch"}
+    assert loaded.batches == (3, 1)
+    loaded.save_to_directory(tmp_path / "run")
+    found, wanted = (files(folder) for folder in (tmp_path / "run", STOPPED))
+    old, new = b'"version": 1,', b'"version": 2,'
+    named = wanted.pop("training.json").replace(old, new).replace(b'"untouched"', b'"missing_rows"')
+    assert found.pop("training.json") == named
+    assert found.pop("manifest.json")[:20] == wanted.pop("manifest.json")[:20]  # which tells of this version
+    assert found == wanted
+    np.testing.assert_allclose(
+        loaded.train(2).losses[:3], [1.1487752199172974, 0.9979167878627777, 0.988556832075119], rtol=1e-15
+    )
+    np.testing.assert_allclose(loaded.losses[3:], [0.8264091610908508, 0.9236223995685577], rtol=1e-5)  # of any processor
+    same = load(tmp_path / "run").train(2)
+    assert [layer.weight.tobytes() for layer in same.model.layers] == [layer.weight.tobytes() for layer in loaded.model.layers]
+
+
+@pytest.mark.parametrize(
+    ("version", "options"), [(1, {"missing_rows": "lazy"}), (2, {"untouched": "lazy"}), (1, {"untouched": 3})]
+)
+def test_names_are_those_of_the_version(tmp_path, version, options):
+    folder = read_folder(STOPPED)
+    training = {**folder.documents["training"], "version": version, "optimizer_kwargs": options}
+    write_folder(
+        tmp_path / "run", arrays=folder.arrays, documents={**folder.documents, "training": training}, tables=folder.tables
+    )
+    with pytest.raises(ValueError, match=r"^load: .*(missing_rows|untouched)"):
+        load(tmp_path / "run")
 
 
 def test_a_run_that_has_lost_arrays_can_still_be_ranked(tmp_path):
@@ -360,7 +394,7 @@ SAID = {
         "metrics"
     ].update(x=None),
     " (documents) lacks 'metrics'; allowed: all of model, training, metrics": lambda d, a: d.pop("metrics"),
-    " holds a run of version 2; allowed: version 1, which this npembed reads": lambda d, a: d["training"].update(version=2),
+    " holds a run of version 3; allowed: version 1 or 2, which this npembed reads": lambda d, a: d["training"].update(version=3),
 }
 
 

@@ -14,9 +14,9 @@ NATIONS = Nations().training
 OPTIONS = [
     ("sgd", {}),
     ("sgd", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
-    ("adagrad", {"untouched": "lazy"}),
+    ("adagrad", {"missing_rows": "lazy"}),
     ("adam", {"betas": (0.8, 0.99)}),
-    ("Adam", {"untouched": "lazy"}),
+    ("Adam", {"missing_rows": "lazy"}),
 ]
 
 
@@ -112,8 +112,8 @@ def test_a_bad_number_is_refused_by_the_first_step_before_it_writes():
     [
         ("sgd", {}),
         ("adagrad", {}),
-        ("adam", {"untouched": "lazy"}),
-        ("sgd", {"momentum": 0.5, "untouched": "lazy"}),
+        ("adam", {"missing_rows": "lazy"}),
+        ("sgd", {"momentum": 0.5, "missing_rows": "lazy"}),
         ("rowwise_adagrad", {}),
     ],
 )

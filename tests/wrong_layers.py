@@ -685,7 +685,7 @@ class Newer(Plain):
         "split",
         1.0,
     )
-    untouched, max_norm_slack, id_kinds = "lazy", 1e-7, "i"
+    missing_rows, max_norm_slack, id_kinds = "lazy", 1e-7, "i"
 
 
 class Halves(Newer):
@@ -710,7 +710,7 @@ class OpenBelow(Lasts):
         "first_momentum": "dampened",
         "clamp_edge": "pass_max",
     }
-    clamp_edge, untouched = "pass_max", "lazy"
+    clamp_edge, missing_rows = "pass_max", "lazy"
     root, corrected, undampened = EpsUnderRoot.root, EpsInside.corrected, DampensFirst.undampened
 
 

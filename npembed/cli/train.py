@@ -10,7 +10,7 @@ import traceback
 from .. import check
 from ..io.paths import path_name
 from ..numerics import interrupts
-from ..op import plain
+from ..op import normalize_name
 from .keep import Keeper
 from .report import BadInputError, as_json, progress, refusing, tell
 
@@ -202,7 +202,7 @@ def _prepared(given):
 
     told = {**DEFAULTS, **given}
     model = {"embedding_dim": check.integer("train", "--dim", told["dim"], minimum=1)}
-    if "p" in told and plain(told["model"]) != "transe":
+    if "p" in told and normalize_name(told["model"]) != "transe":
         raise ValueError(f"train: --p = {told['p']} is given with --model {told['model']}; allowed: with --model transe")
     for side in SIDES:
         for part in LAYER:
@@ -212,7 +212,7 @@ def _prepared(given):
         if "dropout" in told:
             model[f"{side}_dropout"] = told["dropout"]
     model |= {name: told[name] for name in ("p", "compat") if name in told}
-    if plain(told["loop"]).removesuffix("trainingloop") == "lcwa":  # the default is of slcwa
+    if normalize_name(told["loop"]).removesuffix("trainingloop") == "lcwa":  # the default is of slcwa
         told = {name: value for name, value in told.items() if name != "negatives" or name in given}
     names = {"negatives": "num_negs_per_pos", "filtered": "filtered"}
     sampling = {word: told[name] for name, word in names.items() if name in told}

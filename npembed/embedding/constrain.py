@@ -22,7 +22,7 @@ def is_constrained(table, constrainer):
 
 
 @check.public
-def post_step_rows_(table, rows, constrainer, *, others_at_rest):
+def post_step_rows_(table, rows, constrainer, *, leaves_other_rows):
     """After an update of a few rows: constrain these alone. It costs what the batch does, where `post_step_` costs the table.
 
     It is the same as `post_step_`, to the bit, if each of these holds:
@@ -30,7 +30,7 @@ def post_step_rows_(table, rows, constrainer, *, others_at_rest):
     * The constrainer looks at each row by itself, and leaves rows alone that it has constrained. That is tried out on the rows at
       hand: constrained once more, in other company, they must come out the same.
     * All rows were constrained before: `is_constrained`, once, before the first step. From then on these calls keep it so.
-    * The update has moved no other row. That depends on the optimizer: `npembed.embedding.optimizers.others_at_rest` knows. Momentum,
+    * The update has moved no other row. That depends on the optimizer: `npembed.embedding.optimizers.leaves_other_rows` knows. Momentum,
       Adam's moments and weight decay move rows without a gradient, unless they are lazy.
 
     Parameters
@@ -38,7 +38,7 @@ def post_step_rows_(table, rows, constrainer, *, others_at_rest):
     table : ndarray (N, *shape), writable
     rows : ids (n,) of the rows that the update has moved, such as ``gradient.rows``
     constrainer : function of a table, as in `post_step_`
-    others_at_rest : bool
+    leaves_other_rows : bool
         Whether the update has left all other rows where they were; False is refused.
 
     Raises
@@ -49,13 +49,13 @@ def post_step_rows_(table, rows, constrainer, *, others_at_rest):
     Examples
     --------
     >>> table = np.array([[3.0], [9.0]])
-    >>> post_step_rows_(table, [0], lambda x: np.minimum(x, 1.0), others_at_rest=True)
+    >>> post_step_rows_(table, [0], lambda x: np.minimum(x, 1.0), leaves_other_rows=True)
     >>> table.tolist()
     [[1.0], [9.0]]
     """
     check.table("post_step_rows_", table)
-    if not check.choice("post_step_rows_", "others_at_rest", others_at_rest, (True, False)):
-        raise ValueError("post_step_rows_: others_at_rest = False; allowed: True, else post_step_ on the whole table")
+    if not check.choice("post_step_rows_", "leaves_other_rows", leaves_other_rows, (True, False)):
+        raise ValueError("post_step_rows_: leaves_other_rows = False; allowed: True, else post_step_ on the whole table")
     rows = check.ids("post_step_rows_", rows, len(table), "rows").reshape(-1)
     check.writable("post_step_rows_", "table", table, ("rows", rows))
     found = table[rows]

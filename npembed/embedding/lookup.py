@@ -18,7 +18,7 @@ what its gradient is, and leaves the table alone; the constrainer changes the ta
 import numpy as np
 
 from .. import check
-from ..numerics.precision import arithmetic, widened
+from ..numerics.precision import compute_dtype, to_compute_dtype
 from ..numerics.random import generator
 from ..op import Op
 from .rows import gather, gather_vjp
@@ -107,7 +107,9 @@ def penalty(table, ids, *, regularizer, normalizer=None):
     4.0
     """
     check.op("penalty", "regularizer", regularizer)
-    return regularizer.forward(widened(lookup(table, ids, normalizer=normalizer)))  # one number, which float16 might not hold
+    return regularizer.forward(
+        to_compute_dtype(lookup(table, ids, normalizer=normalizer))
+    )  # one number, which float16 might not hold
 
 
 @check.public
@@ -177,7 +179,7 @@ def _read_only(array):
 
 
 def _checked(function, mask, rows):
-    dtype = arithmetic(rows.real.dtype)
+    dtype = compute_dtype(rows.real.dtype)
     whose = "the rows looked up" if dtype == rows.real.dtype else f"a mask for {rows.dtype} rows"
     return check.like(function, "mask", mask, rows.shape, dtype, whose)
 
@@ -209,7 +211,7 @@ def dropout_mask(rng, shape, rate, dtype=np.float32):
     """
     shape = check.shape("dropout_mask", "shape", shape)
     rate = check.real("dropout_mask", "rate", rate, 0, 1)
-    real = arithmetic(np.empty(0, check.dtype("dropout_mask", "dtype", dtype)).real.dtype).type
+    real = compute_dtype(np.empty(0, check.dtype("dropout_mask", "dtype", dtype)).real.dtype).type
     if rate in (0, 1):
         return np.full(shape, 1 - rate, real)
     return np.asarray(generator(rng).bernoulli(1 - rate, shape) / real(1 - rate))

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from .. import check
-from ..numerics.precision import arithmetic, wide
+from ..numerics.precision import compute_dtype, to_float64
 from .row_maps import clamp_norm, norm
 
 
@@ -63,8 +63,8 @@ def renorm_(table, ids, *, max_norm, norm_type=2.0, compat=None):
 
 def _as_torch(rows, max_norm, p):
     """`rows`, the longer ones scaled by ``max_norm / (length + 1e-7)``."""
-    lengths = norm(wide(rows), p=p)[:, None]
-    return np.where(lengths > max_norm, rows * (max_norm / (lengths + 1e-7)).astype(arithmetic(rows.real.dtype)), rows)
+    lengths = norm(to_float64(rows), p=p)[:, None]
+    return np.where(lengths > max_norm, rows * (max_norm / (lengths + 1e-7)).astype(compute_dtype(rows.real.dtype)), rows)
 
 
 def _within(rows, max_norm, p):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import check
-from ..numerics.precision import arithmetic, widened
+from ..numerics.precision import compute_dtype, to_compute_dtype
 
 
 @check.public
@@ -105,7 +105,7 @@ class RowSparse:
             return None
         if np.iscomplexobj(scale) and not np.iscomplexobj(self.values):
             raise TypeError(f"RowSparse: {scale!r} * {self.dtype} is not defined; allowed: a real number for real values")
-        return check.fits("RowSparse", "scale", scale, arithmetic(self.dtype))
+        return check.fits("RowSparse", "scale", scale, compute_dtype(self.dtype))
 
     def _with(self, values):
         """A gradient of the same rows and dtype."""
@@ -114,14 +114,14 @@ class RowSparse:
     def __mul__(self, scale):
         """Every value times a number, in the dtype of the values (of float16 in float32, rounded once)."""
         number = self._number(scale)
-        return NotImplemented if number is None else self._with(widened(self.values) * number)
+        return NotImplemented if number is None else self._with(to_compute_dtype(self.values) * number)
 
     __rmul__ = __mul__
 
     def __truediv__(self, scale):
         """Every value divided by a number, likewise."""
         number = self._number(scale)
-        return NotImplemented if number is None else self._with(widened(self.values) / number)
+        return NotImplemented if number is None else self._with(to_compute_dtype(self.values) / number)
 
     def __neg__(self):
         """Every value with its sign changed."""

@@ -31,7 +31,7 @@ def loss_and_gradients(
     negatives : int64 (B, K, 3)
     loss : Op, see `LOSSES`
     keep : bool (B, K), or None for all
-        True where a negative counts (`npembed.kge.samplers.known_mask`). The others are not even looked up; `loss` gets a ``mask``.
+        True where a negative counts (`npembed.kge.samplers.keep_mask`). The others are not even looked up; `loss` gets a ``mask``.
     masks : the masks of the positives, and of the negatives that count
     regularizers : two Ops or None, for entities and relations
     settings : interaction and normalizers, as in `score`

@@ -1,4 +1,4 @@
-"""Negative samplers corrupt true triples; `known_mask` finds those of their triples that happen to be true."""
+"""Negative samplers corrupt true triples; `keep_mask` finds those of their triples that happen to be true."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -17,7 +17,7 @@ def basic(rng, positives, *, num_entities, num_relations=None, num_negatives=1, 
 
     Each triple is repeated `num_negatives` times. The first part of the B K copies loses its heads, the second its tails, in one
     contiguous block each. A replacement is never the original, but the new triple may happen to be true (it is not filtered; see
-    `known_mask`).
+    `keep_mask`).
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def bernoulli(rng, positives, *, num_entities, head_probability, num_negatives=1
     """Replace the head of each true triple with the probability of its relation, and its tail otherwise.
 
     First one number is drawn for each of the B K copies, to decide which side it loses, then all new heads, then all new tails. A
-    replacement is never the original, but the new triple may happen to be true (see `known_mask`).
+    replacement is never the original, but the new triple may happen to be true (see `keep_mask`).
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def _replace(rng, triples, where, side, size):
 
 
 class KnownTriples(NamedTuple):
-    """Triples in an order in which they are found by bisection; made by `index_triples`, asked by `known_mask`.
+    """Triples in an order in which they are found by bisection; made by `index_triples`, asked by `keep_mask`.
 
     A triple is turned into one number in two steps: head and relation into the rank of their pair, pair and tail into a key. Ranks
     are below the number of triples n, keys below n^2; so ids may be as large as int64 holds, and no key overflows.
@@ -183,7 +183,7 @@ class KnownTriples(NamedTuple):
 
 @check.public
 def index_triples(*triples):
-    """Sort known triples, once, so that `known_mask` finds them without scanning.
+    """Sort known triples, once, so that `keep_mask` finds them without scanning.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def index_triples(*triples):
 
 
 @check.public
-def known_mask(negatives, known):
+def keep_mask(negatives, known):
     """True where a negative counts, since it is not among the known triples; exact, in about ``log2 n`` steps for each.
 
     Losses take the result as their ``mask``. It is a mask, not a second draw: a batch then has fewer negatives.
@@ -228,16 +228,16 @@ def known_mask(negatives, known):
 
     Examples
     --------
-    >>> known_mask(np.array([[[0, 0, 1], [0, 0, 2]]]), index_triples(np.array([[0, 0, 1], [1, 0, 0]])))
+    >>> keep_mask(np.array([[[0, 0, 1], [0, 0, 2]]]), index_triples(np.array([[0, 0, 1], [1, 0, 0]])))
     array([[False,  True]])
     """
     if not isinstance(known, KnownTriples):
-        raise TypeError(f"known_mask: known is a {type(known).__name__}; allowed: KnownTriples, from index_triples")
-    negatives = check.numbers_in("known_mask", "negatives", negatives)
+        raise TypeError(f"keep_mask: known is a {type(known).__name__}; allowed: KnownTriples, from index_triples")
+    negatives = check.numbers_in("keep_mask", "negatives", negatives)
     shape = negatives.shape
     if not shape or shape[-1] != 3:
-        raise ValueError(f"known_mask: negatives has shape {shape}; allowed: (..., 3), the columns head, relation, tail")
-    flat = check.triples("known_mask", np.reshape(negatives, (-1, 3)), np.iinfo(np.int64).max, argument="negatives")
+        raise ValueError(f"keep_mask: negatives has shape {shape}; allowed: (..., 3), the columns head, relation, tail")
+    flat = check.triples("keep_mask", np.reshape(negatives, (-1, 3)), np.iinfo(np.int64).max, argument="negatives")
     (h, has_head), (r, has_relation), (t, has_tail) = (_rank(*each) for each in zip(known.columns, flat.T, strict=True))
     pair, has_pair = _rank(known.pairs, h * len(known.columns[1]) + r)
     _, has_triple = _rank(known.keys, pair * len(known.columns[2]) + t)

@@ -5,7 +5,7 @@ A triple (head, relation, tail) is three ids. Heads and tails are rows of one ta
 
 from .. import check
 from ..embedding.lookup import lookup, lookup_vjp
-from ..numerics.precision import arithmetic, widened
+from ..numerics.precision import compute_dtype, to_compute_dtype
 from ..op import Op
 
 NO_MASKS = (None, None, None)
@@ -42,7 +42,7 @@ def score(entities, relations, h, r, t, *, interaction, entity_normalizer=None, 
     x = lookup(entities, h, normalizer=entity_normalizer, mask=masks[0])
     y = lookup(relations, r, normalizer=relation_normalizer, mask=masks[1])
     z = lookup(entities, t, normalizer=entity_normalizer, mask=masks[2])
-    return interaction.forward(widened(x), widened(y), widened(z))
+    return interaction.forward(to_compute_dtype(x), to_compute_dtype(y), to_compute_dtype(z))
 
 
 @check.public
@@ -75,15 +75,15 @@ def score_vjp(g, entities, relations, h, r, t, *, interaction, entity_normalizer
     x = lookup(entities, h, normalizer=entity_normalizer, mask=masks[0])
     y = lookup(relations, r, normalizer=relation_normalizer, mask=masks[1])
     z = lookup(entities, t, normalizer=entity_normalizer, mask=masks[2])
-    dx, dy, dz = interaction.vjp(g, widened(x), widened(y), widened(z))
-    dheads = lookup_vjp(narrowed(dx, x), entities, h, normalizer=entity_normalizer, mask=masks[0])
-    dtails = lookup_vjp(narrowed(dz, z), entities, t, normalizer=entity_normalizer, mask=masks[2])
-    return dheads + dtails, lookup_vjp(narrowed(dy, y), relations, r, normalizer=relation_normalizer, mask=masks[1])
+    dx, dy, dz = interaction.vjp(g, to_compute_dtype(x), to_compute_dtype(y), to_compute_dtype(z))
+    dheads = lookup_vjp(to_storage_dtype(dx, x), entities, h, normalizer=entity_normalizer, mask=masks[0])
+    dtails = lookup_vjp(to_storage_dtype(dz, z), entities, t, normalizer=entity_normalizer, mask=masks[2])
+    return dheads + dtails, lookup_vjp(to_storage_dtype(dy, y), relations, r, normalizer=relation_normalizer, mask=masks[1])
 
 
-def narrowed(d, rows):
-    """The gradient of rows that were widened, in their own dtype."""
-    return d.astype(rows.dtype, copy=False) if d.dtype == arithmetic(rows.dtype) else d
+def to_storage_dtype(d, rows):
+    """The gradient of rows in the rows' own dtype."""
+    return d.astype(rows.dtype, copy=False) if d.dtype == compute_dtype(rows.dtype) else d
 
 
 OPS = {"score": Op(score, score_vjp)}

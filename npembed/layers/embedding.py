@@ -5,7 +5,7 @@ import numpy as np
 from .. import check
 from ..embedding.row_maps import NORMALIZERS
 from ..embedding.rows import RowSparse, gather_vjp
-from ..numerics.precision import arithmetic
+from ..numerics.precision import compute_dtype
 from ..numerics.sums import SUMMATIONS
 from .arguments import described, from_weight, here, one_of, table_shape
 from .choose import choose, choose_regularizer
@@ -147,7 +147,7 @@ class Embedding(Passes, Table):
         def pull(grad_output=None, grad_term=0.0):
             return [] if grad_output is None else [(self, self.to_table(grad_output, ids))]
 
-        return Lookup(self.rows(ids), lambda: arithmetic(self.dtype).type(0).real, pull)
+        return Lookup(self.rows(ids), lambda: compute_dtype(self.dtype).type(0).real, pull)
 
     def to_table(self, drows, ids):
         """The gradient of the table from that of rows that were looked up: each added to its own, as torch's options will have it.

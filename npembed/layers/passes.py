@@ -14,7 +14,7 @@ from .. import check
 from ..embedding.lookup import dropout_mask, transform, transform_vjp
 from ..embedding.rows import gather, gather_vjp
 from ..numerics import interrupts
-from ..numerics.precision import arithmetic, widened
+from ..numerics.precision import compute_dtype, to_compute_dtype
 from .modes import Modes
 from .state import from_state
 from .table import nothing
@@ -68,7 +68,7 @@ class Passes(Modes):
 
     def _begin(self):
         super()._begin()
-        self.regularization_term = arithmetic(self.dtype).type(0).real
+        self.regularization_term = compute_dtype(self.dtype).type(0).real
         self._charged = False
 
     def _ids(self, indices):
@@ -102,7 +102,7 @@ class Passes(Modes):
 
         def charge():
             below = plain.charge()
-            return below if not charged_for else below + self.regularizer.forward(widened(rows))
+            return below if not charged_for else below + self.regularizer.forward(to_compute_dtype(rows))
 
         def back(drows):
             dsaid = drows if places is None else gather_vjp(drows, said, places).values  # of each distinct id there is one
@@ -213,7 +213,7 @@ class Passes(Modes):
         (4.0, 0.0)
         """
         self._charged = False
-        term, self.regularization_term = self.regularization_term, arithmetic(self.dtype).type(0).real
+        term, self.regularization_term = self.regularization_term, compute_dtype(self.dtype).type(0).real
         return term
 
     def tables_of(self, function, state):

@@ -12,7 +12,7 @@ from ..embedding.max_norm import renorm_
 from ..embedding.row_maps import CONSTRAINERS
 from ..embedding.rows import RowSparse, gather
 from ..numerics import interrupts
-from ..numerics.precision import arithmetic
+from ..numerics.precision import compute_dtype
 from ..numerics.random import generator
 from .choose import choose
 from .modes import Modes
@@ -252,4 +252,4 @@ def over_frequency(rows, ids):
     """
     _, place, counts = np.unique(ids, return_inverse=True, return_counts=True)
     counts = counts[place].reshape(ids.shape + (1,) * (rows.ndim - ids.ndim))
-    return (rows / counts.astype(arithmetic(rows.dtype).type(0).real.dtype)).astype(rows.dtype, copy=False)
+    return (rows / counts.astype(compute_dtype(rows.dtype).type(0).real.dtype)).astype(rows.dtype, copy=False)

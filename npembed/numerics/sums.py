@@ -35,7 +35,7 @@ from fractions import Fraction
 import numpy as np
 
 from . import kernels
-from .precision import arithmetic
+from .precision import compute_dtype
 
 SUMMATIONS = ("batch_order", "float64", "exact")
 """The ways to add up."""
@@ -65,7 +65,7 @@ def add_(out, rows, starts, order, values, summation="batch_order", backend="cpu
     float64 9.313226e-10
     exact 1.0
     """
-    dtype = np.result_type(out.dtype, np.float64) if summation == "float64" else arithmetic(out.dtype)
+    dtype = np.result_type(out.dtype, np.float64) if summation == "float64" else compute_dtype(out.dtype)
     if summation == "exact":
         out[rows] = exact(out[rows], starts, order, values)
     elif dtype == out.dtype:

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import check
 from ..kge.training import step_
-from ..numerics.precision import wide
+from ..numerics.precision import to_float64
 
 
 class Update(NamedTuple):
@@ -80,7 +80,7 @@ def radial_and_tangential(rows, gradient):
         if value.ndim != 2 or value.dtype.kind == "c" or value.shape != rows.shape:
             found = f"{value.dtype} {value.shape}"
             raise ValueError(f"radial_and_tangential: {name} is {found}; allowed: two arrays of real rows (n, D) of one shape")
-    rows, gradient = wide(rows), wide(gradient)
+    rows, gradient = to_float64(rows), to_float64(gradient)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     u = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
     radial = (u * gradient).sum(axis=1)
@@ -124,14 +124,14 @@ def summary(updates):
     if not updates:
         raise ValueError("summary: updates is empty; allowed: at least one Update")
     last = {int(row): values for update in updates for row, values in zip(update.rows, update.after, strict=True)}
-    norms = np.linalg.norm(wide(np.array(list(last.values()))), axis=1)
+    norms = np.linalg.norm(to_float64(np.array(list(last.values()))), axis=1)
     parts = [radial_and_tangential(update.before, update.gradient) for update in updates]
     radial = sum(float((r**2).sum()) for r, _ in parts)
     tangential = sum(float((t**2).sum()) for _, t in parts)
     total = radial + tangential or 1.0
     turned = np.concatenate([angles(update.before, update.after) for update in updates])
     straight = np.concatenate([_turned_without_radial(update) for update in updates])
-    pulled = np.concatenate([np.linalg.norm(wide(update.stepped) - wide(update.after), axis=1) for update in updates])
+    pulled = np.concatenate([np.linalg.norm(to_float64(update.stepped) - to_float64(update.after), axis=1) for update in updates])
     grown = np.concatenate([_growth(update) for update in updates])
     return {
         "norm_min": float(norms.min()),
@@ -149,10 +149,10 @@ def summary(updates):
 
 def _turned_without_radial(update):
     """How far each row would have turned, in degrees, had the step been without its part along the row."""
-    _, tangential = radial_and_tangential(update.before, wide(update.stepped) - wide(update.before))
-    return angles(update.before, wide(update.before) + tangential)
+    _, tangential = radial_and_tangential(update.before, to_float64(update.stepped) - to_float64(update.before))
+    return angles(update.before, to_float64(update.before) + tangential)
 
 
 def _growth(update):
     """How much longer the step made each row, before the constrainer."""
-    return np.linalg.norm(wide(update.stepped), axis=1) - np.linalg.norm(wide(update.before), axis=1)
+    return np.linalg.norm(to_float64(update.stepped), axis=1) - np.linalg.norm(to_float64(update.before), axis=1)

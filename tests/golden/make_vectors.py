@@ -21,13 +21,13 @@ import vectors_refused
 import vectors_second
 import vectors_steps
 
-VERSION = "2"
+VERSION = "3"
 TOPICS = {
     "lookup": (vectors_lookup, vectors_options), "maps": (vectors_maps, vectors_constrainers), "bags": (vectors_bags,),
     "steps": (vectors_steps,), "second": (vectors_second,), "pairs": (vectors_pairs,), "large": (vectors_large,),
     "refused": (vectors_refused,),
 }  # fmt: skip
-FOLDER = pathlib.Path(__file__).parents[2] / "npembed" / "conformance" / "vectors"
+FOLDER = pathlib.Path(__file__).parents[2] / "npembed" / "verify" / "conformance" / "vectors"
 
 
 def text(topic):

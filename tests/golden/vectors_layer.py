@@ -10,7 +10,7 @@ RULES = {"sgd": sgd, "adagrad": adagrad, "adam": adam, "adamw": adam}
 CHOICES = {
     "writes": ("max_norm_writes", {True: "table", False: "output"}),
     "frozen_writes": ("frozen_max_norm", {False: "stays", True: "shortened"}),
-    "lazy": ("untouched", {False: "dense", True: "lazy"}),
+    "lazy": ("missing_rows", {False: "dense", True: "lazy"}),
     "conjugate": ("complex_gradient", {False: "re_plus_i_im", True: "conjugate"}),
 }
 """What `live` may be asked for, and by which convention."""
@@ -131,8 +131,8 @@ def answers(table, batches, options, *, width, real):
     needed = [name for name in found[0][0] if _matters(name, found)]
     merged = {tuple((name, said[name]) for name in needed): result for said, result in found}
     found = [(dict(said), result) for said, result in merged.items()]
-    waits = [(said, result) for said, result in found if said.get("untouched") == "lazy"]
-    return found + [({**said, "untouched": "decay_on_touch"}, result) for said, result in waits]  # padding is never touched
+    waits = [(said, result) for said, result in found if said.get("missing_rows") == "lazy"]
+    return found + [({**said, "missing_rows": "decay_on_touch"}, result) for said, result in waits]  # padding is never touched
 
 
 def _matters(name, found):

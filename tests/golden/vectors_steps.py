@@ -116,9 +116,9 @@ def ways(dtype, optimizer, options, lazily):
     counts = [{"step_count": "table"}, {"step_count": "row"}] if counted else [{}]
     alone = [(c, {}, {"lazy": lazily or "row" in c.values(), "by_row": "row" in c.values()}) for c in counts]
     if lazily:
-        alone = [({"untouched": "dense"}, {}, {}), *(({"untouched": "lazy", **c}, *more) for c, *more in alone)]
+        alone = [({"missing_rows": "dense"}, {}, {}), *(({"missing_rows": "lazy", **c}, *more) for c, *more in alone)]
         if optimizer in ("sgd", "adamw") or (adam and not decay):  # for the others there is no closed form
-            alone.append(({"untouched": "decay_on_touch"}, {}, {"touch": True}))
+            alone.append(({"missing_rows": "decay_on_touch"}, {}, {"touch": True}))
     variants = [[({}, {}, {})]]
     if optimizer == "adagrad":
         variants = [

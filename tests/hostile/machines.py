@@ -99,16 +99,16 @@ def momentum(table):
     """A step with momentum, whose buffer is as long as the table."""
     with sparse(filled=False) as buffer:
         return after(
-            table, sgd_, gradient(), lr=0.5, momentum=0.5, untouched="lazy", state={"step": 0, "momentum_buffer": buffer}
+            table, sgd_, gradient(), lr=0.5, momentum=0.5, missing_rows="lazy", state={"step": 0, "momentum_buffer": buffer}
         )
 
 
 def adam(table):
     """A lazy step of Adam, whose moments are as long as the table: each number moves by lr, against its gradient's sign."""
     with sparse(filled=False) as m, sparse(filled=False) as v:
-        return after(table, adam_, gradient(), lr=0.5, untouched="lazy", state={"step": 0, "exp_avg": m, "exp_avg_sq": v}).round(
-            3
-        )
+        return after(
+            table, adam_, gradient(), lr=0.5, missing_rows="lazy", state={"step": 0, "exp_avg": m, "exp_avg_sq": v}
+        ).round(3)
 
 
 BIG = [
@@ -130,7 +130,7 @@ BIG = [
     ("renorm_", lambda t: after(t, renorm_, FAR, max_norm=0.0), lambda t: t * 0),
     (
         "post_step_rows_",
-        lambda t: after(t, post_step_rows_, FAR, lambda x: np.minimum(x, 2), others_at_rest=True),
+        lambda t: after(t, post_step_rows_, FAR, lambda x: np.minimum(x, 2), leaves_other_rows=True),
         lambda t: np.minimum(t, 2),
     ),
     ("embedding_bag", lambda t: embedding_bag(t, FAR, [0, 3], mode="sum"), lambda t: np.array([t[0] + t[1] + t[2], t[3] + t[2]])),

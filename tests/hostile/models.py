@@ -12,7 +12,7 @@ import npembed
 from npembed.kge.datasets import Nations, TriplesFactory
 from npembed.kge.evaluation import ranks
 from npembed.kge.models import ERModel, transe
-from npembed.kge.samplers import basic, bernoulli, bernoulli_probabilities, index_triples, known_mask
+from npembed.kge.samplers import basic, bernoulli, bernoulli_probabilities, index_triples, keep_mask
 from npembed.kge.training import fit
 from npembed.kge.uncertainty import predict_hrt_uncertain
 from npembed.numerics.kernels import segments
@@ -352,23 +352,23 @@ CALLS = [
     ),
     refused(
         "dtype",
-        "known_mask: known a list",
-        lambda w: known_mask(w.negatives, [[0, 0, 1]]),
+        "keep_mask: known a list",
+        lambda w: keep_mask(w.negatives, [[0, 0, 1]]),
         TypeError,
-        "known_mask: known is a list",
+        "keep_mask: known is a list",
     ),
     answered(
         "ids",
-        "known_mask: the largest ids there are",
-        lambda w: known_mask(np.full((1, 1, 3), 2**63 - 2), index_triples(np.full((1, 3), 2**63 - 2))),
+        "keep_mask: the largest ids there are",
+        lambda w: keep_mask(np.full((1, 1, 3), 2**63 - 2), index_triples(np.full((1, 3), 2**63 - 2))),
         lambda w: np.array([[False]]),
     ),
     refused(
         "ids",
-        "known_mask: an id below zero",
-        lambda w: known_mask(np.full((1, 1, 3), -1), index_triples(w.positives)),
+        "keep_mask: an id below zero",
+        lambda w: keep_mask(np.full((1, 1, 3), -1), index_triples(w.positives)),
         IndexError,
-        r"known_mask: negatives\[0, 0\] = -1",
+        r"keep_mask: negatives\[0, 0\] = -1",
     ),
     answered(
         "ids",

@@ -228,7 +228,7 @@ CALLS = [
             ("lr an array", {"lr": np.ones(1)}, TypeError, r"lr = array\(\[1.\]\) is of type ndarray"),
             ("lr 10**400", {"lr": 10**400}, ValueError, "lr = 1"),
             ("momentum without a state", {"lr": 1, "momentum": 0.5}, TypeError, "state is None"),
-            ("untouched unknown", {"lr": 1, "untouched": "eager"}, ValueError, "untouched = 'eager' is not a choice"),
+            ("missing_rows unknown", {"lr": 1, "missing_rows": "eager"}, ValueError, "missing_rows = 'eager' is not a choice"),
         )
     ),
     *(
@@ -253,7 +253,7 @@ CALLS = [
     refused(
         "state",
         "adagrad_: weight decay that cannot be caught up with",
-        lambda w: with_state("adagrad", w.table, w.gradient, weight_decay=0.1, untouched="decay_on_touch"),
+        lambda w: with_state("adagrad", w.table, w.gradient, weight_decay=0.1, missing_rows="decay_on_touch"),
         ValueError,
         "adagrad_: weight_decay = 0.1",
     ),
@@ -272,7 +272,7 @@ CALLS = [
             "NaN",
             f"{n}: an infinite gradient stays in its row, where NumPy raises at every turn",
             lambda w, n=n: loudly(
-                lambda: with_state(n, w.table, RowSparse(np.array([1]), np.full((1, 4), INF), 6), lr=0.5, untouched="lazy")
+                lambda: with_state(n, w.table, RowSparse(np.array([1]), np.full((1, 4), INF), 6), lr=0.5, missing_rows="lazy")
             )[[0, 2, 3, 4, 5]],
             lambda w: w.table[[0, 2, 3, 4, 5]],
             writes=("table",),
@@ -355,35 +355,35 @@ CALLS = [
     refused(
         "ids",
         "post_step_rows_: a row too far",
-        lambda w: post_step_rows_(w.table, [0, 6], normalize, others_at_rest=True),
+        lambda w: post_step_rows_(w.table, [0, 6], normalize, leaves_other_rows=True),
         IndexError,
         r"post_step_rows_: rows\[1\] = 6",
     ),
     refused(
         "options",
         "post_step_rows_: others that move",
-        lambda w: post_step_rows_(w.table, [0], normalize, others_at_rest=False),
+        lambda w: post_step_rows_(w.table, [0], normalize, leaves_other_rows=False),
         ValueError,
-        "post_step_rows_: others_at_rest = False",
+        "post_step_rows_: leaves_other_rows = False",
     ),
     refused(
         "options",
         "post_step_rows_: a constrainer of all rows together",
-        lambda w: post_step_rows_(w.table, [0], lambda x: x - x.mean(axis=0), others_at_rest=True),
+        lambda w: post_step_rows_(w.table, [0], lambda x: x - x.mean(axis=0), leaves_other_rows=True),
         ValueError,
         "post_step_rows_: constrainer moves rows",
     ),
     refused(
         "read-only",
         "post_step_rows_: a table that is read-only",
-        lambda w: post_step_rows_(w.read_only, [0], normalize, others_at_rest=True),
+        lambda w: post_step_rows_(w.read_only, [0], normalize, leaves_other_rows=True),
         ValueError,
         "post_step_rows_: table is read-only",
     ),
     answered(
         "overlap",
         "post_step_rows_: rows in the memory of the table",
-        lambda w: (post_step_rows_(w.shared, w.ids_within, lambda x: np.minimum(x, -1.0), others_at_rest=True), w.shared)[1][
+        lambda w: (post_step_rows_(w.shared, w.ids_within, lambda x: np.minimum(x, -1.0), leaves_other_rows=True), w.shared)[1][
             [0, 1, 3, 5]
         ],
         lambda w: np.full((4, 4), -1.0),

@@ -6,7 +6,7 @@ import numpy as np
 
 from ... import check
 from ...numerics import kernels
-from ...numerics.precision import arithmetic, wide, widened
+from ...numerics.precision import compute_dtype, to_compute_dtype, to_float64
 from ...numerics.sums import rounded
 from ...op import Op
 from ..rows import RowSparse, take
@@ -74,7 +74,7 @@ def embedding_bag(
     cut = _checked("embedding_bag", table, ids, offsets, per_sample_weights, mode, include_last_offset, padding_idx,
                    scale_grad_by_freq, ties, nan, backend)  # fmt: skip
     flags = table.flags
-    out = np.zeros((len(cut.sizes), _width(table)), arithmetic(table.dtype))
+    out = np.zeros((len(cut.sizes), _width(table)), compute_dtype(table.dtype))
     if mode == "max":
         rows = _flat(take(table, cut.ids))
         full = cut.sizes > 0
@@ -82,7 +82,7 @@ def embedding_bag(
     elif per_sample_weights is None and out.dtype == table.dtype and flags.c_contiguous and flags.aligned and flags.writeable:
         kernels.segment_add(out, np.arange(len(out)), cut.starts, cut.ids, _flat(table), backend)
     else:
-        rows = _weighted(widened(_flat(take(table, cut.ids))), per_sample_weights, cut)
+        rows = _weighted(to_compute_dtype(_flat(take(table, cut.ids))), per_sample_weights, cut)
         kernels.segment_add(out, np.arange(len(out)), cut.starts, np.arange(len(rows)), rows, backend)
     if mode == "mean":
         out = _divided(out, cut.sizes)
@@ -131,7 +131,7 @@ def embedding_bag_vjp(
     cut = _checked("embedding_bag_vjp", table, ids, offsets, per_sample_weights, mode, include_last_offset, padding_idx,
                    scale_grad_by_freq, ties, nan, backend)  # fmt: skip
     check.like("embedding_bag_vjp", "g", g, (len(cut.sizes), *table.shape[1:]), table.dtype, "the bags")
-    flat, owners = widened(_flat(g)), cut.owners
+    flat, owners = to_compute_dtype(_flat(g)), cut.owners
     if mode == "max":
         flat = _to_winners(flat, _flat(take(table, cut.ids)), cut, ties, nan)
     elif mode == "mean":
@@ -140,7 +140,7 @@ def embedding_bag_vjp(
         flat = _weighted(flat[owners], np.conj(per_sample_weights), cut)
     by_bag = mode == "mean" or (mode == "sum" and per_sample_weights is None)
     rows, starts, order = kernels.segments(cut.ids)
-    values = np.zeros((len(rows), flat.shape[1]), arithmetic(table.dtype))
+    values = np.zeros((len(rows), flat.shape[1]), compute_dtype(table.dtype))
     kernels.segment_add(values, np.arange(len(rows)), starts, owners[order] if by_bag else order, flat, backend)
     if scale_grad_by_freq:
         values = _divided(values, np.diff(starts))
@@ -149,7 +149,7 @@ def embedding_bag_vjp(
         return dtable
     dweights = np.zeros(per_sample_weights.size, table.dtype)
     with np.errstate(all="ignore"):
-        dweights[cut.places] = (np.conj(wide(_flat(take(table, cut.ids)))) * _flat(g)[owners]).sum(axis=1)
+        dweights[cut.places] = (np.conj(to_float64(_flat(take(table, cut.ids)))) * _flat(g)[owners]).sum(axis=1)
     return dtable, dweights.reshape(per_sample_weights.shape)
 
 

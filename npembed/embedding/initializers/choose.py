@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from ... import check
-from ...numerics.precision import arithmetic
+from ...numerics.precision import compute_dtype
 from ...op import resolve
 from .draws import pretrained
 
@@ -76,7 +76,7 @@ def _real(shape, dtype):
 def _drawn(function, options, rng, shape, dtype):
     """A named initializer, its real pairs seen as complex numbers where the table is complex; float16 drawn in float32, rounded once."""
     real_shape, real_dtype = _real(shape, dtype)
-    drawn = function(rng, real_shape, arithmetic(real_dtype), **options)
+    drawn = function(rng, real_shape, compute_dtype(real_dtype), **options)
     with np.errstate(over="ignore"):
         table = np.ascontiguousarray(drawn, real_dtype)
     if table.dtype != drawn.dtype and not np.array_equal(np.isfinite(table), np.isfinite(drawn)):

@@ -2,7 +2,7 @@
 
 Each is a pair of plain functions. ``adam_state(table)`` makes what has to be remembered from step to step, a dict of arrays and
 ints that can be saved and is all there is; ``adam_(table, gradient, state=state)`` takes one step and writes table and state. The
-gradient is a `RowSparse` or a dense array; what becomes of rows without a gradient is said by ``untouched``:
+gradient is a `RowSparse` or a dense array; what becomes of rows without a gradient is said by ``missing_rows``:
 
 * ``"dense"``, the default: what the formula says of a gradient of zero, and what torch does with a dense gradient (PyKEEN never
   makes another). Momentum goes on moving such rows, moments decay, weight decay shrinks them; each step reads the whole table.
@@ -15,7 +15,7 @@ gradient is a `RowSparse` or a dense array; what becomes of rows without a gradi
 Where all come to the same, plain SGD and Adagrad without weight decay, only rows with a gradient are visited.
 
 `clip_grad_norm` and `clip_grad_value` shorten gradients before a step; `project_state_` takes from a momentum, after a step and a
-constrainer, what points out of the constraint; `others_at_rest` says whether a constrainer needs to see only rows with a gradient.
+constrainer, what points out of the constraint; `leaves_other_rows` says whether a constrainer needs to see only rows with a gradient.
 """
 
 import inspect
@@ -28,7 +28,7 @@ from .adagrad import adagrad_, adagrad_state
 from .adam import adam_, adam_state, adamw_, adamw_state
 from .clip import clip_grad_norm, clip_grad_value
 from .project import project_state_
-from .rowwise import UNTOUCHED
+from .rowwise import MISSING_ROWS
 from .rowwise_adagrad import rowwise_adagrad_, rowwise_adagrad_state
 from .sgd import sgd_, sgd_state
 from .sparse_adam import sparse_adam_, sparse_adam_state
@@ -63,7 +63,7 @@ OPTIMIZERS = {
 
 
 @check.public
-def others_at_rest(optimizer, options=None):
+def leaves_other_rows(optimizer, options=None):
     """Whether a step of this optimizer leaves rows without a gradient where they are.
 
     Then a constrainer that looks at each row by itself needs to see the rows with a gradient alone, see
@@ -81,23 +81,25 @@ def others_at_rest(optimizer, options=None):
 
     Examples
     --------
-    >>> others_at_rest("sgd"), others_at_rest("sgd", {"momentum": 0.9})
+    >>> leaves_other_rows("sgd"), leaves_other_rows("sgd", {"momentum": 0.9})
     (True, False)
-    >>> others_at_rest("sgd", {"momentum": 0.9, "untouched": "lazy"})
+    >>> leaves_other_rows("sgd", {"momentum": 0.9, "missing_rows": "lazy"})
     True
     """
-    name = resolve(OPTIMIZERS, optimizer, function="others_at_rest", argument="optimizer")
-    given = check.keywords("others_at_rest", "options", options)
-    check.options("others_at_rest", "options", {"state": None, **given}, OPTIMIZERS[name].step_)
+    name = resolve(OPTIMIZERS, optimizer, function="leaves_other_rows", argument="optimizer")
+    given = check.keywords("leaves_other_rows", "options", options)
+    check.options("leaves_other_rows", "options", {"state": None, **given}, OPTIMIZERS[name].step_)
     step = inspect.signature(OPTIMIZERS[name].step_).parameters
-    untouched = check.choice("others_at_rest", "untouched", given.get("untouched", step["untouched"].default), UNTOUCHED)
-    if untouched != "dense":
+    missing_rows = check.choice(
+        "leaves_other_rows", "missing_rows", given.get("missing_rows", step["missing_rows"].default), MISSING_ROWS
+    )
+    if missing_rows != "dense":
         return True
     return name not in ("adam", "adamw") and not given.get("momentum") and not given.get("weight_decay")
 
 
 __all__ = [
     "OPTIMIZERS", "Optimizer", "adagrad_", "adagrad_state", "adam_", "adam_state", "adamw_", "adamw_state", "clip_grad_norm",
-    "clip_grad_value", "others_at_rest", "project_state_", "rowwise_adagrad_", "rowwise_adagrad_state", "sgd_", "sgd_state",
+    "clip_grad_value", "leaves_other_rows", "project_state_", "rowwise_adagrad_", "rowwise_adagrad_state", "sgd_", "sgd_state",
     "sparse_adam_", "sparse_adam_state",
 ]  # fmt: skip

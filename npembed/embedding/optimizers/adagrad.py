@@ -6,8 +6,8 @@ import numpy as np
 
 from ... import check
 from ...numerics import interrupts
-from ...numerics.precision import arithmetic
-from .rowwise import check_state, check_step, downhill, fused, new_state, number, refuse_decay, walk_
+from ...numerics.precision import compute_dtype
+from .rowwise import check_state, check_step, downhill, fma, new_state, number, refuse_decay, walk_
 
 
 @check.public
@@ -27,7 +27,7 @@ def adagrad_state(table):
 
 @check.public
 def adagrad_(
-    table, gradient, *, state, lr=1e-2, lr_decay=0.0, eps=1e-10, weight_decay=0.0, maximize=False, untouched="dense"
+    table, gradient, *, state, lr=1e-2, lr_decay=0.0, eps=1e-10, weight_decay=0.0, maximize=False, missing_rows="dense"
 ):  # fmt: skip
     """Take one step of Adagrad: ``s += g^2; x -= c g / (sqrt(s) + eps)``, number by number.
 
@@ -49,7 +49,7 @@ def adagrad_(
         Adds the gradient of ``weight_decay / 2 |x|^2``; torch refuses it for sparse gradients.
     maximize : bool
         Go up: ``-g`` in the place of g.
-    untouched : "dense", "lazy" or "decay_on_touch"
+    missing_rows : "dense", "lazy" or "decay_on_touch"
         Rows without a gradient: have one of zero, or are neither read nor written. They differ with weight decay only; "decay_on_touch"
         is the same without, and refused with it, since s grows in each step by another amount.
 
@@ -73,14 +73,14 @@ def adagrad_(
     >>> table.round(6).tolist(), state["sum"].round(6).tolist()
     ([[0.1, 1.5]], [[25.0, 0.01]])
     """
-    check_step("adagrad_", table, gradient, untouched)
+    check_step("adagrad_", table, gradient, missing_rows)
     lr = number("adagrad_", "lr", lr, table, minimum=0)
     lr_decay = number("adagrad_", "lr_decay", lr_decay, table, minimum=0)
-    eps = number("adagrad_", "eps", eps, table, minimum=float(np.finfo(arithmetic(table.dtype)).tiny))
+    eps = number("adagrad_", "eps", eps, table, minimum=float(np.finfo(compute_dtype(table.dtype)).tiny))
     weight_decay = number("adagrad_", "weight_decay", weight_decay, table, minimum=0)
     check.choice("adagrad_", "maximize", maximize, (True, False))
-    refuse_decay("adagrad_", weight_decay, untouched)
-    everywhere = untouched == "dense" and weight_decay > 0
+    refuse_decay("adagrad_", weight_decay, missing_rows)
+    everywhere = missing_rows == "dense" and weight_decay > 0
     check_state("adagrad_", state, table, gradient, ("sum",), everywhere=everywhere)
     c = lr / (1 + state["step"] * lr_decay)
     rule = partial(_adagrad, c=c, eps=eps, weight_decay=weight_decay, maximize=maximize)
@@ -92,5 +92,5 @@ def adagrad_(
 def _adagrad(g, x, s, *, c, eps, weight_decay, maximize):
     """The new x and s."""
     g = downhill(g, x, weight_decay, maximize)
-    s = fused(s, g, g)
+    s = fma(s, g, g)
     return x + -c * g / (np.sqrt(s) + eps), s

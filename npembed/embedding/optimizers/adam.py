@@ -7,8 +7,8 @@ import numpy as np
 
 from ... import check
 from ...numerics import interrupts
-from ...numerics.precision import arithmetic
-from .rowwise import check_state, check_step, downhill, faded, fused, new_state, number, refuse_decay, walk_
+from ...numerics.precision import compute_dtype
+from .rowwise import check_state, check_step, downhill, faded, fma, new_state, number, refuse_decay, walk_
 
 
 @check.public
@@ -41,7 +41,7 @@ def adamw_state(table):
 @check.public
 def adam_(
     table, gradient, *, state, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False, maximize=False,
-    untouched="dense",
+    missing_rows="dense",
 ):  # fmt: skip
     """Take one step of Adam, number by number, t being the number of this step::
 
@@ -53,7 +53,7 @@ def adam_(
     m and v start at zero, which is too small; m' and v' make up for it. A number that gets no more gradients goes on moving
     for some ten steps, since m outlives them: with "dense", a row that no batch mentions is not at rest.
 
-    With ``untouched="lazy"`` rows without a gradient wait: x, m and v are neither read nor written, while t counts on for all. That
+    With ``missing_rows="lazy"`` rows without a gradient wait: x, m and v are neither read nor written, while t counts on for all. That
     is the rule of `sparse_adam_` but for eps, which there stands inside of the correction. With "decay_on_touch" they wait too, but
     when a row gets a gradient again, its m and v first fade by ``b1^k`` and ``b2^k`` for the k steps that it missed: they are then those
     of "dense", up to rounding, and the correction, which counts all steps, is right for them. x is not: the way that m would have
@@ -77,7 +77,7 @@ def adam_(
         Divide by the root of the largest v so far, not of the last, so that steps never get longer because gradients were small.
     maximize : bool
         Go up: ``-g`` in the place of g.
-    untouched : "dense", "lazy" or "decay_on_touch"
+    missing_rows : "dense", "lazy" or "decay_on_touch"
         Rows without a gradient: have one of zero; are neither read nor written; or fade once they get a gradient.
 
     Raises
@@ -101,14 +101,14 @@ def adam_(
     >>> table.round(3).tolist()
     [[1.0], [0.833]]
     """
-    check_step("adam_", table, gradient, untouched)
+    check_step("adam_", table, gradient, missing_rows)
     lr, b1, b2, eps = numbers("adam_", table, lr, betas, eps)
     weight_decay = number("adam_", "weight_decay", weight_decay, table, minimum=0)
-    refuse_decay("adam_", weight_decay, untouched)
-    more = _more("adam_", amsgrad, maximize, untouched)
-    check_state("adam_", state, table, gradient, ("exp_avg", "exp_avg_sq"), more=more, everywhere=untouched == "dense")
+    refuse_decay("adam_", weight_decay, missing_rows)
+    more = _more("adam_", amsgrad, maximize, missing_rows)
+    check_state("adam_", state, table, gradient, ("exp_avg", "exp_avg_sq"), more=more, everywhere=missing_rows == "dense")
     _step_(
-        table, gradient, state, more=more, everywhere=untouched == "dense", lr=lr, b1=b1, b2=b2, shrink=1.0, eps=eps,
+        table, gradient, state, more=more, everywhere=missing_rows == "dense", lr=lr, b1=b1, b2=b2, shrink=1.0, eps=eps,
         weight_decay=weight_decay, maximize=maximize,
     )  # fmt: skip
 
@@ -116,7 +116,7 @@ def adam_(
 @check.public
 def adamw_(
     table, gradient, *, state, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False, maximize=False,
-    untouched="dense",
+    missing_rows="dense",
 ):  # fmt: skip
     """Take one step of AdamW: ``x = (1 - lr weight_decay) x``, then a step of `adam_` without weight decay.
 
@@ -134,7 +134,7 @@ def adamw_(
     lr, betas, eps, amsgrad, maximize
         As in `adam_`.
     weight_decay : float >= 0
-    untouched : "dense", "lazy" or "decay_on_touch"
+    missing_rows : "dense", "lazy" or "decay_on_touch"
         Rows without a gradient: have one of zero; are neither read nor written; or shrink and fade once they get a gradient.
 
     Raises
@@ -154,13 +154,13 @@ def adamw_(
     >>> table.round(6).tolist()
     [[0.625], [0.875]]
     """
-    check_step("adamw_", table, gradient, untouched)
+    check_step("adamw_", table, gradient, missing_rows)
     lr, b1, b2, eps = numbers("adamw_", table, lr, betas, eps)
     weight_decay = number("adamw_", "weight_decay", weight_decay, table, minimum=0)
-    more = _more("adamw_", amsgrad, maximize, untouched)
-    check_state("adamw_", state, table, gradient, ("exp_avg", "exp_avg_sq"), more=more, everywhere=untouched == "dense")
+    more = _more("adamw_", amsgrad, maximize, missing_rows)
+    check_state("adamw_", state, table, gradient, ("exp_avg", "exp_avg_sq"), more=more, everywhere=missing_rows == "dense")
     _step_(
-        table, gradient, state, more=more, everywhere=untouched == "dense", lr=lr, b1=b1, b2=b2, shrink=1 - lr * weight_decay,
+        table, gradient, state, more=more, everywhere=missing_rows == "dense", lr=lr, b1=b1, b2=b2, shrink=1 - lr * weight_decay,
         eps=eps, weight_decay=0.0, maximize=maximize,
     )  # fmt: skip
 
@@ -171,15 +171,15 @@ def numbers(function, table, lr, betas, eps):
     if not isinstance(betas, (tuple, list)) or len(betas) != 2:
         raise TypeError(f"{function}: betas = {betas!r} is no pair; allowed: two numbers >= 0 and < 1")
     b1, b2 = (number(function, f"betas[{i}]", b, table, minimum=0, below=1) for i, b in enumerate(betas))
-    eps = number(function, "eps", eps, table, minimum=float(np.finfo(arithmetic(table.dtype)).tiny))
+    eps = number(function, "eps", eps, table, minimum=float(np.finfo(compute_dtype(table.dtype)).tiny))
     return lr, b1, b2, eps
 
 
-def _more(function, amsgrad, maximize, untouched):
+def _more(function, amsgrad, maximize, missing_rows):
     """What these options want of a state beside the two means."""
     check.choice(function, "maximize", maximize, (True, False))
     largest = ("max_exp_avg_sq",) if check.choice(function, "amsgrad", amsgrad, (True, False)) else ()
-    return (*largest, *(("last_step",) if untouched == "decay_on_touch" else ()))
+    return (*largest, *(("last_step",) if missing_rows == "decay_on_touch" else ()))
 
 
 def _step_(table, gradient, state, *, more, everywhere, lr, b1, b2, shrink, **options):
@@ -207,7 +207,7 @@ def _adam(g, x, m, v, *largest, length, root, b1, b2, eps, weight_decay, shrink,
     """The new x, m, v, and the largest v so far where that is kept."""
     g = downhill(g, x, weight_decay, maximize)
     m = mix(m, g, 1 - b1)
-    v = fused(b2 * v, (1 - b2) * g, g)
+    v = fma(b2 * v, (1 - b2) * g, g)
     largest = tuple(np.maximum(old, v) for old in largest)
     (top,) = largest or (v,)
     return x * shrink + -length * m / (np.sqrt(top) / root + eps), m, v, *largest
@@ -220,5 +220,5 @@ def mix(a, b, weight):
     array([2.  , 2.75])
     """
     if weight < 0.5:
-        return fused(a, weight, b - a)
-    return fused(b, a.dtype.type(weight) - 1, b - a)
+        return fma(a, weight, b - a)
+    return fma(b, a.dtype.type(weight) - 1, b - a)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ... import check
-from ...numerics.precision import arithmetic, wide, widened
+from ...numerics.precision import compute_dtype, to_compute_dtype, to_float64
 from ..rows import RowSparse
 from .rowwise import BLOCK, values
 
@@ -61,7 +61,7 @@ def clip_grad_norm(gradients, max_norm, norm_type=2.0, *, eps=1e-6, error_if_non
         raise ValueError(f"clip_grad_norm: the norm of gradients is {norm}; allowed: finite with error_if_nonfinite = True")
     factor = 1.0 if norm + eps <= max_norm else max_norm / (norm + eps)
     with np.errstate(invalid="ignore"):  # 0 * inf
-        return [_like(g, np.asarray(values(g) * arithmetic(g.dtype).type(factor), g.dtype)) for g in gradients], norm
+        return [_like(g, np.asarray(values(g) * compute_dtype(g.dtype).type(factor), g.dtype)) for g in gradients], norm
 
 
 @check.public
@@ -99,13 +99,14 @@ def clip_grad_value(gradients, clip_value):
                 f"clip_grad_value: gradients[{i}] has dtype {g.dtype}; allowed: real, since complex numbers have no order"
             )
     return [
-        _like(g, _cut(values(g), check.fits("clip_grad_value", "clip_value", clip_value, arithmetic(g.dtype)))) for g in gradients
+        _like(g, _cut(values(g), check.fits("clip_grad_value", "clip_value", clip_value, compute_dtype(g.dtype))))
+        for g in gradients
     ]
 
 
 def _cut(x, bound):
     """`x`, cut off on either side."""
-    return np.asarray(np.minimum(np.maximum(widened(x), -bound), bound), x.dtype)
+    return np.asarray(np.minimum(np.maximum(to_compute_dtype(x), -bound), bound), x.dtype)
 
 
 def total_norm(gradients, norm_type):
@@ -127,7 +128,7 @@ def _sizes(gradient):
     x = values(gradient).reshape(len(values(gradient)), math.prod(gradient.shape[1:]))
     step = max(1, BLOCK // max(1, x.shape[1]))
     for lo in range(0, len(x), step):
-        yield np.abs(wide(np.ascontiguousarray(x[lo : lo + step])))
+        yield np.abs(to_float64(np.ascontiguousarray(x[lo : lo + step])))
 
 
 def _like(gradient, new):

@@ -4,7 +4,7 @@ import numpy as np
 
 from ... import check
 from ...numerics import interrupts
-from ...numerics.precision import wide
+from ...numerics.precision import to_float64
 from .rowwise import check_like_table
 
 MOMENTA = ("momentum_buffer", "exp_avg")
@@ -66,7 +66,7 @@ def project_state_(table, state, *, constrainer="normalize", dim=-1, rows=None):
     for label, m in momenta:
         check_like_table("project_state_", label, m, table)
         check.writable("project_state_", label, m, ("table", table), *([] if rows is None else [("rows", where)]))
-    x = wide(table[where])
+    x = to_float64(table[where])
     dims = () if constrainer == "complex_normalize" else dims
     length = np.sqrt((np.abs(x) ** 2).sum(axis=dims, keepdims=True))
     u = x / np.where(length > 0, length, 1.0)

@@ -11,18 +11,18 @@ import math
 import numpy as np
 
 from ... import check
-from ...numerics.precision import arithmetic, wide, widened
+from ...numerics.precision import compute_dtype, to_compute_dtype, to_float64
 from ..rows import RowSparse
 
 BLOCK = 2**16  # numbers in a block: enough for NumPy, and few enough for temporaries to stay in the cache
 
 
-UNTOUCHED = ("dense", "lazy", "decay_on_touch")
+MISSING_ROWS = ("dense", "lazy", "decay_on_touch")
 OF_SQUARES = ("exp_avg_sq", "max_exp_avg_sq", "sum", "row_sum")
 """Entries of states that are sums or means of squares, of which roots are taken."""
 
 
-def check_step(function, table, gradient, untouched, allowed=UNTOUCHED):
+def check_step(function, table, gradient, missing_rows, allowed=MISSING_ROWS):
     """Check the arguments that every optimizer has, before those of its own."""
     check.table(function, table)
     if isinstance(gradient, RowSparse):
@@ -31,16 +31,16 @@ def check_step(function, table, gradient, untouched, allowed=UNTOUCHED):
             raise ValueError(f"{function}: gradient is of a {found} table; allowed: {table.dtype} {table.shape}, those of table")
     else:
         check.like(function, "gradient", gradient, table.shape, table.dtype, "table")
-    check.choice(function, "untouched", untouched, allowed)
+    check.choice(function, "missing_rows", missing_rows, allowed)
     check.writable(function, "table", table, ("gradient", values(gradient)))
 
 
-def refuse_decay(function, weight_decay, untouched):
+def refuse_decay(function, weight_decay, missing_rows):
     """Raise where weight decay on a gradient that a root divides is to be caught up: no formula says what many such steps do."""
-    if weight_decay and untouched == "decay_on_touch":
+    if weight_decay and missing_rows == "decay_on_touch":
         raise ValueError(
             f"{function}: weight_decay = {weight_decay:g} under a root has no closed form over many steps; "
-            "allowed: 0 with untouched = 'decay_on_touch'"
+            "allowed: 0 with missing_rows = 'decay_on_touch'"
         )
 
 
@@ -48,7 +48,7 @@ def entry(name, table):
     """Shape and dtype of an entry of a state: like the table (float32 for float16), or one number for each row."""
     if name in ("last_step", "row_steps"):
         return (len(table),), np.dtype(np.int64)
-    dtype = arithmetic(table.dtype)
+    dtype = compute_dtype(table.dtype)
     return ((len(table),), dtype.type(0).real.dtype) if name == "row_sum" else (table.shape, dtype)
 
 
@@ -96,7 +96,7 @@ def check_state(function, state, table, gradient, arrays, *, more=(), counter=Tr
 def check_like_table(function, label, array, table, name=""):
     """Check an entry of a state that is kept for each number of a table, or for each row, by its name."""
     shape, dtype = entry(name, table)
-    whose = "table" if arithmetic(table.dtype) == table.dtype else f"the state of a {table.dtype} table"
+    whose = "table" if compute_dtype(table.dtype) == table.dtype else f"the state of a {table.dtype} table"
     check.like(function, label, array, shape, dtype, whose if shape == table.shape else "one real number for each row of table")
 
 
@@ -146,7 +146,7 @@ def _check_values(function, label, array, name, rows):
 def number(function, argument, value, table, minimum=None, **bounds):
     """`value` as a float within its bounds that does not overflow in the dtype of the table's arithmetic."""
     value = check.real(function, argument, value, minimum, **bounds)
-    check.fits(function, argument, value, arithmetic(table.real.dtype))
+    check.fits(function, argument, value, compute_dtype(table.real.dtype))
     return value
 
 
@@ -160,15 +160,15 @@ def touched(gradient):
     return gradient.rows if isinstance(gradient, RowSparse) else slice(None)
 
 
-def fused(x, a, b):
+def fma(x, a, b):
     """``x + a * b``; in single precision rounded once, as torch's fused multiply-add does (in double, NumPy rounds twice)."""
-    return np.asarray(wide(x) + wide(np.asarray(a, x.dtype)) * wide(b), x.dtype)
+    return np.asarray(to_float64(x) + to_float64(np.asarray(a, x.dtype)) * to_float64(b), x.dtype)
 
 
 def downhill(g, x, weight_decay, maximize):
     """The gradient to go down: `g`, or ``-g`` to climb it, plus the gradient of ``weight_decay / 2 |x|^2``."""
     g = -g if maximize else g
-    return fused(g, weight_decay, x) if weight_decay else g
+    return fma(g, weight_decay, x) if weight_decay else g
 
 
 def faded(x, factor, times):
@@ -199,7 +199,9 @@ def walk_(table, gradient, rule, *, arrays=(), everywhere=False):
     targets = [_reals(array) for array in (table, *arrays)]
     with np.errstate(all="ignore"):  # a block that overflows is no reason to stop behind those that are written
         for where, g in _blocks(gradient, max(1, BLOCK // max(1, targets[0].shape[1])), everywhere):
-            found = rule(widened(_reals(np.ascontiguousarray(g))), *(widened(target[where]) for target in targets))
+            found = rule(
+                to_compute_dtype(_reals(np.ascontiguousarray(g))), *(to_compute_dtype(target[where]) for target in targets)
+            )
             for target, new in zip(targets, found, strict=True):
                 target[where] = new
 

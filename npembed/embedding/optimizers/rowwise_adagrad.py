@@ -6,8 +6,8 @@ import numpy as np
 
 from ... import check
 from ...numerics import interrupts
-from ...numerics.precision import arithmetic, wide
-from .rowwise import check_state, check_step, downhill, fused, new_state, number, refuse_decay, walk_
+from ...numerics.precision import compute_dtype, to_float64
+from .rowwise import check_state, check_step, downhill, fma, new_state, number, refuse_decay, walk_
 
 
 @check.public
@@ -23,7 +23,7 @@ def rowwise_adagrad_state(table):
 
 
 @check.public
-def rowwise_adagrad_(table, gradient, *, state, lr=1e-2, eps=1e-8, weight_decay=0.0, maximize=False, untouched="dense"):
+def rowwise_adagrad_(table, gradient, *, state, lr=1e-2, eps=1e-8, weight_decay=0.0, maximize=False, missing_rows="dense"):
     """Take one step of row-wise Adagrad: ``s += mean(g^2); x -= lr g / (sqrt(s) + eps)``, row by row.
 
     s is one number for each row, the mean is over the numbers of the row (real and imaginary part of a complex number are two), and
@@ -43,7 +43,7 @@ def rowwise_adagrad_(table, gradient, *, state, lr=1e-2, eps=1e-8, weight_decay=
         Adds the gradient of ``weight_decay / 2 |x|^2``.
     maximize : bool
         Go up: ``-g`` in the place of g.
-    untouched : "dense", "lazy" or "decay_on_touch"
+    missing_rows : "dense", "lazy" or "decay_on_touch"
         Rows without a gradient, as in `adagrad_`: the same without weight decay. (FBGEMM is lazy.)
 
     Raises
@@ -65,13 +65,13 @@ def rowwise_adagrad_(table, gradient, *, state, lr=1e-2, eps=1e-8, weight_decay=
     >>> table.round(6).tolist(), state["row_sum"].tolist()
     ([[0.9, 0.3]], [25.0])
     """
-    check_step("rowwise_adagrad_", table, gradient, untouched)
+    check_step("rowwise_adagrad_", table, gradient, missing_rows)
     lr = number("rowwise_adagrad_", "lr", lr, table, minimum=0)
-    eps = number("rowwise_adagrad_", "eps", eps, table, minimum=float(np.finfo(arithmetic(table.dtype)).tiny))
+    eps = number("rowwise_adagrad_", "eps", eps, table, minimum=float(np.finfo(compute_dtype(table.dtype)).tiny))
     weight_decay = number("rowwise_adagrad_", "weight_decay", weight_decay, table, minimum=0)
     check.choice("rowwise_adagrad_", "maximize", maximize, (True, False))
-    refuse_decay("rowwise_adagrad_", weight_decay, untouched)
-    everywhere = untouched == "dense" and weight_decay > 0
+    refuse_decay("rowwise_adagrad_", weight_decay, missing_rows)
+    everywhere = missing_rows == "dense" and weight_decay > 0
     check_state("rowwise_adagrad_", state, table, gradient, ("row_sum",), counter=False, everywhere=everywhere)
     rule = partial(_rowwise_adagrad, lr=lr, eps=eps, weight_decay=weight_decay, maximize=maximize)
     with interrupts.deferred():
@@ -81,6 +81,6 @@ def rowwise_adagrad_(table, gradient, *, state, lr=1e-2, eps=1e-8, weight_decay=
 def _rowwise_adagrad(g, x, s, *, lr, eps, weight_decay, maximize):
     """The new x and s, a column."""
     g = downhill(g, x, weight_decay, maximize)
-    mean = (wide(g) ** 2).sum(axis=1, keepdims=True) / max(1, g.shape[1])
+    mean = (to_float64(g) ** 2).sum(axis=1, keepdims=True) / max(1, g.shape[1])
     s = np.asarray(s + mean, s.dtype)
-    return fused(x, -lr / (np.sqrt(s) + eps), g), s
+    return fma(x, -lr / (np.sqrt(s) + eps), g), s

@@ -6,7 +6,7 @@ import numpy as np
 
 from ... import check
 from ...numerics import interrupts
-from .rowwise import check_state, check_step, downhill, fused, new_state, number, walk_
+from .rowwise import check_state, check_step, downhill, fma, new_state, number, walk_
 
 
 @check.public
@@ -25,7 +25,7 @@ def sgd_state(table):
 @check.public
 def sgd_(
     table, gradient, *, lr=1e-3, momentum=0.0, dampening=0.0, nesterov=False, weight_decay=0.0, maximize=False, state=None,
-    untouched="dense",
+    missing_rows="dense",
 ):  # fmt: skip
     """Take one step of gradient descent: ``x -= lr g``, for each row x with a gradient g.
 
@@ -36,7 +36,7 @@ def sgd_(
         x = x - lr b             nesterov: x - lr (g + m b)
 
     Without dampening the new g enters b as it is, not times ``1 - m``: a constant gradient comes to steps ``1 / (1 - m)`` times as
-    long. Rows without a gradient stay where they are, unless momentum or weight decay moves them, see `untouched`.
+    long. Rows without a gradient stay where they are, unless momentum or weight decay moves them, see `missing_rows`.
 
     A step on a gradient of zero is linear in the pair (x, b), so that many of them are a power of a matrix of two by two. With
     "decay_on_touch" a row that gets a gradient first makes up, in this closed form, for all steps since its last one: x and b are
@@ -60,7 +60,7 @@ def sgd_(
         Go up: ``-g`` in the place of g. Weight decay pulls toward zero all the same.
     state : `sgd_state` of that table, written in place
         Needed for momentum, and for weight decay on touch (which adds "last_step", one number for each row); not read otherwise.
-    untouched : "dense", "lazy" or "decay_on_touch"
+    missing_rows : "dense", "lazy" or "decay_on_touch"
         Rows without a gradient: have one of zero (as in torch, for sparse gradients too); are neither read nor written; or make
         up for their steps of zero once they get a gradient.
 
@@ -94,7 +94,7 @@ def sgd_(
     array([[ 1. ],
            [-0.5]])
     """
-    check_step("sgd_", table, gradient, untouched)
+    check_step("sgd_", table, gradient, missing_rows)
     lr = number("sgd_", "lr", lr, table, minimum=0)
     momentum = number("sgd_", "momentum", momentum, table, minimum=0, below=1)
     dampening = number("sgd_", "dampening", dampening, table, minimum=0, maximum=1)
@@ -106,8 +106,8 @@ def sgd_(
         said = "is not defined with nesterov" if nesterov else "has no momentum to dampen"
         raise ValueError(f"sgd_: dampening = {dampening:g} {said}; allowed: with momentum > 0, without nesterov")
     moves = bool(momentum or weight_decay)  # also rows without a gradient
-    late = moves and untouched == "decay_on_touch"
-    remembers, everywhere = late or momentum > 0, moves and untouched == "dense"
+    late = moves and missing_rows == "decay_on_touch"
+    remembers, everywhere = late or momentum > 0, moves and missing_rows == "dense"
     if remembers or state is not None:
         more = ("last_step",) if late else ()
         check_state("sgd_", state, table, gradient, ("momentum_buffer",), more=more, everywhere=everywhere)
@@ -128,14 +128,14 @@ def sgd_(
 
 def _plain(g, x, *, lr, weight_decay, maximize):
     """The new x."""
-    return (fused(x, -lr, downhill(g, x, weight_decay, maximize)),)
+    return (fma(x, -lr, downhill(g, x, weight_decay, maximize)),)
 
 
 def _heavy(g, x, b, *, lr, momentum, dampening, nesterov, weight_decay, maximize):
     """The new x and b."""
     g = downhill(g, x, weight_decay, maximize)
-    b = fused(momentum * b, 1 - dampening, g)
-    return fused(x, -lr, fused(g, momentum, b) if nesterov else b), b
+    b = fma(momentum * b, 1 - dampening, g)
+    return fma(x, -lr, fma(g, momentum, b) if nesterov else b), b
 
 
 def _make_up(g, x, last, *b, step, first, later):

@@ -26,7 +26,7 @@ def sparse_adam_state(table):
 
 @check.public
 def sparse_adam_(
-    table, gradient, *, state, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, correction="table", maximize=False, untouched="lazy"
+    table, gradient, *, state, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, correction="table", maximize=False, missing_rows="lazy"
 ):  # fmt: skip
     """Take one step of SparseAdam: for rows with a gradient, number by number, t being the number of this step::
 
@@ -34,7 +34,7 @@ def sparse_adam_(
         v = v + (1 - b2) (g^2 - v)
         x = x - lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)
 
-    That is `adam_` with ``untouched="lazy"`` but for eps, which is not divided by ``sqrt(1 - b2^t)``: in the first step a thirtieth of
+    That is `adam_` with ``missing_rows="lazy"`` but for eps, which is not divided by ``sqrt(1 - b2^t)``: in the first step a thirtieth of
     it weighs as much.
 
     t makes up for means that started at zero, which is right for a row that has had t gradients. For one whose first gradient comes
@@ -55,7 +55,7 @@ def sparse_adam_(
         Whose steps t counts.
     maximize : bool
         Go up: ``-g`` in the place of g.
-    untouched : "lazy" or "decay_on_touch"
+    missing_rows : "lazy" or "decay_on_touch"
         Rows without a gradient are neither read nor written. With "decay_on_touch" m and v first fade, as in `adam_`, for the steps
         that a row missed; then t of the table is the right one, and ``correction="row"`` is refused. There is no "dense": that is
         `adam_`.
@@ -83,14 +83,14 @@ def sparse_adam_(
     [-2.515]
     [-1.]
     """
-    check_step("sparse_adam_", table, gradient, untouched, ("lazy", "decay_on_touch"))
+    check_step("sparse_adam_", table, gradient, missing_rows, ("lazy", "decay_on_touch"))
     lr, b1, b2, eps = numbers("sparse_adam_", table, lr, betas, eps)
     check.choice("sparse_adam_", "maximize", maximize, (True, False))
     by_row = check.choice("sparse_adam_", "correction", correction, ("table", "row")) == "row"
-    late = untouched == "decay_on_touch"
+    late = missing_rows == "decay_on_touch"
     if by_row and late:
         raise ValueError(
-            "sparse_adam_: correction = 'row' counts no missed steps; allowed: 'table' with untouched = 'decay_on_touch'"
+            "sparse_adam_: correction = 'row' counts no missed steps; allowed: 'table' with missing_rows = 'decay_on_touch'"
         )
     more = ("row_steps",) * by_row + ("last_step",) * late
     check_state("sparse_adam_", state, table, gradient, ("exp_avg", "exp_avg_sq"), more=more)

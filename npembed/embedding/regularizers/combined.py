@@ -3,7 +3,7 @@
 import numpy as np
 
 from ... import check
-from ...numerics.precision import wide
+from ...numerics.precision import to_float64
 from ...op import Op, resolve
 from .lp import lp, lp_vjp
 from .norm_limit import norm_limit, norm_limit_vjp
@@ -43,7 +43,7 @@ def combined(x, *, regularizers, weight=1.0):
     11.5
     """
     parts = _checked("combined", x, regularizers, weight)
-    return x.real.dtype.type(sum(_charge(op, share, wide(x)) for op, share in parts))
+    return x.real.dtype.type(sum(_charge(op, share, to_float64(x)) for op, share in parts))
 
 
 @check.public
@@ -67,7 +67,7 @@ def combined_vjp(g, x, *, regularizers, weight=1.0):
     """
     parts = _checked("combined_vjp", x, regularizers, weight)
     g = check.cotangent("combined_vjp", g)
-    return np.asarray(sum(op.vjp(g * share, wide(x)) for op, share in parts), x.dtype)
+    return np.asarray(sum(op.vjp(g * share, to_float64(x)) for op, share in parts), x.dtype)
 
 
 def _charge(op, share, x):

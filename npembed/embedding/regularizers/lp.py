@@ -6,7 +6,7 @@ import numpy as np
 
 from ... import check
 from ...numerics.extended import floats, ldexp, reach
-from ...numerics.precision import wide
+from ...numerics.precision import to_float64
 from ..row_maps.norms import conventions, pull, scaled
 from .expected import expected_norm
 
@@ -52,7 +52,7 @@ def lp(x, *, weight=1.0, dim=-1, p=2.0, normalize=False, expected="exact", ties=
     1.5
     """
     scale, count, p, axes = _checked("lp", x, weight, dim, p, normalize, expected, ties, slope_at_zero)
-    _, length, e = scaled(wide(x), p, axes)
+    _, length, e = scaled(to_float64(x), p, axes)
     return x.real.dtype.type(floats(reach(lambda n: scale * ldexp(n, e).sum() / count, [length]), over=None))
 
 
@@ -82,7 +82,7 @@ def lp_vjp(g, x, *, weight=1.0, dim=-1, p=2.0, normalize=False, expected="exact"
            [0. , 0.5]])
     """
     scale, count, p, axes = _checked("lp_vjp", x, weight, dim, p, normalize, expected, ties, slope_at_zero)
-    xs, length, _ = scaled(wide(x), p, axes)
+    xs, length, _ = scaled(to_float64(x), p, axes)
     g = np.float64(check.cotangent("lp_vjp", g))
     d = reach(lambda g, xs, n: pull(g * scale / count, xs, n, p, axes, ties, slope_at_zero), [g, xs, length])
     return floats(d, over=None).astype(x.dtype)

@@ -5,7 +5,7 @@ import numpy as np
 from ... import check
 from ...numerics.extended import floats, ldexp, reach, where
 from ...numerics.kinks import EDGE, hinge_slope
-from ...numerics.precision import wide
+from ...numerics.precision import to_float64
 from ..row_maps.norms import scaled, slope
 from .power_sum import power, sum_powers, sum_powers_slope
 
@@ -103,8 +103,8 @@ def _checked(function, x, weight, dim, p, power_norm, max_norm, edge, ties, slop
     check.choice(function, "ties", ties, ("split", "first"))
     check.real(function, "slope_at_zero", slope_at_zero, -1, 1)
     if power_norm:
-        excess = reach(lambda x: sum_powers(x, p, axes, keepdims=True) - max_norm, [wide(x)])
-        return weight, excess, [wide(x)], lambda x: sum_powers_slope(x, p, slope_at_zero)
-    xs, length, e = scaled(wide(x), p, axes)
+        excess = reach(lambda x: sum_powers(x, p, axes, keepdims=True) - max_norm, [to_float64(x)])
+        return weight, excess, [to_float64(x)], lambda x: sum_powers_slope(x, p, slope_at_zero)
+    xs, length, e = scaled(to_float64(x), p, axes)
     excess = reach(lambda n: ldexp(n, e) - max_norm, [length])
     return weight, excess, [xs, length], lambda xs, n: slope(xs, n, p, axes, ties, slope_at_zero)

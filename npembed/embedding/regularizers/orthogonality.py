@@ -5,7 +5,7 @@ import numpy as np
 from ... import check
 from ...numerics.extended import floats, reach, where
 from ...numerics.kinks import EDGE, hinge_slope
-from ...numerics.precision import wide
+from ...numerics.precision import to_float64
 from ..row_maps import normalize, normalize_vjp
 
 
@@ -79,7 +79,7 @@ def orthogonality_vjp(g, a, b, *, weight=1.0, epsilon=1e-5, limit="squared", eps
     """
     weight, u, v, cosine, excess, eps = _checked("orthogonality_vjp", a, b, weight, epsilon, limit, eps, edge)
     share = (2 * check.cotangent("orthogonality_vjp", g) * weight * hinge_slope(excess, edge) * cosine)[..., None]
-    return tuple(normalize_vjp(share * other, wide(x), eps=eps).astype(x.dtype) for other, x in ((v, a), (u, b)))
+    return tuple(normalize_vjp(share * other, to_float64(x), eps=eps).astype(x.dtype) for other, x in ((v, a), (u, b)))
 
 
 def _checked(function, a, b, weight, epsilon, limit, eps, edge):
@@ -95,7 +95,7 @@ def _checked(function, a, b, weight, epsilon, limit, eps, edge):
     check.choice(function, "limit", limit, ("squared", "pykeen"))
     eps = check.real(function, "eps", eps, minimum=0)
     check.choice(function, "edge", edge, tuple(EDGE))
-    u, v = normalize(wide(a), eps=eps), normalize(wide(b), eps=eps)
+    u, v = normalize(to_float64(a), eps=eps), normalize(to_float64(b), eps=eps)
     cosine = (u * v).sum(axis=-1)
     allowed = epsilon if limit == "pykeen" else epsilon**2
     return weight, u, v, cosine, reach(lambda c: abs(c) ** 2 - allowed, [cosine]), eps

@@ -6,7 +6,7 @@ import numpy as np
 
 from ... import check
 from ...numerics.extended import floats, reach, where
-from ...numerics.precision import wide
+from ...numerics.precision import to_float64
 from ..row_maps import norms
 
 
@@ -50,7 +50,7 @@ def power_sum(x, *, weight=1.0, dim=-1, p=2.0, normalize=False, count="summed", 
     (13.0, 12.5)
     """
     scale, sums, p = _checked("power_sum", x, weight, dim, p, normalize, count, slope_at_zero)
-    charge = reach(lambda x: scale * sum_powers(x, p, None) / (sums or 1), [wide(x)])
+    charge = reach(lambda x: scale * sum_powers(x, p, None) / (sums or 1), [to_float64(x)])
     return x.real.dtype.type(floats(charge, over=None))
 
 
@@ -80,7 +80,7 @@ def power_sum_vjp(g, x, *, weight=1.0, dim=-1, p=2.0, normalize=False, count="su
     """
     scale, sums, p = _checked("power_sum_vjp", x, weight, dim, p, normalize, count, slope_at_zero)
     g = np.float64(check.cotangent("power_sum_vjp", g))
-    d = reach(lambda g, x: g * scale / (sums or 1) * sum_powers_slope(x, p, slope_at_zero), [g, wide(x)])
+    d = reach(lambda g, x: g * scale / (sums or 1) * sum_powers_slope(x, p, slope_at_zero), [g, to_float64(x)])
     return np.asarray(floats(d, over=None), x.dtype)
 
 

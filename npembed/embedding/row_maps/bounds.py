@@ -6,7 +6,7 @@ from ... import check
 from ...numerics import exact
 from ...numerics.extended import floats, reach, where
 from ...numerics.kinks import EDGE
-from ...numerics.precision import wide
+from ...numerics.precision import to_float64
 from .normalize import over_eps, unit_vjp
 from .norms import conventions, full, scaled, unit
 
@@ -159,7 +159,7 @@ def clamp_norm_vjp(g, x, *, maxnorm, p="fro", dim=-1, eps=None, axis=..., edge="
         return d if short is None else where(short, maxnorm * over_eps(g, short, eps), d)
 
     inside = side <= 0 if edge == "pass" else side < 0
-    return np.where(inside, wide(g), floats(reach(outside, [wide(g), xs, length]))).astype(x.dtype)
+    return np.where(inside, to_float64(g), floats(reach(outside, [to_float64(g), xs, length]))).astype(x.dtype)
 
 
 def _ball(function, x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero):
@@ -173,7 +173,7 @@ def _ball(function, x, maxnorm, p, dim, eps, axis, edge, ties, slope_at_zero):
     conventions(function, ties, slope_at_zero)
     dims = check.dims(function, dim, axis, x.ndim)
     xs, length, e = scaled(x, p, dims, careful=True)
-    w = wide(x)
+    w = to_float64(x)
     side = exact.compare(w, floats(xs), length, e, maxnorm, p, dims) if eps is None else np.sign(full(length, e) - maxnorm)
     return w, maxnorm, p, dims, (xs, length, e), side
 
@@ -182,7 +182,7 @@ def _stepped_inside(x, maxnorm, p, dims):
     """Rows that rounding has carried over the bound, each entry stepped towards zero by one ulp, as often as that takes."""
     while True:
         xs, length, e = scaled(x, p, dims, careful=True)
-        over = (exact.compare(wide(x), floats(xs), length, e, maxnorm, p, dims) > 0) & np.isfinite(length)
+        over = (exact.compare(to_float64(x), floats(xs), length, e, maxnorm, p, dims) > 0) & np.isfinite(length)
         if not over.any():
             return x
         x = np.where(over, exact.towards_zero(x), x)

@@ -6,7 +6,7 @@ from ... import check
 from ...numerics import exact
 from ...numerics.double_double import check_precision, exact_quotient, exact_unit, exact_unit_vjp
 from ...numerics.extended import floats, inner, ldexp, reach, where
-from ...numerics.precision import wide
+from ...numerics.precision import to_float64
 from .norms import conventions, full, scaled, slope, unit
 
 
@@ -101,11 +101,11 @@ def normalize_vjp(
     """
     w, p, (xs, length, e), dims, small = _checked("normalize_vjp", x, p, dim, eps, axis, zero_row, ties, slope_at_zero, precision)
     check.like("normalize_vjp", "g", g, x.shape, x.dtype, "x")
-    d = floats(reach(unit_vjp, [wide(g), xs, length], e, p, dims, ties, slope_at_zero))
+    d = floats(reach(unit_vjp, [to_float64(g), xs, length], e, p, dims, ties, slope_at_zero))
     if precision:
         s = floats(reach(slope, [xs, length], p, dims, ties, slope_at_zero))
-        d = exact_unit_vjp(wide(g), w, s, p, dims, x.real.dtype, d)
-    d = np.where(small, over_eps(wide(g), small, eps, x.real.dtype if precision else None), d)
+        d = exact_unit_vjp(to_float64(g), w, s, p, dims, x.real.dtype, d)
+    d = np.where(small, over_eps(to_float64(g), small, eps, x.real.dtype if precision else None), d)
     if zero_row == "stop" or eps == 0:
         d = np.where(length == 0, 0.0, d)
     return d.astype(x.dtype)
@@ -133,5 +133,5 @@ def _checked(function, x, p, dim, eps, axis, zero_row, ties, slope_at_zero, prec
     dims = check.dims(function, dim, axis, x.ndim)
     check_precision(function, precision, x, p)
     xs, length, e = scaled(x, p, dims, careful=True)
-    small = exact.compare(wide(x), floats(xs), length, e, eps, p, dims) < 0
-    return wide(x), p, (xs, length, e), dims, small
+    small = exact.compare(to_float64(x), floats(xs), length, e, eps, p, dims) < 0
+    return to_float64(x), p, (xs, length, e), dims, small

@@ -5,7 +5,7 @@ import numpy as np
 from ... import check
 from ...numerics import exact
 from ...numerics.extended import Extended, exponents, floats, ldexp, reach, where
-from ...numerics.precision import wide
+from ...numerics.precision import to_float64
 from ...op import Op
 
 
@@ -23,7 +23,7 @@ def scaled(x, p, dims, *, careful=False):
     e : int, the exponents, of the shape of `norm`
     """
     careful = careful and x.dtype.char in "dD"
-    x = x if isinstance(x, Extended) else wide(x)
+    x = x if isinstance(x, Extended) else to_float64(x)
     e = exponents(x, dims)
     xs = reach(ldexp, [x], -e)
     near = floats(xs)
@@ -141,7 +141,7 @@ def norm_vjp(g, x, *, p=2.0, dim=-1, ties="split", slope_at_zero=0.0):
     p, dims, (xs, length, _) = _checked("norm_vjp", x, p, dim, ties, slope_at_zero)
     expected = tuple(n for i, n in enumerate(x.shape) if i not in dims)
     check.like("norm_vjp", "g", g, expected, x.real.dtype, "norm(x)")
-    d = reach(pull, [wide(np.expand_dims(g, dims)), xs, length], p, dims, ties, slope_at_zero)
+    d = reach(pull, [to_float64(np.expand_dims(g, dims)), xs, length], p, dims, ties, slope_at_zero)
     return np.asarray(floats(d), x.dtype)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from ... import check
 from ...numerics.extended import exp, floats, reach, where
-from ...numerics.precision import wide
+from ...numerics.precision import to_float64
 
 
 @check.public
@@ -51,7 +51,7 @@ def softmax_vjp(g, x, *, dim=-1, axis=...):
     """
     w, dims = from_top("softmax_vjp", x, dim, axis)
     check.like("softmax_vjp", "g", g, x.shape, x.dtype, "x")
-    return np.asarray(floats(reach(lambda g, w: weigh(g, weights(w, dims), dims), [wide(g), w])), x.dtype)
+    return np.asarray(floats(reach(lambda g, w: weigh(g, weights(w, dims), dims), [to_float64(g), w])), x.dtype)
 
 
 def weights(w, dims):
@@ -74,6 +74,6 @@ def from_top(function, x, dim, axis):
     if np.iscomplexobj(x):
         raise TypeError(f"{function}: x has dtype {x.dtype}; allowed: real rows, since weights are real")
     dims = check.dims(function, dim, axis, x.ndim)
-    w = wide(x)
+    w = to_float64(x)
     with np.errstate(over="ignore"):  # -inf, of which the weight is zero
         return w - w.max(axis=dims, keepdims=True, initial=-np.inf), dims

@@ -11,7 +11,7 @@ import numpy as np
 
 from ... import check
 from ...numerics.extended import floats, inner, ldexp, reach, where
-from ...numerics.precision import wide
+from ...numerics.precision import to_float64
 from ...op import Op
 from ..row_maps import (
     clamp_norm_vjp,
@@ -61,7 +61,7 @@ def normalize_vjp_vjp(
     about = _checked("normalize_vjp_vjp", x, p, dim, eps, axis, zero_row, ties, slope_at_zero, precision)
     _, p, (xs, length, e), dims, small = about
     _alike("normalize_vjp_vjp", v, g, x)
-    dg, dx = map(floats, reach(unit_vjp_vjp, [wide(v), wide(g), xs, length], e, p, dims, ties, slope_at_zero))
+    dg, dx = map(floats, reach(unit_vjp_vjp, [to_float64(v), to_float64(g), xs, length], e, p, dims, ties, slope_at_zero))
     dg, dx = np.where(small, over_eps(v, small, eps), dg), np.where(small, 0.0, dx)
     if zero_row == "stop" or eps == 0:
         dg, dx = np.where(length == 0, 0.0, dg), np.where(length == 0, 0.0, dx)
@@ -209,7 +209,7 @@ def clamp_norm_vjp_vjp(v, g, x, *, maxnorm, p="fro", dim=-1, eps=None, axis=...,
         dg, dx = (maxnorm * d for d in unit_vjp_vjp(v, g, xs, n, e, p, dims, ties, slope_at_zero))
         return (dg, dx) if short is None else (where(short, maxnorm * over_eps(v, short, eps), dg), where(short, 0.0, dx))
 
-    dg, dx = map(floats, reach(outside, [wide(v), wide(g), xs, length]))
+    dg, dx = map(floats, reach(outside, [to_float64(v), to_float64(g), xs, length]))
     inside = side <= 0 if edge == "pass" else side < 0
     return np.where(inside, v, dg).astype(x.dtype), np.where(inside, 0.0, dx).astype(x.dtype)
 
@@ -247,7 +247,7 @@ def softmax_vjp_vjp(v, g, x, *, dim=-1, axis=...):
         dg, weighted = weigh(v, s, dims), weigh(g, s, dims)
         return dg, weigh(unit(dg, s) * unit(weighted, s), s, dims)
 
-    dg, dx = map(floats, reach(gradients, [wide(v), wide(g), w]))
+    dg, dx = map(floats, reach(gradients, [to_float64(v), to_float64(g), w]))
     return dg.astype(x.dtype), dx.astype(x.dtype)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from ... import check
 from ...io.labels import shown
 from ...io.paths import path_name
-from ...op import plain
+from ...op import normalize_name
 from .triples import TriplesFactory
 
 STEMS = {"training": ("train",), "validation": ("valid", "validation", "dev"), "testing": ("test",)}
@@ -165,7 +165,7 @@ def load(source, *, seed=0):
         return source
     if isinstance(source, str):
         for name, known in DATASETS.items():
-            if plain(name) == plain(source):
+            if normalize_name(name) == normalize_name(source):
                 return known()
     elif not isinstance(source, os.PathLike):
         found = f"source is a {type(source).__name__}"

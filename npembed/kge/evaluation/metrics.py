@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 from ... import check
-from ...op import plain
+from ...op import normalize_name
 from . import chance, means
 from .ranks import Ranks
 
@@ -68,7 +68,7 @@ KS = (1, 3, 5, 10)
 TYPES = ("optimistic", "realistic", "pessimistic")
 TYPE_SYNONYMS = {"best": "optimistic", "worst": "pessimistic", "avg": "realistic", "average": "realistic"}
 SIDES = ("head", "tail", "both")
-NAMES = {plain(name): key for key in METRICS for name in (key, *SYNONYMS.get(key, ()))}
+NAMES = {normalize_name(name): key for key in METRICS for name in (key, *SYNONYMS.get(key, ()))}
 
 
 def is_adjusted(name):
@@ -162,7 +162,7 @@ def metric_key(name):
     """
     if not isinstance(name, str):
         raise TypeError(f"metric: name is a {type(name).__name__}; allowed: a name, such as 'mrr' or 'tail.hits@10'")
-    parts = [plain(part) for part in name.split(".")]
+    parts = [normalize_name(part) for part in name.split(".")]
     side = parts.pop(0) if parts[0] in SIDES else "both"
     kind = parts.pop(0) if parts and parts[0] in (*TYPES, *TYPE_SYNONYMS) else "realistic"
     kind = TYPE_SYNONYMS.get(kind, kind)

@@ -4,7 +4,7 @@ import numpy as np
 
 from ... import check
 from ...numerics.extended import floats, reach
-from ...numerics.precision import wide
+from ...numerics.precision import to_float64
 from ...op import unbroadcast
 
 
@@ -76,7 +76,7 @@ def complex_bilinear_vjp(g, h, r, t):
     def gradients(g, x, y, z):
         return [unbroadcast(d, a.shape) for d, a in ((g * y.conj() * z, h), (g * x.conj() * z, r), (g * x * y, t))]
 
-    found = reach(gradients, [wide(g)[..., None], x, y, z])
+    found = reach(gradients, [to_float64(g)[..., None], x, y, z])
     return tuple(floats(d, over=None).astype(h.dtype) for d in found)
 
 
@@ -85,4 +85,4 @@ def _checked(function, h, r, t):
     dtype = check.rows(function, h=h, r=r, t=t)
     if dtype.kind != "c":
         raise TypeError(f"{function}: h has dtype {dtype}; allowed: complex rows, since for real ones this would be distmult")
-    return wide(h), wide(r), wide(t), np.empty(0, dtype).real.dtype
+    return to_float64(h), to_float64(r), to_float64(t), np.empty(0, dtype).real.dtype

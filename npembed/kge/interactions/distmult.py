@@ -4,7 +4,7 @@ import numpy as np
 
 from ... import check
 from ...numerics.extended import floats, reach
-from ...numerics.precision import wide
+from ...numerics.precision import to_float64
 from ...op import unbroadcast
 
 
@@ -69,11 +69,11 @@ def distmult_vjp(g, h, r, t):
     def gradients(g, h, r, t):
         return [unbroadcast(d, x.shape) for d, x in ((g * r * t, h), (g * h * t, r), (g * h * r, t))]
 
-    return tuple(floats(d, over=None).astype(dtype) for d in reach(gradients, [wide(g)[..., None], h, r, t]))
+    return tuple(floats(d, over=None).astype(dtype) for d in reach(gradients, [to_float64(g)[..., None], h, r, t]))
 
 
 def _checked(function, h, r, t):
     dtype = check.rows(function, h=h, r=r, t=t)
     if dtype.kind == "c":
         raise TypeError(f"{function}: h has dtype {dtype}; allowed: real rows, since a score is a real number")
-    return wide(h), wide(r), wide(t), dtype
+    return to_float64(h), to_float64(r), to_float64(t), dtype

@@ -6,7 +6,7 @@ import numpy as np
 
 from ... import check
 from ...numerics.extended import floats, reach
-from ...numerics.precision import wide
+from ...numerics.precision import to_float64
 from ...op import unbroadcast
 from .transe import distance, distance_vjp
 
@@ -99,7 +99,7 @@ def rotate_vjp(g, h, r, t, *, p=2, power_norm=False, slope_at_zero=0.0, turn="he
         dh, dr, dt = (du * y.conj(), du * x.conj(), dv) if head_turns else (du, dv.conj() * z, dv * y)
         return unbroadcast(dh, h.shape), unbroadcast(dr, r.shape), unbroadcast(dt, t.shape)
 
-    found = reach(gradients, [wide(g)[..., None], wide(h), wide(r), wide(t), *row])
+    found = reach(gradients, [to_float64(g)[..., None], to_float64(h), to_float64(r), to_float64(t), *row])
     return tuple(floats(d, over=None).astype(h.dtype) for d in found)
 
 
@@ -117,4 +117,4 @@ def _rest(function, h, r, t, p, power_norm, slope_at_zero, turn):
         heads, tails = (math.prod(np.broadcast_shapes(x.shape, r.shape)) for x in (h, t))
         turn = "head" if heads < tails else "tail"
     rest = (lambda h, r, t: h * r - t) if turn == "head" else (lambda h, r, t: h - t * r.conj())
-    return reach(rest, [wide(h), wide(r), wide(t)]), p, turn == "head", np.empty(0, dtype).real.dtype
+    return reach(rest, [to_float64(h), to_float64(r), to_float64(t)]), p, turn == "head", np.empty(0, dtype).real.dtype

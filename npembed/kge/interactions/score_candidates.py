@@ -13,7 +13,7 @@ import numpy as np
 
 from ... import check
 from ...numerics import kernels
-from ...numerics.precision import wide, widened
+from ...numerics.precision import to_compute_dtype, to_float64
 from .complex import complex_bilinear
 from .distmult import distmult
 from .rotate import rotate
@@ -96,7 +96,7 @@ def score_all(h, r, t, *, interaction, side):
         return _layered(interaction, place, h, r, t, shape)
     half = candidates.dtype == np.float16
     out = np.empty(shape, np.float64 if half else candidates.real.dtype)  # the loop knows no float16
-    rows = np.require(widened(candidates), requirements=["C", "A", "W"])
+    rows = np.require(to_compute_dtype(candidates), requirements=["C", "A", "W"])
     a, b = _real(np.ascontiguousarray(form.a)), _real(np.ascontiguousarray(form.b))
     if kernels.score(form.terms, out, _real(rows), a, b, sign=form.sign, root=form.root, low=form.low):
         _settle_(out, functools.partial(interaction.forward, **form.options), place, h, r, t)
@@ -175,7 +175,7 @@ _FORMS = {transe: _transe, distmult: _distmult, complex_bilinear: _complex, rota
 
 def _query(side, h, r, t):
     """The two that are no candidates, wide, in the order of h, r, t."""
-    return tuple(wide(x) for name, x in zip(SIDES, (h, r, t), strict=True) if name != side)
+    return tuple(to_float64(x) for name, x in zip(SIDES, (h, r, t), strict=True) if name != side)
 
 
 def _low(x, p):

@@ -5,7 +5,7 @@ import numpy as np
 from ... import check
 from ...embedding.row_maps.norms import full, nonzero, pull, scaled
 from ...numerics.extended import floats, reach, where
-from ...numerics.precision import wide
+from ...numerics.precision import to_float64
 from ...op import unbroadcast
 
 
@@ -77,7 +77,7 @@ def transe_vjp(g, h, r, t, *, p=1, power_norm=False, slope_at_zero=0.0):
         d = slopes(g, *row)
         return [unbroadcast(sign * d, a.shape) for sign, a in ((-1, h), (-1, r), (1, t))]
 
-    found = reach(gradients, [wide(g)[..., None], *row])
+    found = reach(gradients, [to_float64(g)[..., None], *row])
     return tuple(floats(d, over=None).astype(h.dtype) for d in found)
 
 
@@ -123,4 +123,4 @@ def _rest(function, h, r, t, p, power_norm, slope_at_zero):
         raise ValueError(f"{function}: p = inf has no power; allowed: a finite p, or power_norm = False")
     check.choice(function, "power_norm", power_norm, (True, False))
     check.real(function, "slope_at_zero", slope_at_zero, -1, 1)
-    return reach(lambda h, r, t: h + r - t, [wide(h), wide(r), wide(t)]), p, np.empty(0, dtype).real.dtype
+    return reach(lambda h, r, t: h + r - t, [to_float64(h), to_float64(r), to_float64(t)]), p, np.empty(0, dtype).real.dtype

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ... import check
-from ...numerics.precision import wide
+from ...numerics.precision import to_float64
 
 
 def same_dtype(function, positive, negative):
@@ -26,7 +26,7 @@ def kept(function, mask, negative):
 
 def in_order(scores):
     """Scores in float64 and in C order: they are added up in one order, whatever their layout was."""
-    return np.ascontiguousarray(wide(scores))
+    return np.ascontiguousarray(to_float64(scores))
 
 
 def columns(function, positive, negative, mask):

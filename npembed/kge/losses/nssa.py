@@ -3,7 +3,7 @@
 import numpy as np
 
 from ... import check
-from ...numerics.precision import wide
+from ...numerics.precision import to_float64
 from .arguments import columns, kept, labelled
 from .logistic import log1pexp, sigmoid
 
@@ -36,7 +36,7 @@ def adversarial_weights(negative, *, mask=None, adversarial_temperature=1.0):
     check.array("adversarial_weights", "negative", negative, ndim=2)
     mask = kept("adversarial_weights", mask, negative)
     temperature = check.real("adversarial_weights", "adversarial_temperature", adversarial_temperature, minimum=0)
-    return _weights(np.where(mask, wide(negative), 0.0), mask, temperature).astype(negative.dtype)
+    return _weights(np.where(mask, to_float64(negative), 0.0), mask, temperature).astype(negative.dtype)
 
 
 @check.public
@@ -223,7 +223,7 @@ def _given(function, weights, x, mask, options):
         raise ValueError(
             f"{function}: weights {found}; allowed: None, or real numbers of shape {x.shape}, a weight for each score"
         )
-    return np.where(mask, wide(weights), 0.0)
+    return np.where(mask, to_float64(weights), 0.0)
 
 
 def _negative_slope(x, w, options, constant):

@@ -7,9 +7,9 @@ import numpy as np
 
 from ... import check
 from ...layers import collect
-from ...numerics.precision import widened
+from ...numerics.precision import to_compute_dtype
 from ..batch import BLOCK, PAIRS, loss_of
-from ..score import narrowed
+from ..score import to_storage_dtype
 
 
 def look_up(sides, h, r, t):
@@ -26,7 +26,7 @@ def score(sides, h, r, t, *, interaction):
     h, r, t : integer arrays whose shapes broadcast
     interaction : Op
     """
-    return interaction.forward(*(widened(one.output) for one in look_up(sides, h, r, t)))
+    return interaction.forward(*(to_compute_dtype(one.output) for one in look_up(sides, h, r, t)))
 
 
 def loss_and_gradients(sides, layers, positives, negatives, *, loss, interaction, keep=None):
@@ -50,12 +50,12 @@ def loss_and_gradients(sides, layers, positives, negatives, *, loss, interaction
         counts = check.mask("loss_and_gradients", "keep", keep, negatives.shape[:2], "negatives without their last axis")
         flat, loss = negatives[keep], loss.bind(mask=keep)
     looked = [look_up(sides, *hrt.T) for hrt in (positives, flat)]
-    true, found = (interaction.forward(*(widened(one.output) for one in hrt)) for hrt in looked)
+    true, found = (interaction.forward(*(to_compute_dtype(one.output) for one in hrt)) for hrt in looked)
     true, false = true[:, None], np.zeros(counts.shape, found.dtype)
     false[counts] = found
     value, (dtrue, dfalse) = loss_of("loss_and_gradients", loss, positive=true, negative=false)
     first, second = (
-        _pulled(layers, hrt, interaction.vjp(g, *(widened(one.output) for one in hrt)))
+        _pulled(layers, hrt, interaction.vjp(g, *(to_compute_dtype(one.output) for one in hrt)))
         for hrt, g in zip(looked, (dtrue[:, 0], dfalse[counts]), strict=True)
     )
     return _charged(value, [a + b for a, b in zip(first, second, strict=True)], layers, looked)
@@ -86,7 +86,7 @@ def lcwa_loss_and_gradients(sides, layers, pairs, labels, *, loss, interaction, 
         raise ValueError(f"lcwa_loss_and_gradients: labels has shape {labels.shape}; allowed: {allowed}")
     ids = dict(zip(PAIRS[target], (pairs[:, :1], pairs[:, 1:]), strict=True)) | {target: np.arange(size)}
     looked = look_up(sides, ids["head"], ids["relation"], ids["tail"])
-    rows = [widened(one.output) for one in looked]
+    rows = [to_compute_dtype(one.output) for one in looked]
     place = ("head", "relation", "tail").index(target)
     width = max(1, BLOCK // max(1, len(pairs) * rows[place][:1].size))
     blocks = [slice(start, start + width) for start in range(0, size, width)]
@@ -107,7 +107,7 @@ def lcwa_loss_and_gradients(sides, layers, pairs, labels, *, loss, interaction, 
 
 def _pulled(layers, looked, drows):
     """The gradients of the tables from those of heads, relations and tails; a table gathers first as head, then as tail."""
-    x, y, z = (one.pull(narrowed(d, one.output)) for one, d in zip(looked, drows, strict=True))
+    x, y, z = (one.pull(to_storage_dtype(d, one.output)) for one, d in zip(looked, drows, strict=True))
     return collect(layers, x + z + y)
 
 

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 
 from ... import check
-from ...numerics.precision import widened
+from ...numerics.precision import to_compute_dtype
 from ...numerics.random import generator
 from ...op import Op, resolve
 from .. import batch
@@ -100,7 +100,7 @@ class ERModel(Sides, Scorer, ByLabel):
         if entity.shape != relation.shape or len(entity.shape) != 1 or entity.dtype != relation.dtype:
             found = f"entities {entity.dtype} {entity.shape} and relations {relation.dtype} {relation.shape}"
             raise ValueError(f"ERModel: {found} do not fit; allowed: rows of one axis, of one length and dtype")
-        self._check_interaction(widened(np.ones((2, *entity.shape), entity.dtype)))
+        self._check_interaction(to_compute_dtype(np.ones((2, *entity.shape), entity.dtype)))
 
     def _check_interaction(self, rows):
         """Refuse here, not at the first score, a bad option, and an Op of one's own that gives something else than scores and gradients."""

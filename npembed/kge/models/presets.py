@@ -8,7 +8,7 @@ import inspect
 
 from ... import check
 from ...layers import Embedding
-from ...op import plain
+from ...op import normalize_name
 from .er_model import ERModel
 
 _OWN = ("interaction_kwargs", "loss", "loss_kwargs", "random_seed")
@@ -141,7 +141,7 @@ def rotate(triples_factory, embedding_dim=200, *, compat=None, **options):
     entity = {"initializer": "xavier_uniform", "dtype": "complex64"}
     relation = {"initializer": "init_phases", "constrainer": "complex_normalize", "dtype": "complex64"}
     on_circle = any(
-        isinstance(choice, str) and plain(choice) == "complexnormalize"
+        isinstance(choice, str) and normalize_name(choice) == "complexnormalize"
         for choice in (options.get("relation_constrainer", relation["constrainer"]), options.get("relation_normalizer"))
     )
     turn = {"turn": "cheaper" if on_circle or compat == "pykeen" else "head"}

@@ -10,8 +10,8 @@ from ... import check
 from ...layers import Embedding, Passes, table_shape
 from ...layers.representations import EmbeddingBagRepresentation, each_once, make
 from ...numerics import interrupts
-from ...numerics.precision import arithmetic
-from ...op import plain
+from ...numerics.precision import compute_dtype
+from ...op import normalize_name
 
 SIDES = ("entity_representations.0", "relation_representations.0")
 """PyKEEN's names of the two."""
@@ -181,7 +181,7 @@ def _below(name, one):
 def _draw_as_torch(layers, rng):
     """Draw what torch.nn.Embedding draws before PyKEEN's initializers do."""
     for layer in layers:
-        rng.normal((layer.weight.view(layer.weight.real.dtype).size,), dtype=arithmetic(layer.weight.real.dtype))
+        rng.normal((layer.weight.view(layer.weight.real.dtype).size,), dtype=compute_dtype(layer.weight.real.dtype))
 
 
 def _one(side, choice, options):
@@ -192,7 +192,7 @@ def _one(side, choice, options):
             raise ValueError(f"ERModel: {found}; allowed: one, since the interactions take one of each")
     choice = choice[0] if isinstance(choice, (list, tuple)) else choice
     options = options[0] if isinstance(options, (list, tuple)) else options
-    if choice is Embedding or (isinstance(choice, str) and plain(choice) == "embedding"):
+    if choice is Embedding or (isinstance(choice, str) and normalize_name(choice) == "embedding"):
         choice = None
     if choice is not None and not isinstance(choice, Passes):
         _check_given(side, check.keywords("ERModel", f"{side}_representations_kwargs", options))
@@ -219,4 +219,4 @@ def _numbers(n, options):
     """How many real numbers a table holds, and of which dtype."""
     dtype = check.dtype("Embedding", "dtype", options.get("dtype") or np.float32)
     shape = table_shape(n, options.get("embedding_dim"), None, options.get("shape"))
-    return math.prod(shape) * (2 if dtype.kind == "c" else 1), arithmetic(np.empty(0, dtype).real.dtype)
+    return math.prod(shape) * (2 if dtype.kind == "c" else 1), compute_dtype(np.empty(0, dtype).real.dtype)

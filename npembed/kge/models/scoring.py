@@ -7,7 +7,7 @@ import numpy as np
 
 from ... import check
 from ...embedding.lookup import lookup, transform
-from ...numerics.precision import widened
+from ...numerics.precision import to_compute_dtype
 from ..interactions import score_all
 from ..score import score
 from . import composites
@@ -94,11 +94,11 @@ class Scorer:
         if self._held is not None:
             return self._held[which] if ids is ALL else self._held[which][ids]
         if not self._plain:
-            return widened(self._sides[which].look_up(None if ids is ALL else ids).output)
+            return to_compute_dtype(self._sides[which].look_up(None if ids is ALL else ids).output)
         layer = self.layers[which]
         if ids is ALL:
-            return widened(transform(layer.weight, normalizer=layer.normalizer))
-        return widened(lookup(layer.weight, ids, normalizer=layer.normalizer))
+            return to_compute_dtype(transform(layer.weight, normalizer=layer.normalizer))
+        return to_compute_dtype(lookup(layer.weight, ids, normalizer=layer.normalizer))
 
     @contextlib.contextmanager
     def held(self: Any):

@@ -13,7 +13,28 @@ from ...check.rules import mapping, nullable, number, one_of, record, row, seque
 from ...numerics.random.states import check_any
 from ..datasets.dataset import PARTS
 
-FORMAT, VERSION = "npembed run", 1
+FORMAT, VERSION = "npembed run", 2
+
+OLD_NAMES = {1: {"untouched": "missing_rows"}}
+"""By version: options of optimizers that have another name now."""
+
+
+def up_to_date(function, argument, training):
+    """The document `training` of any version, with the names that this version has.
+
+    >>> up_to_date("load", "training.json", {"version": 1, "optimizer_kwargs": {"untouched": "lazy"}})
+    {'version': 2, 'optimizer_kwargs': {'missing_rows': 'lazy'}}
+    """
+    version, options = training.get("version"), training.get("optimizer_kwargs")
+    if not (type(version) is int and (version == VERSION or version in OLD_NAMES)):
+        allowed = f"version {', '.join(map(str, OLD_NAMES))} or {VERSION}, which this npembed reads"
+        raise ValueError(f"{function}: {argument} holds a run of version {check.said(version)}; allowed: {allowed}")
+    names = OLD_NAMES.get(version, {})
+    if isinstance(options, dict):
+        if early := set(names.values()) & options.keys():
+            raise ValueError(f"{function}: {argument} of version {version} holds the option {min(early)!r}; allowed: names of that version")
+        training = {**training, "optimizer_kwargs": {names.get(name, name): value for name, value in options.items()}}
+    return {**training, "version": VERSION}
 
 
 def anything(function, argument, value):

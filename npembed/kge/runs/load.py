@@ -16,7 +16,7 @@ from ..datasets import Dataset, TriplesFactory
 from ..datasets.dataset import PARTS
 from ..models import ERModel
 from ..training import Epoch
-from .documents import DOCUMENTS, FORMAT, VERSION, check_kinds, triples
+from .documents import DOCUMENTS, FORMAT, check_kinds, triples, up_to_date
 from .result import PipelineResult
 
 GENERATORS: dict[str, Any] = {"torch": TorchGenerator, "numpy": NumpyGenerator}
@@ -57,9 +57,7 @@ def load(path):
     told = folder.documents.get("training")
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         raise ValueError(f"load: {path_name(path)} holds no run (npembed wrote something else there); allowed: {_WRITTEN}")
-    if told.get("version") != VERSION:
-        found = f"{path_name(path)} holds a run of version {check.said(told.get('version'))}"
-        raise ValueError(f"load: {found}; allowed: version {VERSION}, which this npembed reads")
+    told = folder.documents["training"] = up_to_date("load", path_name(path), told)
     with _refusing(path_name(path)):
         check_kinds("load", path_name(path), folder)
     for name, rule in DOCUMENTS.items():

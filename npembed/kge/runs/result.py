@@ -5,10 +5,10 @@ import time
 import numpy as np
 
 from ... import check
-from ...numerics.precision import wide
+from ...numerics.precision import to_float64
 from ..datasets.dataset import PARTS
 from ..evaluation import evaluate, metric
-from ..training import Epoch, OptimizerUpdate, Place, fit, plain_rows
+from ..training import Epoch, OptimizerUpdate, Place, fit, table_rows
 
 
 @check.public
@@ -139,9 +139,9 @@ class PipelineResult:
 
     def to_dict(self):
         """What came of the run, as JSON can hold it: ``losses``, ``metrics``, ``entity_row_norms`` (shortest, longest), ``settings``."""
-        rows = plain_rows(self.model.entity_representations[0])
+        rows = table_rows(self.model.entity_representations[0])
         with np.errstate(over="ignore", invalid="ignore"):
-            norms = np.linalg.norm(wide(rows).reshape(self.model.num_entities, -1), axis=1)
+            norms = np.linalg.norm(to_float64(rows).reshape(self.model.num_entities, -1), axis=1)
         return {
             "losses": self.losses,
             "metrics": self.metrics,

@@ -10,7 +10,7 @@ import numpy as np
 from ... import check
 from ...layers.modes import evaluation_mode
 from ...numerics import interrupts
-from ...numerics.precision import arithmetic, wide
+from ...numerics.precision import compute_dtype, to_float64
 from ...numerics.random import TorchGenerator, generator
 from ...op import resolve
 from .loops import LOOPS
@@ -108,7 +108,7 @@ def fit(
     check.integer("fit", "done", done, minimum=0)
     check.integer("fit", "batch_size", batch_size, minimum=1)
     for layer in model.layers:
-        check.fits("fit", "lr", check.real("fit", "lr", lr, minimum=0), arithmetic(layer.weight.real.dtype))
+        check.fits("fit", "lr", check.real("fit", "lr", lr, minimum=0), compute_dtype(layer.weight.real.dtype))
     if not len(triples):
         raise ValueError("fit: triples has shape (0, 3); allowed: at least one triple")
     given = {"num_negatives": num_negatives, "sampler": sampler, "filtered": filtered, "target": target}
@@ -163,7 +163,7 @@ def _epochs(model, loop, epochs, lr, batch_size, rng, update, replay, done, plac
         if found := not_finite(model, getattr(update, "states", ())):
             allowed = f"finite numbers, as a smaller lr than {lr:g} may give"
             raise FloatingPointError(f"fit: {found} after the last step of epoch {number}; allowed: {allowed}")
-        norms = _norms(plain_rows(model.entity_representations[0]))
+        norms = _norms(table_rows(model.entity_representations[0]))
         seconds = time.perf_counter() - began
         yield Epoch(number, float(np.mean(place.losses)), seconds, (float(norms.min()), float(norms.max())))
 
@@ -180,11 +180,11 @@ def _drawn_anew_after_an_error(rng):
 
 
 @check.public
-def plain_rows(representation, ids=None):
+def table_rows(representation, ids=None):
     """Rows before normalizer and dropout; all of them where no ids are given.
 
     >>> from npembed import Embedding
-    >>> plain_rows(Embedding(3, 2, initializer="ones", dropout=0.5), [0]).tolist()
+    >>> table_rows(Embedding(3, 2, initializer="ones", dropout=0.5), [0]).tolist()
     [[1.0, 1.0]]
     """
     with evaluation_mode(representation):
@@ -194,7 +194,7 @@ def plain_rows(representation, ids=None):
 def _norms(table):
     """The length of each row; infinite where it overflows."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.linalg.norm(wide(table).reshape(len(table), -1), axis=1)
+        return np.linalg.norm(to_float64(table).reshape(len(table), -1), axis=1)
 
 
 def _culprits(model, touched):
@@ -204,7 +204,7 @@ def _culprits(model, touched):
         ("entity", model.entity_representations[0], touched[0]),
         ("relation", model.relation_representations[0], touched[1]),
     ):
-        norms = _norms(plain_rows(side, rows))
+        norms = _norms(table_rows(side, rows))
         bad = rows[~np.isfinite(norms)]
         if len(bad):
             more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""

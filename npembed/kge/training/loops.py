@@ -9,7 +9,7 @@ import numpy as np
 from ... import check
 from ...op import resolve
 from ..batch import PAIRS
-from ..samplers import SAMPLERS, bernoulli_probabilities, index_triples, known_mask
+from ..samplers import SAMPLERS, bernoulli_probabilities, index_triples, keep_mask
 
 
 @check.public
@@ -57,7 +57,7 @@ class SLCWA:
         """The triples at `places`, corrupted ones (B, K, 3), and which of these count (None: all)."""
         positives = self.triples[places]
         negatives = self._sample(rng, positives)
-        return positives, negatives, None if self._known is None else known_mask(negatives, self._known)
+        return positives, negatives, None if self._known is None else keep_mask(negatives, self._known)
 
     @staticmethod
     def loss_and_gradients(model, batch):

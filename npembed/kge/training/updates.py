@@ -4,7 +4,7 @@ import numpy as np
 
 from ... import check
 from ...embedding.constrain import is_constrained, post_step_rows_
-from ...embedding.optimizers import OPTIMIZERS, others_at_rest, sgd_
+from ...embedding.optimizers import OPTIMIZERS, leaves_other_rows, sgd_
 from ...embedding.optimizers.rowwise import check_entry
 from ...numerics import interrupts
 from ...op import resolve
@@ -45,10 +45,10 @@ class OptimizerUpdate:
     ----------
     model : ERModel
     optimizer : name, see `npembed.embedding.optimizers.OPTIMIZERS`
-    options : dict, keyword arguments of its step but ``lr`` and ``state``; ``untouched`` says what becomes of rows without a gradient
+    options : dict, keyword arguments of its step but ``lr`` and ``state``; ``missing_rows`` says what becomes of rows without a gradient
     constrain : "all" or "touched"
         Which rows the constrainers see after a step. "touched", the rows with a gradient, costs what the batch does, and is the same to the
-        bit where it is allowed (`npembed.embedding.optimizers.others_at_rest`, `npembed.embedding.constrain.post_step_rows_`).
+        bit where it is allowed (`npembed.embedding.optimizers.leaves_other_rows`, `npembed.embedding.constrain.post_step_rows_`).
 
     Raises
     ------
@@ -68,7 +68,7 @@ class OptimizerUpdate:
     >>> from npembed.kge.training import fit
     >>> nations = Nations().training
     >>> model = transe(nations, embedding_dim=8, random_seed=0)
-    >>> update = OptimizerUpdate(model, "adam", {"untouched": "lazy"})
+    >>> update = OptimizerUpdate(model, "adam", {"missing_rows": "lazy"})
     >>> for epoch in fit(model, nations.mapped_triples, epochs=1, lr=0.01, update=update): pass
     >>> update.states[0]["step"]
     7
@@ -89,10 +89,10 @@ class OptimizerUpdate:
             self._entries = tuple(state)  # those that its options want among them
         self.states = [self.optimizer.state(layer.weight) for layer in model.layers]
         self.constrain = check.choice("fit", "constrain", constrain, ("all", "touched"))
-        if constrain == "touched" and not others_at_rest(self.name, self.options):
+        if constrain == "touched" and not leaves_other_rows(self.name, self.options):
             found = f"constrain = 'touched' is given with {self.name}, which moves rows without a gradient too"
             raise ValueError(
-                f"fit: {found}; allowed: 'all', or an optimizer that leaves them at rest, such as with untouched = 'lazy'"
+                f"fit: {found}; allowed: 'all', or an optimizer that leaves them at rest, such as with missing_rows = 'lazy'"
             )
         self._fresh = True
 
@@ -156,4 +156,4 @@ class OptimizerUpdate:
                 part.pop_regularization_term()
             for layer, gradient in zip(model.layers, gradients, strict=True):
                 if layer.trainable:
-                    post_step_rows_(layer.weight, gradient.rows, layer.constrainer, others_at_rest=True)
+                    post_step_rows_(layer.weight, gradient.rows, layer.constrainer, leaves_other_rows=True)

@@ -24,7 +24,7 @@ import numpy as np
 from ... import check
 from ...embedding.lookup import transform
 from ...layers.modes import evaluation_mode
-from ...numerics.precision import arithmetic, wide, widened
+from ...numerics.precision import compute_dtype, to_compute_dtype, to_float64
 from ..interactions import complex_bilinear, distmult
 from .distribution import ScoreLaw
 from .monte_carlo import UncertainPrediction, check_model
@@ -202,7 +202,7 @@ def _survival(rates):
 
 def _terms(rows, interaction):
     """The terms whose sum is the score, in float64: the interaction at rows of one entry each."""
-    return interaction.forward(*(wide(x)[..., None] for x in rows))
+    return interaction.forward(*(to_float64(x)[..., None] for x in rows))
 
 
 def _moments(function, rows, interaction, rates):
@@ -227,11 +227,11 @@ def _law(function, rows, interaction, rates, max_values, block=_BLOCK):
         if x.ndim != 1:
             raise ValueError(f"{function}: {name} has shape {x.shape}; allowed: one row (d,)")
     keep, drop = _survival(rates)
-    real = arithmetic(rows[0].real.dtype).type  # of the scores
+    real = compute_dtype(rows[0].real.dtype).type  # of the scores
     with np.errstate(all="ignore"):
         # what survives of a row, times 1/(1 - p), rounded to the dtype of the rows as in `lookup`, with the mask of `dropout_mask`
         scales = [1 / real(1 - p) if p < 1 else real(0) for p in rates]
-        scaled = [widened(transform(x, mask=np.full(x.shape, scale))) for x, scale in zip(rows, scales, strict=True)]
+        scaled = [to_compute_dtype(transform(x, mask=np.full(x.shape, scale))) for x, scale in zip(rows, scales, strict=True)]
         for name, p, x, y in zip("hrt", rates, rows, scaled, strict=True):
             over = np.flatnonzero(np.isfinite(x) & ~np.isfinite(y))
             if len(over):

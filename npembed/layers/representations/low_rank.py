@@ -3,7 +3,7 @@
 import numpy as np
 
 from ... import check
-from ...numerics.precision import wide
+from ...numerics.precision import to_float64
 from ...numerics.random import generator
 from .. import Embedding, Lookup, Passes
 from ..modes import evaluation_mode
@@ -98,7 +98,7 @@ class LowRankRepresentation(Representation):
         """
         with evaluation_mode(other):
             x = other()
-        flat = wide(x).reshape(len(x), -1) if x.size else wide(x).reshape(len(x), 0)
+        flat = to_float64(x).reshape(len(x), -1) if x.size else to_float64(x).reshape(len(x), 0)
         check.integer("approximate", "num_bases", num_bases, minimum=0, maximum=min(flat.shape))
         u, s, vh = np.linalg.svd(flat, full_matrices=False)
         tables = {"base": vh[:num_bases].reshape(num_bases, *x.shape[1:]), "weight": u[:, :num_bases] * s[:num_bases]}

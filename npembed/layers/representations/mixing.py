@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from ... import check
-from ...numerics.precision import wide
+from ...numerics.precision import to_float64
 from ...op import Op
 
 
@@ -39,7 +39,7 @@ def low_rank(weights, bases):
     """
     _check_bases("low_rank", weights, bases)
     flat, width = _flat(weights), math.prod(bases.shape[1:])
-    out = np.einsum("ik,kd->id", wide(flat), wide(bases.reshape(len(bases), width)))
+    out = np.einsum("ik,kd->id", to_float64(flat), to_float64(bases.reshape(len(bases), width)))
     return out.astype(bases.dtype).reshape(weights.shape[:-1] + bases.shape[1:])
 
 
@@ -69,8 +69,8 @@ def low_rank_vjp(g, weights, bases):
     _check_bases("low_rank_vjp", weights, bases)
     check.like("low_rank_vjp", "g", g, weights.shape[:-1] + bases.shape[1:], bases.dtype, "the rows")
     width = math.prod(bases.shape[1:])
-    flat = wide(_flat(weights))
-    g, b = wide(g.reshape(len(flat), width)), wide(bases.reshape(len(bases), width))
+    flat = to_float64(_flat(weights))
+    g, b = to_float64(g.reshape(len(flat), width)), to_float64(bases.reshape(len(bases), width))
     dweights = np.einsum("id,kd->ik", g, b.conj())
     dbases = np.einsum("ik,id->kd", flat.conj(), g)
     return dweights.astype(bases.dtype).reshape(weights.shape), dbases.astype(bases.dtype).reshape(bases.shape)
@@ -137,7 +137,7 @@ def add(*xs):
     array([11., 22.])
     """
     _alike("add", xs)
-    return np.asarray(sum(map(wide, xs[1:]), start=wide(xs[0]))).astype(xs[0].dtype)
+    return np.asarray(sum(map(to_float64, xs[1:]), start=to_float64(xs[0]))).astype(xs[0].dtype)
 
 
 @check.public
@@ -181,7 +181,7 @@ def multiply_vjp(g, *xs):
     _alike("multiply_vjp", xs)
     check.like("multiply_vjp", "g", g, xs[0].shape, xs[0].dtype, "the rows")
     others = (_product((np.ones_like(g), *xs[:i], *xs[i + 1 :])) for i in range(len(xs)))
-    return tuple(np.asarray(wide(g) * other.conj()).astype(g.dtype) for other in others)
+    return tuple(np.asarray(to_float64(g) * other.conj()).astype(g.dtype) for other in others)
 
 
 LOW_RANK = Op(low_rank, low_rank_vjp)
@@ -191,7 +191,7 @@ COMBINATIONS = {"concat": Op(concat, concat_vjp), "sum": Op(add, add_vjp), "prod
 
 
 def _product(xs):
-    return functools.reduce(np.multiply, map(wide, xs))
+    return functools.reduce(np.multiply, map(to_float64, xs))
 
 
 def _flat(weights):

@@ -71,7 +71,7 @@ Conventions. Where one is marked with a star, the first choice is expected of a 
     step_count             optimizers count the steps of the table ("table"), or of each row ("row")
     subnormals             are numbers like others ("kept"), or zero ("flushed")
     uint64_ids             are looked up ("taken"), or refused ("refused")
-    untouched              rows without a gradient are moved by momentum, moments and weight decay ("dense"), wait ("lazy"), or wait and
+    missing_rows              rows without a gradient are moved by momentum, moments and weight decay ("dense"), wait ("lazy"), or wait and
                            then make up for it ("decay_on_touch")
 
 An adapter for a layer with padding and plain SGD:

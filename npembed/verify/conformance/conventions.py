@@ -18,12 +18,12 @@ CONVENTIONS = {
     "max_norm_gradient": ("plain", "projected"),
     "max_norm_writes": ("table", "output"),
     "max_ties": ("first", "last", "split"),
+    "missing_rows": ("dense", "lazy", "decay_on_touch"),
     "norm_at_zero": ("divide", "stop"),
     "slope_at_zero": ("zero", "one", "minus_one"),
     "step_count": ("table", "row"),
     "subnormals": ("kept", "flushed"),
     "uint64_ids": ("taken", "refused"),
-    "untouched": ("dense", "lazy", "decay_on_touch"),
 }
 """Name: what a layer may choose. What the choices mean stands in the docstring of `npembed.verify.conformance`."""
 

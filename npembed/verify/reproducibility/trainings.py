@@ -26,10 +26,10 @@ LOOPS: dict[str, dict] = {
 
 OPTIMIZERS: dict[str, tuple] = {
     "sgd": ("sgd", {}),
-    "momentum": ("sgd", {"momentum": 0.9, "untouched": "decay_on_touch"}),
+    "momentum": ("sgd", {"momentum": 0.9, "missing_rows": "decay_on_touch"}),
     "adagrad": ("adagrad", {}),
     "adam": ("adam", {}),
-    "adamw": ("adamw", {"amsgrad": True, "untouched": "decay_on_touch"}),
+    "adamw": ("adamw", {"amsgrad": True, "missing_rows": "decay_on_touch"}),
     "sparse_adam": ("sparse_adam", {"correction": "row"}),
     "rowwise_adagrad": ("rowwise_adagrad", {}),
 }

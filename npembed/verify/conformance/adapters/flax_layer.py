@@ -25,7 +25,7 @@ class Layer(jax_layer.Layer):
 
     library = "flax"
     capabilities = jax_layer.Layer.capabilities - {"row_shape"} | {"optimizer"}
-    conventions: ClassVar = {**jax_layer.Layer.conventions, "adagrad_eps": "under_root", "untouched": "dense"}
+    conventions: ClassVar = {**jax_layer.Layer.conventions, "adagrad_eps": "under_root", "missing_rows": "dense"}
     known_failures = {  # noqa: RUF012 - a table of one row has no id without axes at all
         id: why for id, why in by_case(FAILURES).items() if not id.endswith("-id-without-axes")
     }

@@ -94,7 +94,7 @@ class Layer:
         "constrainer=normalize", "constrainer=clamp_norm", "optimizer",
     ))  # fmt: skip
     conventions: ClassVar = {
-        "accumulation": "table", "adagrad_eps": "under_root", "adam_eps": "uncorrected", "untouched": "dense",
+        "accumulation": "table", "adagrad_eps": "under_root", "adam_eps": "uncorrected", "missing_rows": "dense",
         **CONVENTIONS_BY_BACKEND.get(BACKEND, {}),
     }  # fmt: skip
     known_failures = by_case(FAILURES | FAILURES_BY_BACKEND.get(BACKEND, {}))

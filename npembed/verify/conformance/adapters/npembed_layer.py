@@ -19,7 +19,7 @@ class Layer:
         "accumulation": "table", "clamp_edge": "pass", "clamp_norm_edge": "project", "complex_gradient": "re_plus_i_im",
         "frozen_max_norm": "stays", "id_dtypes": "taken", "inf_norm_ties": "split", "max_norm_formula": "projection",
         "max_norm_writes": "table", "max_ties": "first", "norm_at_zero": "divide", "slope_at_zero": "zero", "subnormals": "kept",
-        "uint64_ids": "refused", "untouched": "dense",
+        "uint64_ids": "refused", "missing_rows": "dense",
     }  # fmt: skip
 
     def __init__(self, table, *, mode=None, trainable=True, optimizer=None, optimizer_options=None, **options):

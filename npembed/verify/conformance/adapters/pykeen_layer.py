@@ -49,7 +49,7 @@ class Layer:
     ))  # fmt: skip
     conventions: ClassVar = {
         "accumulation": "table", "clamp_edge": "pass", "clamp_norm_edge": "project", "complex_gradient": "re_plus_i_im",
-        "inf_norm_ties": "split", "norm_at_zero": "divide", "slope_at_zero": "zero", "subnormals": "kept", "untouched": "dense",
+        "inf_norm_ties": "split", "norm_at_zero": "divide", "slope_at_zero": "zero", "subnormals": "kept", "missing_rows": "dense",
     }  # fmt: skip
     known_failures = by_case(FAILURES)
 

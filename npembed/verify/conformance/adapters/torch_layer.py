@@ -58,7 +58,7 @@ class Layer:
     conventions: ClassVar = {
         "accumulation": "table", "clamp_edge": "pass", "frozen_max_norm": "shortened", "id_dtypes": "refused", "inf_norm_ties": "split",
         "max_norm_formula": "plus_1e-7", "max_norm_writes": "table", "max_ties": "first", "norm_at_zero": "divide",
-        "slope_at_zero": "zero", "subnormals": "kept", "uint64_ids": "refused", "untouched": "dense",
+        "slope_at_zero": "zero", "subnormals": "kept", "uint64_ids": "refused", "missing_rows": "dense",
     }  # fmt: skip
     known_failures = by_case(FAILURES)
     not_run = by_case(FOREIGN)

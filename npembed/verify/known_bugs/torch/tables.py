@@ -104,7 +104,7 @@ def near_points():
 
 SHORT = [[0.599999988, 0.799999984]]
 RENORM = "The row has norm 5, so it becomes 1/5 of itself: (3/5, 4/5), and float64 has a number within 1e-16 of each."
-UNTOUCHED = "An error leaves its arguments as they were, or the call cannot be mended and repeated."
+MISSING_ROWS = "An error leaves its arguments as they were, or the call cannot be mended and repeated."
 
 TABLES = (
     _found("T6", short_of_max_norm, SHORT, [[0.6, 0.8]], f"{RENORM} torch divides by the norm plus 1e-7 in every precision.",
@@ -113,8 +113,8 @@ TABLES = (
            "With u = x / 5 the first entry has the gradient (e1 - u u1) / 5 = ((1 - .36) / 5, -.48 / 5). Documented: rows are shortened "
            "outside the graph.", "pytorch#26596",
            lambda: clamp_norm_vjp(np.array([[1.0, 0.0]]), np.array([[3.0, 4.0]]), maxnorm=1.0).tolist(), 1e-12),
-    _found("T8", written_before_refused, SHORT, [[3.0, 4.0]], UNTOUCHED, ours=_left_alone, rtol=1e-12),
-    _found("T8b", bags_written_before_refused, SHORT, [[3.0, 4.0]], UNTOUCHED, ours=_left_alone, rtol=1e-12),
+    _found("T8", written_before_refused, SHORT, [[3.0, 4.0]], MISSING_ROWS, ours=_left_alone, rtol=1e-12),
+    _found("T8b", bags_written_before_refused, SHORT, [[3.0, 4.0]], MISSING_ROWS, ours=_left_alone, rtol=1e-12),
     _found("T9", last_row_by_minus_one, [[0.0, 0.0], *SHORT], REFUSED, "The lookup whose rows it shortens refuses -1.",
            ours=lambda: _shortened([-1]), rtol=1e-12),
     _found("T26", negative_max_norm, [[-0.599999988, -0.799999984]], REFUSED, "No norm is at most -1.",
