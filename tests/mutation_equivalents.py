@@ -250,7 +250,7 @@ EQUIVALENT = {
         ("x[n] + p - q -> -(x[n] + p - q)", "#1", "its size alone counts"),
         ("x[n] + p - q -> -(x[n] + p - q)", "#2", "its square alone counts"),
     ],
-    "numerics.kernels.score_candidates.add_turned": [
+    "numerics.kernels.score_candidates.add_rotated": [
         ("(u, v) -> (v, u)", "#3", SAME_SUM),
         ("(u, v) -> (v, u)", "#5", SAME_SUM),
         *(("(u - s, v - t)", f"#{i}", SAME_SUM) for i in (1, 2)),

@@ -728,7 +728,7 @@ CPU = (
     "gather",
     "segment_add",
 )
-FUSED = ("load", "store", "turned", "add", "add_turned", "loop")
+FUSED = ("load", "store", "rotated", "add", "add_rotated", "loop")
 
 
 def plain_function(value):
@@ -895,7 +895,7 @@ KILLERS = {
             test_optimizers.test_plain_sgd_rounds_once_in_single_precision,
             *descents("sgd", "adam", "adagrad"),
         ]
-        for f in (rowwise.walk_, rowwise._blocks, rowwise._reals, rowwise.values, rowwise.touched)
+        for f in (rowwise.walk_, rowwise._blocks, rowwise._reals, rowwise.values, rowwise.rows_with_gradient)
     },
     rowwise.fused: [test_optimizers.test_plain_sgd_rounds_once_in_single_precision, *descents("sgd", "adam")],
     **{

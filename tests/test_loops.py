@@ -49,7 +49,7 @@ def test_what_an_lcwa_batch_holds(target):
         assert tuple(pairs[row]) == pair
         assert labels[row].tolist() == [answers.count(i) for i in range(labels.shape[1])]
     assert labels.max() == 2
-    entities, relations = loop.touched((pairs[:3], labels[:3], target))
+    entities, relations = loop.rows_with_gradient((pairs[:3], labels[:3], target))
     heads_tails = pairs[:3][:, [i for i, name in enumerate(n for n in COLUMNS if n != target) if name != "relation"]].ravel()
     assert entities.tolist() == (list(range(14)) if target != "relation" else sorted(set(heads_tails.tolist())))
     given = range(55) if target == "relation" else sorted(set(pairs[:3][:, 0 if target == "head" else 1].tolist()))

@@ -169,7 +169,7 @@ def test_values_charges_and_gradients(kind, ids, below, around, unique, seed):
         return  # the mean of nothing is NaN there
     np.testing.assert_array_equal(stream.rand(3), torch.rand(3).numpy())  # both streams stand at the same place
     charge = sum(module.term for module in reference.modules() if isinstance(module, Regularizer))
-    np.testing.assert_allclose(looked.charge(), array(torch.as_tensor(charge)).sum(), rtol=1e-6)  # which is float32 there
+    np.testing.assert_allclose(looked.penalty(), array(torch.as_tensor(charge)).sum(), rtol=1e-6)  # which is float32 there
     g = np.random.default_rng(seed).choice([-1.0, 1.0], out.shape) * np.random.default_rng(seed).uniform(0.5, 2, out.shape)
     ((out * torch.from_numpy(g)).sum() + torch.as_tensor(charge).sum()).backward()
     gradients = {}

@@ -238,7 +238,7 @@ def as_ops(made, ids):
         return tuple(totals.values())
 
     said = Op(lambda *tables: looked(tables).output, lambda g, *tables: gradients(tables, g, 0.0))
-    charged = Op(lambda *tables: np.asarray(looked(tables).charge()), lambda g, *tables: gradients(tables, None, float(g)))
+    charged = Op(lambda *tables: np.asarray(looked(tables).penalty()), lambda g, *tables: gradients(tables, None, float(g)))
     return said, charged
 
 
@@ -356,7 +356,7 @@ def test_unique_changes_what_is_computed_and_not_what_is_said(kind):
     same(one(IDS), other(IDS))
     below = any(part.regularizer for part in made.parts[1:])  # which charges once for what is looked up once
     if not below:
-        assert one.look_up(IDS).charge() == other.look_up(IDS).charge() == looked.charge()  # each repetition is charged for
+        assert one.look_up(IDS).penalty() == other.look_up(IDS).penalty() == looked.penalty()  # each repetition is charged for
     g = naive.rows(np.random.default_rng(1), (2, 3, 4))
     found, expected = (made.vjp(IDS)[1](g, 0.0 if below else 1.0) for made in (one, other))
     for a, b in zip(*((x if isinstance(x, tuple) else (x,)) for x in (found, expected)), strict=True):
@@ -946,7 +946,7 @@ def test_scores_with_dropout_are_layered_and_the_others_agree():
     np.testing.assert_allclose(fused.eval().score_t(pairs, engine="fused"), layered.eval().score_t(pairs), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("constrain", ["all", "touched"])
+@pytest.mark.parametrize("constrain", ["all", "rows_with_gradient"])
 def test_an_update_forgets_what_was_charged(constrain):
     model = model_of("subset", entity={"regularizer": "lp"})
     update = OptimizerUpdate(model, "sgd", constrain=constrain)

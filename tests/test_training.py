@@ -121,7 +121,7 @@ def test_a_bad_number_is_refused_by_the_first_step_before_it_writes():
 def test_constraining_touched_rows_alone_gives_the_same_bits(name, options, constrainer):
     kwargs = {"maxnorm": 0.75} if constrainer == "clamp_norm" else None
     found = []
-    for constrain in ("all", "touched"):
+    for constrain in ("all", "rows_with_gradient"):
         trained = model(constrainer=constrainer, constrainer_kwargs=kwargs, dtype=np.float32)
         update = OptimizerUpdate(trained, name, options, constrain=constrain)
         losses = [
@@ -133,12 +133,16 @@ def test_constraining_touched_rows_alone_gives_the_same_bits(name, options, cons
 
 def test_constraining_touched_rows_is_refused_where_it_is_not_the_same():
     for name, options in (("adam", {}), ("sgd", {"momentum": 0.5}), ("adagrad", {"weight_decay": 0.1})):
-        with pytest.raises(ValueError, match=f"fit: constrain = 'touched' is given with {name}, which moves rows without"):
-            OptimizerUpdate(model(), name, options, constrain="touched")
+        with pytest.raises(
+            ValueError, match=f"fit: constrain = 'rows_with_gradient' is given with {name}, which moves rows without"
+        ):
+            OptimizerUpdate(model(), name, options, constrain="rows_with_gradient")
     started = model(constrainer="normalize", constrainer_kwargs=None)
-    update = OptimizerUpdate(started, constrain="touched")
+    update = OptimizerUpdate(started, constrain="rows_with_gradient")
     started.layers[0].weight *= 2
     before = started.layers[0].weight.copy()
-    with pytest.raises(ValueError, match="fit: constrain = 'touched' finds a table with rows that are not constrained"):
+    with pytest.raises(
+        ValueError, match="fit: constrain = 'rows_with_gradient' finds a table with rows that are not constrained"
+    ):
         list(fit(started, NATIONS.mapped_triples, epochs=1, lr=0.1, update=update))
     np.testing.assert_array_equal(started.layers[0].weight, before)

@@ -26,14 +26,14 @@ class Lookup(NamedTuple):
     Attributes
     ----------
     output : ndarray (*ids.shape, *shape)
-    charge : function of nothing
-        What the regularizers on the way charge, a float.
-    pull : function of the output's cotangent (or None) and of the charge's
+    penalty : function of nothing
+        What the regularizers on the way add to the loss, a float.
+    pull : function of the output's cotangent (or None) and of the penalty's
         Pairs of a table and a `RowSparse`, in the order of the lookups; a table may come several times.
     """
 
     output: np.ndarray
-    charge: Callable
+    penalty: Callable
     pull: Callable
 
 
@@ -100,8 +100,8 @@ class Passes(Modes):
         charged_for = self.regularizer is not None and not (self.apply_only_once and self._charged)
         self._charged = self._charged or self.training
 
-        def charge():
-            below = plain.charge()
+        def penalty():
+            below = plain.penalty()
             return below if not charged_for else below + self.regularizer.forward(to_compute_dtype(rows))
 
         def back(drows):
@@ -111,11 +111,11 @@ class Passes(Modes):
         def pull(grad_output=None, grad_term=0.0):
             dplain = None if grad_output is None else back(transform_vjp(grad_output, rows, mask=mask))
             if charged_for and grad_term:
-                charged = back(self.regularizer.vjp(grad_term, rows))
-                dplain = charged if dplain is None else dplain + charged
+                dpenalty = back(self.regularizer.vjp(grad_term, rows))
+                dplain = dpenalty if dplain is None else dplain + dpenalty
             return plain.pull(dplain, grad_term)
 
-        return Lookup(transform(rows, mask=mask), charge, pull)
+        return Lookup(transform(rows, mask=mask), penalty, pull)
 
     def plain(self, indices=None):
         """The rows before normalizer, regularizer and dropout of its own: of a table, what is in it.
@@ -165,7 +165,7 @@ class Passes(Modes):
         """Look rows up: ``dropout(normalizer(plain(indices)))``; None for all rows. Remembered for `backward` in training mode."""
         looked, pullback = self._with_pullback(indices)
         if self.training:
-            self.regularization_term += looked.charge()
+            self.regularization_term += looked.penalty()
             self._remember(pullback)
         return looked.output
 

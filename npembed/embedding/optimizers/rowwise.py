@@ -82,12 +82,12 @@ def check_state(function, state, table, gradient, arrays, *, more=(), counter=Tr
         if name not in new:
             label, array = f"state[{name!r}]", state[name]
             if entry(name, table)[1] == np.int64:
-                _check_counts(function, label, array, len(table), state["step"], touched(gradient))
+                _check_counts(function, label, array, len(table), state["step"], rows_with_gradient(gradient))
             else:
                 check_like_table(function, label, array, table, name)
             check.writable(function, label, array, *others)
             if array.dtype != np.int64:
-                _check_values(function, label, array, name, slice(None) if everywhere else touched(gradient))
+                _check_values(function, label, array, name, slice(None) if everywhere else rows_with_gradient(gradient))
             others.append((label, array))
     for name in new:
         state[name] = np.zeros(*entry(name, table))
@@ -155,7 +155,7 @@ def values(gradient):
     return gradient.values if isinstance(gradient, RowSparse) else gradient
 
 
-def touched(gradient):
+def rows_with_gradient(gradient):
     """The rows that have a gradient, as an index: all, where it is dense."""
     return gradient.rows if isinstance(gradient, RowSparse) else slice(None)
 

@@ -73,8 +73,8 @@ def combined_vjp(g, x, *, regularizers, weight=1.0):
 def _charge(op, share, x):
     """``share op(x)``, the share within where the rest by itself is too large for a float, or too small."""
     with np.errstate(over="ignore"):
-        charge = op.forward(x)
-    return share * charge if np.finfo(float).tiny <= abs(charge) < np.inf else op.forward(x, weight=share)
+        penalty = op.forward(x)
+    return share * penalty if np.finfo(float).tiny <= abs(penalty) < np.inf else op.forward(x, weight=share)
 
 
 def _checked(function, x, regularizers, weight):

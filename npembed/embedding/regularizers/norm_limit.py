@@ -51,8 +51,8 @@ def norm_limit(
     (3.0, 1.0)
     """
     weight, excess, *_ = _checked("norm_limit", x, weight, dim, p, power_norm, max_norm, edge, ties, slope_at_zero)
-    charge = reach(lambda excess: weight * where(excess <= 0, 0.0, excess).sum(), [excess])
-    return x.real.dtype.type(floats(charge, over=None))
+    penalty = reach(lambda excess: weight * where(excess <= 0, 0.0, excess).sum(), [excess])
+    return x.real.dtype.type(floats(penalty, over=None))
 
 
 @check.public

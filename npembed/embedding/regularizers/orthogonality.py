@@ -49,8 +49,8 @@ def orthogonality(a, b, *, weight=1.0, epsilon=1e-5, limit="squared", eps=1e-8, 
     0.35
     """
     weight, _, _, _, excess, _ = _checked("orthogonality", a, b, weight, epsilon, limit, eps, edge)
-    charge = reach(lambda excess: weight * where(excess <= 0, 0.0, excess).sum(), [excess])
-    return a.dtype.type(floats(charge, over=None))
+    penalty = reach(lambda excess: weight * where(excess <= 0, 0.0, excess).sum(), [excess])
+    return a.dtype.type(floats(penalty, over=None))
 
 
 @check.public

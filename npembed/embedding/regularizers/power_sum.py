@@ -50,8 +50,8 @@ def power_sum(x, *, weight=1.0, dim=-1, p=2.0, normalize=False, count="summed", 
     (13.0, 12.5)
     """
     scale, sums, p = _checked("power_sum", x, weight, dim, p, normalize, count, slope_at_zero)
-    charge = reach(lambda x: scale * sum_powers(x, p, None) / (sums or 1), [to_float64(x)])
-    return x.real.dtype.type(floats(charge, over=None))
+    penalty = reach(lambda x: scale * sum_powers(x, p, None) / (sums or 1), [to_float64(x)])
+    return x.real.dtype.type(floats(penalty, over=None))
 
 
 @check.public

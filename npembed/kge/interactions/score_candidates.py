@@ -99,7 +99,7 @@ def score_all(h, r, t, *, interaction, side):
     rows = np.require(to_compute_dtype(candidates), requirements=["C", "A", "W"])
     a, b = _real(np.ascontiguousarray(form.a)), _real(np.ascontiguousarray(form.b))
     if kernels.score(form.terms, out, _real(rows), a, b, sign=form.sign, root=form.root, low=form.low):
-        _settle_(out, functools.partial(interaction.forward, **form.options), place, h, r, t)
+        _recompute_(out, functools.partial(interaction.forward, **form.options), place, h, r, t)
     return out.astype(candidates.dtype) if half else out
 
 
@@ -210,7 +210,7 @@ def _layered(interaction, place, h, r, t, shape):
     return scores[0] if len(scores) == 1 else np.concatenate(scores)
 
 
-def _settle_(out, definition, place, h, r, t):
+def _recompute_(out, definition, place, h, r, t):
     """Have the definition score what is in doubt."""
     where = np.nonzero(np.isnan(out))
     size = max(1, 16 * LAYERED // h.shape[1])

@@ -116,6 +116,6 @@ def _charged(value, gradients, layers, lookups):
     for looked in lookups:
         for one in looked:
             if pairs := one.pull(None, 1.0):  # there is a regularizer
-                value = type(value)(value + one.charge())
+                value = type(value)(value + one.penalty())
                 gradients = [a + b for a, b in zip(gradients, collect(layers, pairs), strict=True)]
     return value, tuple(gradients)

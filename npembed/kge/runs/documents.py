@@ -32,7 +32,9 @@ def up_to_date(function, argument, training):
     names = OLD_NAMES.get(version, {})
     if isinstance(options, dict):
         if early := set(names.values()) & options.keys():
-            raise ValueError(f"{function}: {argument} of version {version} holds the option {min(early)!r}; allowed: names of that version")
+            raise ValueError(
+                f"{function}: {argument} of version {version} holds the option {min(early)!r}; allowed: names of that version"
+            )
         training = {**training, "optimizer_kwargs": {names.get(name, name): value for name, value in options.items()}}
     return {**training, "version": VERSION}
 

@@ -153,9 +153,8 @@ def _epochs(model, loop, epochs, lr, batch_size, rng, update, replay, done, plac
                 batch = loop.batch(rng, place.order[start : start + batch_size])
                 loss, gradients = loop.loss_and_gradients(model, batch)
                 if not np.isfinite(loss):
-                    found = (
-                        f"loss = {loss} in epoch {number}, batch {len(place.losses) + 1}: {_culprits(model, loop.touched(batch))}"
-                    )
+                    where = f"epoch {number}, batch {len(place.losses) + 1}"
+                    found = f"loss = {loss} in {where}: {_culprits(model, loop.rows_with_gradient(batch))}"
                     raise FloatingPointError(f"fit: {found}; allowed: a finite loss")
                 update(model, gradients, lr)
                 place.losses.append(float(loss))

@@ -65,7 +65,7 @@ class SLCWA:
         return model.loss_and_gradients(*batch)
 
     @staticmethod
-    def touched(batch):
+    def rows_with_gradient(batch):
         """The entities and the relations that a batch looks up, increasing."""
         positives, negatives, keep = batch
         flat = np.concatenate([positives, negatives.reshape(-1, 3) if keep is None else negatives[keep]])
@@ -121,7 +121,7 @@ class LCWA:
         return model.lcwa_loss_and_gradients(*batch)
 
     @staticmethod
-    def touched(batch):
+    def rows_with_gradient(batch):
         """The entities and the relations that a batch looks up, increasing."""
         pairs, labels, target = batch
         given = dict(zip(PAIRS[target], pairs.T, strict=True)) | {target: np.arange(labels.shape[1])}

@@ -46,15 +46,15 @@ class OptimizerUpdate:
     model : ERModel
     optimizer : name, see `npembed.embedding.optimizers.OPTIMIZERS`
     options : dict, keyword arguments of its step but ``lr`` and ``state``; ``missing_rows`` says what becomes of rows without a gradient
-    constrain : "all" or "touched"
-        Which rows the constrainers see after a step. "touched", the rows with a gradient, costs what the batch does, and is the same to the
+    constrain : "all" or "rows_with_gradient"
+        Which rows the constrainers see after a step. "rows_with_gradient" costs what the batch does, and is the same to the
         bit where it is allowed (`npembed.embedding.optimizers.leaves_other_rows`, `npembed.embedding.constrain.post_step_rows_`).
 
     Raises
     ------
     ValueError
-        For "touched" where the optimizer moves other rows too, or a table is not constrained to begin with; and, at the first step,
-        for a constrainer that is not idempotent or looks at other rows.
+        For "rows_with_gradient" where the optimizer moves other rows too, or a table is not constrained to begin with; and, at the
+        first step, for a constrainer that is not idempotent or looks at other rows.
 
     Attributes
     ----------
@@ -88,9 +88,9 @@ class OptimizerUpdate:
             self.optimizer.step_(empty, empty.copy(), lr=0, state=state, **self.options)
             self._entries = tuple(state)  # those that its options want among them
         self.states = [self.optimizer.state(layer.weight) for layer in model.layers]
-        self.constrain = check.choice("fit", "constrain", constrain, ("all", "touched"))
-        if constrain == "touched" and not leaves_other_rows(self.name, self.options):
-            found = f"constrain = 'touched' is given with {self.name}, which moves rows without a gradient too"
+        self.constrain = check.choice("fit", "constrain", constrain, ("all", "rows_with_gradient"))
+        if constrain == "rows_with_gradient" and not leaves_other_rows(self.name, self.options):
+            found = f"constrain = 'rows_with_gradient' is given with {self.name}, which moves rows without a gradient too"
             raise ValueError(
                 f"fit: {found}; allowed: 'all', or an optimizer that leaves them at rest, such as with missing_rows = 'lazy'"
             )
@@ -138,11 +138,11 @@ class OptimizerUpdate:
 
     def __call__(self, model, gradients, lr):
         """One step, then the constrainers."""
-        if self.constrain == "touched" and self._fresh:
+        if self.constrain == "rows_with_gradient" and self._fresh:
             for layer in model.layers:
                 if layer.trainable and not is_constrained(layer.weight, layer.constrainer):
                     raise ValueError(
-                        "fit: constrain = 'touched' finds a table with rows that are not constrained; allowed: 'all'"
+                        "fit: constrain = 'rows_with_gradient' finds a table with rows that are not constrained; allowed: 'all'"
                     )
             self._fresh = False
         with interrupts.deferred():

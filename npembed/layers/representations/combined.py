@@ -82,10 +82,10 @@ class CombinedRepresentation(Representation):
             drows = [None] * len(rows) if grad_output is None else self.combination.vjp(grad_output, *rows)
             return [pair for one, d in zip(looked, drows, strict=True) for pair in one.pull(d, grad_term)]
 
-        def charge():
-            return sum((one.charge() for one in looked[1:]), start=looked[0].charge())
+        def penalty():
+            return sum((one.penalty() for one in looked[1:]), start=looked[0].penalty())
 
-        return Lookup(self.combination.forward(*rows), charge, pull)
+        return Lookup(self.combination.forward(*rows), penalty, pull)
 
 
 def _pairs(function, base, base_kwargs):

@@ -138,4 +138,4 @@ class LowRankRepresentation(Representation):
             return bases.pull(dbases, grad_term) + weights.pull(dweights, grad_term)
 
         output = LOW_RANK.forward(weights.output, bases.output)
-        return Lookup(output, lambda: bases.charge() + weights.charge(), pull)
+        return Lookup(output, lambda: bases.penalty() + weights.penalty(), pull)

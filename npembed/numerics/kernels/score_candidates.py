@@ -58,12 +58,12 @@ def store(out, total, i, first, last, sign, root, low):
     return doubts
 
 
-def turned(u, v, a, c):
+def rotated(u, v, a, c):
     """``(u + iv) (a + ic)``."""
     return u * a - v * c, u * c + v * a
 
 
-load, store, turned = (numba.njit(f, **inlined) for f in (load, store, turned))
+load, store, rotated = (numba.njit(f, **inlined) for f in (load, store, rotated))
 
 
 ABSOLUTE, SQUARES, PRODUCTS, TURNED_MODULI, TURNED_SQUARES, TURNED_PRODUCTS = range(6)
@@ -93,25 +93,25 @@ def add(total, term, count, x, p, q):
             total[n] += x[n] * p * q
 
 
-def add_turned(total, term, count, x, y, p, q, s, t):
+def add_rotated(total, term, count, x, y, p, q, s, t):
     """``total[n] += `` the term of the complex numbers x[n] + i y[n], p + iq and s + it."""
     if term == TURNED_PRODUCTS:
         for n in range(count):
-            u, v = turned(x[n], y[n], p, q)
+            u, v = rotated(x[n], y[n], p, q)
             total[n] += u * s + v * t
     elif term == TURNED_SQUARES:
         for n in range(count):
-            u, v = turned(x[n], y[n], p, q)
+            u, v = rotated(x[n], y[n], p, q)
             u, v = u - s, v - t
             total[n] += u * u + v * v
     else:
         for n in range(count):
-            u, v = turned(x[n], y[n], p, q)
+            u, v = rotated(x[n], y[n], p, q)
             u, v = u - s, v - t
             total[n] += math.sqrt(u * u + v * v)
 
 
-add, add_turned = (numba.njit(f, **inlined) for f in (add, add_turned))
+add, add_rotated = (numba.njit(f, **inlined) for f in (add, add_rotated))
 
 
 def loop(out, rows, a, b, term, sign, root, low, lo, hi):
@@ -128,7 +128,7 @@ def loop(out, rows, a, b, term, sign, root, low, lo, hi):
                     add(total, term, count, tile[k], a[i, k], b[i, k])
             else:
                 for k in range(0, a.shape[1], 2):
-                    add_turned(total, term, count, tile[k], tile[k + 1], a[i, k], a[i, k + 1], b[i, k], b[i, k + 1])
+                    add_rotated(total, term, count, tile[k], tile[k + 1], a[i, k], a[i, k + 1], b[i, k], b[i, k + 1])
             doubts += store(out, total, i, first, last, sign, root, low)
     return doubts
 
