@@ -108,7 +108,7 @@ EQUIVALENT = {
     ],
     "kge.samplers.keep_mask": [("zip(known.columns, flat.T, strict=True)", "without strict", ALIKE)],
     "kge.uncertainty.law.score_law": [("0 -> -1", "x[0] for x in rows", ALONE)],
-    "io.text.plain": [
+    "io.text.to_json": [
         (
             "isinstance(value, np.generic) and",
             "[isinstance(value, np.generic) alone]",

@@ -897,7 +897,7 @@ KILLERS = {
         ]
         for f in (rowwise.walk_, rowwise._blocks, rowwise._reals, rowwise.values, rowwise.rows_with_gradient)
     },
-    rowwise.fused: [test_optimizers.test_plain_sgd_rounds_once_in_single_precision, *descents("sgd", "adam")],
+    rowwise.fma: [test_optimizers.test_plain_sgd_rounds_once_in_single_precision, *descents("sgd", "adam")],
     **{
         f: [starts, *descents("sgd", "adam", "rowwise_adagrad", "sparse_adam")]
         for f in (

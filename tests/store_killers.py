@@ -103,15 +103,15 @@ def depths():
     """As deep as documents may be, and one level more."""
     for outer in (["list"], ["dict"], ["list", "dict"]):
         deep, deeper = (nested(depth, 1, outer) for depth in (text.MAX_DEPTH, text.MAX_DEPTH + 1))
-        assert text.plain("f", "d", deep) == deep
+        assert text.to_json("f", "d", deep) == deep
         with pytest.raises(ValueError, match=r"f: d.* is nested deeper than 50; allowed: up to 50 levels"):
-            text.plain("f", "d", deeper)
+            text.to_json("f", "d", deeper)
 
 
 def texts():
     """Documents and tables as bytes, and what is none."""
     for document in (DOCUMENT, [], "", 0, [[]], {"a": {"b": [-0.0, 0.1]}}):
-        content = text.encode_document(text.plain("f", "d", document))
+        content = text.encode_document(text.to_json("f", "d", document))
         assert test_io.exact(text.decode_document(content)) == test_io.exact(document)
     assert text.encode_document({"é": [1, None]}) == '{\n "é": [\n  1,\n  null\n ]\n}\n'.encode()
     with pytest.raises(ValueError, match="not JSON compliant"):
@@ -208,7 +208,7 @@ TEXTS, FOLDERS, RUNS = (
     (values, runs, optimizers, refused),
 )
 KILLERS = {
-    **dict.fromkeys((text.plain, text.encode_document, text.decode_document, text._object, text._number, text._whole, text._text), TEXTS),
+    **dict.fromkeys((text.to_json, text.encode_document, text.decode_document, text._object, text._number, text._whole, text._text), TEXTS),
     **dict.fromkeys((text.checked_table, text.encode_table, text.decode_table), TEXTS),
     **dict.fromkeys(
         (

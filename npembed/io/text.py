@@ -20,7 +20,7 @@ NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _ALLOWED = "dicts with str keys, lists, str, int, float, bool and None"
 
 
-def plain(function, where, value, depth=0):
+def to_json(function, where, value, depth=0):
     """`value` in JSON's own types, floats that are not finite marked; an error that says where it is something else."""
     if depth > MAX_DEPTH:
         raise ValueError(f"{function}: {where} is nested deeper than {MAX_DEPTH}; allowed: up to {MAX_DEPTH} levels")
@@ -33,9 +33,9 @@ def plain(function, where, value, depth=0):
             _text(function, f"a key of {where}", key)
             if key == "$float":
                 raise ValueError(f"{function}: {where} has a key '$float'; allowed: others, since this one marks nan and inf")
-        return {key: plain(function, f"{where}[{labels.shown(key)}]", item, depth + 1) for key, item in value.items()}
+        return {key: to_json(function, f"{where}[{labels.shown(key)}]", item, depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(function, f"{where}[{i}]", item, depth + 1) for i, item in enumerate(value)]
+        return [to_json(function, f"{where}[{i}]", item, depth + 1) for i, item in enumerate(value)]
     if isinstance(value, str):
         return _text(function, where, value)
     if isinstance(value, int):
@@ -59,7 +59,7 @@ def _text(function, where, text):
 
 
 def encode_document(document):
-    """The bytes of a file that holds `document`, which `plain` has made: the same document always gives the same bytes."""
+    """The bytes of a file that holds `document`, which `to_json` has made: the same document always gives the same bytes."""
     return (json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()
 
 
@@ -105,7 +105,7 @@ def decode_document(content):
     except RecursionError:
         raise ValueError(f"is nested deeper than {MAX_DEPTH}") from None
     try:
-        plain("", "", found)
+        to_json("", "", found)
     except ValueError as error:
         raise ValueError(f"holds what npembed does not write ({str(error).removeprefix(': ')})") from None
     return found

@@ -90,7 +90,7 @@ def write_folder(
     for key, value in _named(function, "documents", documents).items():
         if key.casefold() == "manifest":
             raise ValueError(f"{function}: documents holds {key!r}; allowed: other names, since this file is npembed's own")
-        document = text.plain(function, f"documents[{key!r}]", value)
+        document = text.to_json(function, f"documents[{key!r}]", value)
         files[f"{key}.json"] = functools.partial(text.encode_document, document), {}
     for key, value in _named(function, "tables", tables).items():
         rows = text.checked_table(function, f"tables[{key!r}]", value)

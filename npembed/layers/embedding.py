@@ -141,7 +141,7 @@ class Embedding(Passes, Table):
         self.pop_regularization_term()
         super().post_parameter_update()
 
-    def plain_lookup(self, ids):
+    def table_lookup(self, ids):
         """Copy rows out of the table."""
 
         def pull(grad_output=None, grad_term=0.0):

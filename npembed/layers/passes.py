@@ -1,8 +1,8 @@
 """What is done to rows once there are some, forward and back, in PyKEEN's order; and the two modes of it.
 
-    ids -> unique -> plain -> normalizer -> repeat -> regularizer -> dropout
+    ids -> unique -> table_rows -> normalizer -> repeat -> regularizer -> dropout
 
-``plain`` is what a representation is: a table copies rows, others make them of what further representations say.
+``table_rows`` is what a representation is: a table copies rows, others make them of what further representations say.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ class Passes(Modes):
     """Forward, backward, training and evaluation mode, as any representation has them.
 
     It needs ``max_id``, ``shape``, ``dtype``, ``normalizer``, ``regularizer``, ``apply_only_once``, ``dropout``, ``unique``, ``rng``, and
-    ``plain_lookup(ids)``, the lookup of plain rows; and ``layers`` and ``parts``, if it is no table.
+    ``table_lookup(ids)``, the lookup of plain rows; and ``layers`` and ``parts``, if it is no table.
     """
 
     max_id: int
@@ -54,7 +54,7 @@ class Passes(Modes):
     dropout: float | None
     unique: bool
     rng: Any
-    plain_lookup: Callable[[np.ndarray], Lookup]
+    table_lookup: Callable[[np.ndarray], Lookup]
 
     @property
     def layers(self):
@@ -93,7 +93,7 @@ class Passes(Modes):
             shape = ids.shape
             ids, places = np.unique(ids, return_inverse=True)
             places = places.reshape(shape)
-        plain = self.plain_lookup(ids)
+        plain = self.table_lookup(ids)
         said = transform(plain.output, normalizer=self.normalizer)
         rows = said if places is None else gather(said, places)
         mask = self.draw_mask(rows.shape)
@@ -117,14 +117,14 @@ class Passes(Modes):
 
         return Lookup(transform(rows, mask=mask), penalty, pull)
 
-    def plain(self, indices=None):
+    def table_rows(self, indices=None):
         """The rows before normalizer, regularizer and dropout of its own: of a table, what is in it.
 
         >>> from npembed import Embedding
-        >>> Embedding(3, 2, initializer="ones", normalizer="normalize").plain([0])
+        >>> Embedding(3, 2, initializer="ones", normalizer="normalize").table_rows([0])
         array([[1., 1.]], dtype=float32)
         """
-        return self.plain_lookup(self._ids(indices)).output
+        return self.table_lookup(self._ids(indices)).output
 
     def vjp(self, indices=None):
         """Look rows up, and get the function that pulls a gradient back through this very lookup.
@@ -162,7 +162,7 @@ class Passes(Modes):
         return looked, pullback
 
     def forward(self, indices=None):
-        """Look rows up: ``dropout(normalizer(plain(indices)))``; None for all rows. Remembered for `backward` in training mode."""
+        """Look rows up: ``dropout(normalizer(table_rows(indices)))``; None for all rows. Remembered for `backward` in training mode."""
         looked, pullback = self._with_pullback(indices)
         if self.training:
             self.regularization_term += looked.penalty()

@@ -67,5 +67,5 @@ def double_backward(layer, indices, grad_output, v):
         vrows[ids == layer.padding_idx] = 0
     if layer.scale_grad_by_freq:
         vrows = over_frequency(vrows, ids)
-    dg, drows = transform_vjp_vjp(vrows, grad_output, layer.plain(ids), normalizer=layer.normalizer)
+    dg, drows = transform_vjp_vjp(vrows, grad_output, layer.table_rows(ids), normalizer=layer.normalizer)
     return dg, layer.to_table(drows, ids)

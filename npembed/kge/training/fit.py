@@ -187,7 +187,7 @@ def table_rows(representation, ids=None):
     [[1.0, 1.0]]
     """
     with evaluation_mode(representation):
-        return representation.plain(ids)
+        return representation.table_rows(ids)
 
 
 def _norms(table):

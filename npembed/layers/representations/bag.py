@@ -96,7 +96,7 @@ class EmbeddingBagRepresentation(Representation):
     def _unique_unless_told(self):
         return not self.compat and super()._unique_unless_told()
 
-    def plain_lookup(self, ids) -> Lookup:
+    def table_lookup(self, ids) -> Lookup:
         """Pool the rows of the tokens of these ids."""
         flat = ids.reshape(-1)
         sizes = np.diff(self._starts)[flat]

@@ -73,7 +73,7 @@ class CombinedRepresentation(Representation):
         """The representations that are put together."""
         return tuple(self.children.values())
 
-    def plain_lookup(self, ids) -> Lookup:
+    def table_lookup(self, ids) -> Lookup:
         """Put together what the bases say of these ids."""
         looked = [self.below(base, ids) for base in self.base]
         rows = [one.output for one in looked]

@@ -126,7 +126,7 @@ class LowRankRepresentation(Representation):
         """How many bases there are, K."""
         return self.base.max_id
 
-    def plain_lookup(self, ids) -> Lookup:
+    def table_lookup(self, ids) -> Lookup:
         """Mix all bases with the weights of these ids."""
         bases = self.base.look_up()
         weights = self.weight.look_up(ids)

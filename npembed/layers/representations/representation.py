@@ -15,7 +15,7 @@ from ..state import REGULARIZER
 
 @check.public
 class Representation(Passes):
-    """Rows made of what `children` say, with PyKEEN's options around it; a kind of it says how in ``plain_lookup``.
+    """Rows made of what `children` say, with PyKEEN's options around it; a kind of it says how in ``table_lookup``.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Representation(Passes):
 
     def below(self, child, ids):
         """What a child is asked: for all that it says, or, as PyKEEN does, for its plain rows."""
-        return child.plain_lookup(ids) if self.compat else child.look_up(ids)
+        return child.table_lookup(ids) if self.compat else child.look_up(ids)
 
     @property
     def layers(self):

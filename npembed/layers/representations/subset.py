@@ -48,6 +48,6 @@ class SubsetRepresentation(Representation):
         """The representation that it shows a part of."""
         return self.children["base"]
 
-    def plain_lookup(self, ids) -> Lookup:
+    def table_lookup(self, ids) -> Lookup:
         """What the base says of these ids."""
         return self.below(self.base, ids)

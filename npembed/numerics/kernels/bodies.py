@@ -1,6 +1,6 @@
 """The two kernels, undecorated: what happens to one row of a batch, or to one row of a table.
 
-Plain Python runs these functions as they stand (`plain`), Numba compiles them for the CPU (`cpu`) and for CUDA (`gpu`). They
+Plain Python runs these functions as they stand (`python`), Numba compiles them for the CPU (`cpu`) and for CUDA (`gpu`). They
 move and add, nothing else: no multiplication, no literal but whole numbers, no NumPy function, no exception. So one input has
 one result, to the bit, on every machine and for any number of threads.
 

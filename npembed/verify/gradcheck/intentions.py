@@ -88,7 +88,7 @@ def without(forward):
     Returns
     -------
     function
-        For `judge`: ``intentional={"max_norm": without(plain_lookup)}``.
+        For `judge`: ``intentional={"max_norm": without(table_lookup)}``.
 
     Examples
     --------
