@@ -44,7 +44,7 @@ FEATURES = [
     Feature("rows of a subset go through what its base does to them", False, None, "subset"),
     Feature("`LowRankRepresentation.approximate` approximates", False, None, "low_rank"),
     Feature("gradients with each touched row once", False, False, "row_sparse"),
-    Feature("momentum that leaves missing_rows rows alone, as an option", False, False, "lazy_momentum"),
+    Feature("momentum that leaves untouched rows alone, as an option", False, False, "lazy_momentum"),
     Feature("clipping the norm of sparse gradients", None, False, "sparse_clipping"),
     Feature("Monte-Carlo dropout", True, False, "uncertain"),
     Feature("the exact law of a score under dropout", False, False, "law"),

@@ -5,9 +5,9 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from places import PYTHONPATH, ROOT
 
 DRIVER = """
 import importlib, os, signal, sys
@@ -32,7 +32,7 @@ possible = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to 
 def interrupted(module, *arguments, signals=((3, signal.SIGINT),), **environment):
     """``npembed ARGUMENTS``, whose training is `fit` as `module` knows it, with signals after some epochs: status, output, errors."""
     command = [sys.executable, "-c", DRIVER, module, *arguments]
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **environment}
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
         for epoch, number in signals:
             while process.stdout.readline().strip() != f"epoch {epoch}":
@@ -47,8 +47,7 @@ def amid(name, *arguments):
 
     Of what is told how long it takes, the first time at a quarter of that, and then a little later each time.
     """
-    here = Path(__file__).parent
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)]), "NUMBA_DISABLE_JIT": "0"}  # of kernels
+    env = {**os.environ, "PYTHONPATH": PYTHONPATH, "NUMBA_DISABLE_JIT": "0"}  # of kernels
     command = [sys.executable, "-m", "long_work", name, *map(str, arguments)]
     said = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:

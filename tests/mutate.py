@@ -20,7 +20,9 @@ import time
 import warnings
 from typing import NamedTuple
 
-sys.path.append(str(pathlib.Path(__file__).parent / "slow"))  # where some of the tests are that must notice
+from places import FOLDERS
+
+sys.path.extend(map(str, FOLDERS))  # where the tests are that must notice
 
 import mutants
 import mutation_sources as sources

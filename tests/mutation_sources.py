@@ -4,14 +4,12 @@ import ast
 import functools
 import hashlib
 import inspect
-import pathlib
 import sys
 
 import mutants
 import mutation_targets
 from mutation_equivalents import EQUIVALENT
-
-TESTS = pathlib.Path(__file__).parent
+from places import FOLDERS
 
 
 def digest(name):
@@ -51,8 +49,8 @@ def reach(module, name, reached):
 @functools.cache
 def statements(module):
     """The source of what binds a name, by name, for a module in tests/; nothing for any other."""
-    path = TESTS / f"{module}.py"
-    if not path.exists():
+    path = next((path for path in (folder / f"{module}.py" for folder in FOLDERS) if path.exists()), None)
+    if path is None:
         return {}
     source = path.read_text(encoding="utf-8")
     found: dict = {}

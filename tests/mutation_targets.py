@@ -950,22 +950,22 @@ MORE = {
 """What is run besides against mutants of functions with no killers of their own, by room."""
 
 EXEMPT = {
-    "check": "refuses bad input, computes nothing: tests/test_bad_input.py and each room's own",
-    "verify.gradcheck": "judges gradients, is none: tests/test_judge.py and tests/test_gradcheck.py",
-    "numerics.random": "draws numbers: tests/test_random.py",
-    "numerics.kernels.cpu.after_fork_in_child": "runs in forked processes: tests/test_kernels.py",
-    "numerics.kernels.score_candidates.threads": "asks Numba for a number that no result depends on: tests/test_fused.py",
+    "check": "refuses bad input, computes nothing: tests/properties/test_bad_input.py and each room's own",
+    "verify.gradcheck": "judges gradients, is none: tests/unit/verify/test_judge.py and tests/unit/verify/test_gradcheck.py",
+    "numerics.random": "draws numbers: tests/unit/numerics/test_random.py",
+    "numerics.kernels.cpu.after_fork_in_child": "runs in forked processes: tests/unit/numerics/test_kernels.py",
+    "numerics.kernels.score_candidates.threads": "asks Numba for a number that no result depends on: tests/unit/kge/test_fused.py",
     "numerics.interrupts": "puts off Ctrl-C: tests/slow/test_interrupts.py",
     "numerics.kernels.machine": "imports a module",
-    "embedding.optimizers.rowwise.check_step": "refuses bad input: tests/test_optimizers.py",
-    "embedding.optimizers.rowwise.check_state": "refuses bad input: tests/test_optimizers.py",
-    "embedding.optimizers.rowwise.check_like_table": "refuses bad input: tests/test_optimizers.py",
-    "embedding.optimizers.rowwise.check_entry": "refuses bad input: tests/test_store.py",
-    "embedding.optimizers.rowwise._check_counts": "refuses bad input: tests/test_optimizers.py",
-    "embedding.optimizers.rowwise._check_values": "refuses bad input: tests/test_optimizers.py",
-    "embedding.optimizers.rowwise.refuse_decay": "refuses bad input: tests/test_optimizers.py",
-    "embedding.optimizers.clip._check": "refuses bad input: tests/test_clip_and_project.py",
-    "numerics.kernels.gpu": "runs on CUDA or in its simulator, in a process of its own: tests/test_cuda_simulator.py",
+    "embedding.optimizers.rowwise.check_step": "refuses bad input: tests/unit/embedding/test_optimizers.py",
+    "embedding.optimizers.rowwise.check_state": "refuses bad input: tests/unit/embedding/test_optimizers.py",
+    "embedding.optimizers.rowwise.check_like_table": "refuses bad input: tests/unit/embedding/test_optimizers.py",
+    "embedding.optimizers.rowwise.check_entry": "refuses bad input: tests/unit/kge/test_store.py",
+    "embedding.optimizers.rowwise._check_counts": "refuses bad input: tests/unit/embedding/test_optimizers.py",
+    "embedding.optimizers.rowwise._check_values": "refuses bad input: tests/unit/embedding/test_optimizers.py",
+    "embedding.optimizers.rowwise.refuse_decay": "refuses bad input: tests/unit/embedding/test_optimizers.py",
+    "embedding.optimizers.clip._check": "refuses bad input: tests/unit/embedding/test_clip_and_project.py",
+    "numerics.kernels.gpu": "runs on CUDA or in its simulator, in a process of its own: tests/unit/numerics/test_cuda_simulator.py",
 }
 """Rooms and functions that are not mutated, and why."""
 

@@ -7,10 +7,10 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hostile import catalogue, complaints
+from places import PYTHONPATH
 
 CALLS = [call for call in catalogue.every() if call.plain or os.environ.get("NUMBA_DISABLE_JIT") != "1"]
 SOUND = [call for call in CALLS if call not in catalogue.CANARIES]
@@ -19,8 +19,7 @@ SOUND = [call for call in CALLS if call not in catalogue.CANARIES]
 @functools.cache
 def outcomes():
     """What came of each call."""
-    here = Path(__file__).parents[1]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)]), "OPENBLAS_NUM_THREADS": "1"}
+    env = {**os.environ, "PYTHONPATH": PYTHONPATH, "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-W", "error", "-m", "hostile"], capture_output=True, text=True, env=env, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import pathlib
 import platform
 import shutil
 import subprocess
@@ -10,10 +9,10 @@ import sys
 
 import numpy as np
 import pytest
+from places import ROOT
 
 from npembed.io import manifest_at, read_folder, swap, write_folder
 
-ROOT = pathlib.Path(__file__).parents[2]
 NIGHTLY = os.environ.get("NPEMBED_HYPOTHESIS") == "nightly"
 FILES = ["d.json", "m.npz", "manifest.json", "t.tsv"]
 
@@ -265,7 +264,9 @@ DRIVER = """
 import os, random, signal, sys, time
 signal.alarm(100)
 import numpy as np
-sys.path[:0] = [os.path.join(os.getcwd(), "tests"), os.path.join(os.getcwd(), "tests", "slow")]
+sys.path.insert(0, os.path.join(os.getcwd(), "tests"))
+from places import FOLDERS
+sys.path[:0] = map(str, FOLDERS)
 from npembed.io import read_folder, swap, write_folder
 from test_io_crashes import FILES, content, number_in
 what, target, way, rounds = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).parents[2]
+from places import ROOT
 
 RUN = """
 import json, sys

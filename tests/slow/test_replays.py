@@ -1,16 +1,16 @@
 """PyKEEN's training runs, repeated from the seed alone: its numbers come from a golden file, so that it need not be installed."""
 
 import json
-import pathlib
 
 import numpy as np
 import pytest
 import replays
+from places import GOLDEN as GOLDEN_FILES
 from tolerances import PRINTED_RUN, REPLAY_DIVERGENCE, REPLAY_LOSS, rank_flips
 
 from npembed.kge.datasets import load
 
-GOLDEN = json.loads((pathlib.Path(__file__).parents[1] / "golden" / "replays_pykeen.json").read_text(encoding="utf-8"))
+GOLDEN = json.loads((GOLDEN_FILES / "replays_pykeen.json").read_text(encoding="utf-8"))
 RUNS = {name: entry for name, entry in GOLDEN.items() if name != "made with"}
 TESTED = {"nations": 201, "kinships": 1074, "umls": 661}
 

@@ -1,15 +1,13 @@
 """Runs that are stopped, saved, and gone on with by another process are those that never stopped."""
 
-import pathlib
 import subprocess
 import sys
 
 import pytest
+from places import ROOT
 from test_runs import RUNS, batches_of, fresh, same, stopped_after
 
 from npembed import load
-
-ROOT = pathlib.Path(__file__).parents[2]
 
 GO_ON = """
 import os, pathlib, sys

@@ -14,14 +14,14 @@ from pathlib import Path
 import interrupts
 import pytest
 import stops
+from places import PYTHONPATH
 
 from npembed import load
 from npembed.numerics import interrupts as ours
 
-HERE = Path(__file__).parents[1]
 NIGHTLY = os.environ.get("NPEMBED_HYPOTHESIS") == "nightly"
 STEPS = dict.fromkeys(stops.MORE, 1) if NIGHTLY else {"slcwa": 9, "lcwa": 30, "replay": 30}
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)]), "OPENBLAS_NUM_THREADS": "1"}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": PYTHONPATH, "OPENBLAS_NUM_THREADS": "1"}
 NAMES = {signal.SIGINT: 130, signal.SIGTERM: 143, getattr(signal, "SIGHUP", None): 129}
 
 

@@ -1,13 +1,13 @@
 """The conformance vectors as they are shipped are those that exact arithmetic gives."""
 
-import pathlib
 import sys
 
 import pytest
+from places import GOLDEN
 
 from npembed.verify.conformance.reading import TOPICS, VECTORS
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "golden"))
+sys.path.insert(0, str(GOLDEN))
 
 import make_vectors
 

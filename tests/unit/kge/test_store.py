@@ -5,11 +5,11 @@ import itertools
 import json
 import shutil
 import tracemalloc
-from pathlib import Path
 
 import forged
 import numpy as np
 import pytest
+from places import GOLDEN as GOLDEN_FILES
 
 from npembed import load
 from npembed.embedding.optimizers import OPTIMIZERS
@@ -18,7 +18,7 @@ from npembed.kge.datasets import Dataset, TriplesFactory
 from npembed.kge.runs import prepare
 from npembed.layers import Embedding, only_tables_like
 
-GOLDEN, STOPPED = (Path(__file__).parent / "golden" / name for name in ("run_1", "run_1_stopped"))
+GOLDEN, STOPPED = (GOLDEN_FILES / name for name in ("run_1", "run_1_stopped"))
 """What the first version wrote: transe, Adam with amsgrad, an array among the options, a frozen table; distmult, stopped in an epoch."""
 
 FEW = [(a, r, b) for a in "abcde" for b in "abcde" for r, far in (("next", 1), ("over", 2)) if ord(b) == ord(a) + far]

@@ -1,11 +1,11 @@
 """TorchGenerator against the torch that is installed, bit for bit: random calls in random order, one generator per seed."""
 
 import json
-import pathlib
 import runpy
 
 import numpy as np
 import pytest
+from places import GOLDEN
 
 from npembed.numerics.random import TorchGenerator
 
@@ -13,7 +13,6 @@ torch = pytest.importorskip("torch")
 if not torch.__version__.startswith("2.13.") or torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"):
     pytest.skip("the stream is that of torch 2.13 on a processor with AVX2", allow_module_level=True)
 
-GOLDEN = pathlib.Path(__file__).parent / "golden"
 MAKE = runpy.run_path(str(GOLDEN / "make_random_torch.py"))
 METHODS = ("rand", "uniform", "normal", "normal", "normal", "randint", "randperm", "bernoulli", "bernoulli_each", "random_int64")
 LARGE = 10**6 + 5

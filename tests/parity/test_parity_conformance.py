@@ -3,11 +3,11 @@
 import importlib.util
 import json
 import os
-import pathlib
 import subprocess
 import sys
 
 import pytest
+from places import ROOT
 
 from npembed.verify.conformance import adapter, check
 from npembed.verify.conformance.reading import TOPICS
@@ -63,9 +63,7 @@ def test_the_findings_in_a_process_of_their_own_are_those_listed(peer, backend, 
             pytest.skip(f"{library} is not installed")
     environment = {**os.environ, "KERAS_HOME": str(tmp_path), **({"KERAS_BACKEND": backend} if backend else {})}
     command = [sys.executable, "-c", ALONE, peer, *topics]
-    done = subprocess.run(
-        command, cwd=pathlib.Path(__file__).parent.parent, env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.strip().split("\n")[-1])
     assert found["failed"] == 0, "\n".join(found["failures"])

@@ -13,11 +13,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from places import GOLDEN as GOLDEN_FILES
 
 import npembed.numerics.random
 from npembed.numerics.random import NumpyGenerator, TorchGenerator, float32_math, float64_math, generator
 
-GOLDEN = json.loads((pathlib.Path(__file__).parent / "golden" / "random_torch.json").read_text(encoding="utf-8"))
+GOLDEN = json.loads((GOLDEN_FILES / "random_torch.json").read_text(encoding="utf-8"))
 METHODS = ("rand", "uniform", "normal", "randint", "randperm", "bernoulli", "bernoulli_each", "random_int64")
 SAME_LIBRARY = platform.libc_ver()[0] == "glibc"
 """torch's Linux builds call the C library's log, sin and cos; another library may round their last bit otherwise."""

@@ -3,10 +3,10 @@
 import functools
 import json
 import math
-import pathlib
 
 import numpy as np
 import pytest
+from places import GOLDEN as GOLDEN_FILES
 from tolerances import PYKEEN_NORMALIZED, SAMPLE_MOMENTS, UNIT_LENGTH
 
 from npembed import Embedding
@@ -14,7 +14,7 @@ from npembed.embedding.initializers import INITIALIZERS, initializer
 from npembed.numerics.random import NumpyGenerator, TorchGenerator
 from npembed.op import normalize_name, resolve
 
-GOLDEN = json.loads((pathlib.Path(__file__).parent / "golden" / "initializers_pykeen.json").read_text(encoding="utf-8"))
+GOLDEN = json.loads((GOLDEN_FILES / "initializers_pykeen.json").read_text(encoding="utf-8"))
 GOLDEN = [case for case in GOLDEN if "made with" not in case]
 FILLS = ("zeros", "ones", "constant", "pretrained", "eye", "dirac", "random_walk_positional_encoding")
 DRAWN = [name for name in INITIALIZERS if name not in FILLS]

@@ -2,13 +2,13 @@
 
 import contextlib
 import json
-import pathlib
 import runpy
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from places import GOLDEN
 from tolerances import PYKEEN_FLOAT64, PYKEEN_NORMALIZED, PYKEEN_ORTHOGONAL_FLOAT32
 
 torch = pytest.importorskip("torch")
@@ -289,7 +289,7 @@ def test_every_key_resolves_and_the_same_shapes_are_refused():
 
 
 def test_the_golden_file_is_what_pykeen_gives_today():
-    folder = pathlib.Path(__file__).parent / "golden"
+    folder = GOLDEN
     make = runpy.run_path(str(folder / "make_initializers_pykeen.py"))
     golden = json.loads((folder / "initializers_pykeen.json").read_text(encoding="utf-8"))[1:]
     cases = list(make["cases"]())

@@ -7,21 +7,21 @@ cotangent, for which the gradient of softmax is zero, an oracle that contained t
 import ast
 import inspect
 import itertools
-import pathlib
 import textwrap
 
 import pytest
+from places import FOLDERS, ROOT, TESTS
 from test_features import PROBES
 from test_registries import LITERALS, OPS
 
 from npembed.embedding.row_maps import NORMALIZERS
 from npembed.verify.accuracy.entries import ENTRIES
 
-TESTS = pathlib.Path(__file__).parent
 SOURCES = {
-    path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted([*TESTS.glob("*.py"), *TESTS.glob("slow/*.py")])
+    path.stem: ast.parse(path.read_text(encoding="utf-8"))
+    for path in sorted(path for folder in FOLDERS for path in folder.glob("*.py"))
 }
-REFERENCES = sorted((TESTS.parent / "npembed" / "verify" / "accuracy" / "references").glob("*.py"))
+REFERENCES = sorted((ROOT / "npembed" / "verify" / "accuracy" / "references").glob("*.py"))
 
 # ---- a test that asserts nothing
 
@@ -211,7 +211,9 @@ def imports_of_the_judged(source):
     ]
 
 
-@pytest.mark.parametrize("path", [TESTS / "naive.py", TESTS / "plain_layer.py", *REFERENCES], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [*(TESTS / "oracles" / f"{name}.py" for name in ("naive", "plain_layer")), *REFERENCES], ids=lambda path: path.name
+)
 def test_oracles_share_no_code_with_what_they_judge(path):
     assert imports_of_the_judged(path.read_text(encoding="utf-8")) == []
 

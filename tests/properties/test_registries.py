@@ -427,7 +427,7 @@ def test_gradient_of_the_whole_model(dropout):
 
 
 def test_gradient_of_the_whole_model_entry_by_entry():
-    """The same for all entries, once, with everything switched on; missing_rows rows have no entry."""
+    """The same for all entries, once, with everything switched on; untouched rows have no entry."""
     rng = np.random.default_rng(22)
     normalizers = dict(bound(float))
     tables = naive.rows(rng, (7, 4)), naive.rows(rng, (3, 4))

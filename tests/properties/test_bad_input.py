@@ -8,6 +8,7 @@ import types
 
 import numpy as np
 import pytest
+from places import TESTS
 
 import npembed
 from npembed import Embedding, EmbeddingBag, Op, RowSparse
@@ -1352,7 +1353,7 @@ def test_every_public_function_is_in_the_table():
         "bags", "conformance", "datasets", "evaluation", "interactions", "io", "losses", "optimizers", "regularizers", "renorm",
         "representations", "runs", "samplers", "second_order", "uncertainty",
     ):  # fmt: skip
-        (path,) = pathlib.Path(__file__).parent.rglob(f"test_{room}.py")
+        (path,) = TESTS.rglob(f"test_{room}.py")
         here = path.read_text(encoding="utf-8")
         assert "refused" in here, f"the table of bad input for {room} is kept in {path.name}"
     assert not missing

@@ -5,7 +5,6 @@ import io
 import json
 import math
 import os
-import pathlib
 import pickle
 import re
 import stat
@@ -18,12 +17,12 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from places import ROOT
 
 from npembed.io import arrays as formats
 from npembed.io import manifest, read_folder, text, write_folder
 from npembed.kge.datasets import read_triples
 
-ROOT = pathlib.Path(__file__).parents[1]
 FORMATS = "safetensors", "npz"
 NAMES = [
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import pathlib
 import subprocess
 import sys
 import threading
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from places import ROOT
 from tolerances import FUSED
 
 from npembed.kge.datasets import Nations
@@ -24,7 +24,6 @@ from npembed.numerics import kernels
 from npembed.numerics.kernels import score_candidates as fused
 from npembed.op import Op
 
-ROOT = pathlib.Path(__file__).parents[1]
 SEEDS = st.integers(0, 2**32 - 1)
 REAL, COMPLEX = (np.float32, np.float64), (np.complex64, np.complex128)
 NORMS = [{"p": p, "power_norm": w} for p in (1, 2) for w in (False, True)]

@@ -5,7 +5,6 @@ import functools
 import hashlib
 import itertools
 import json
-import pathlib
 import re
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from fractions import Fraction
 import jsonschema
 import numpy as np
 import pytest
+from places import GOLDEN, ROOT, TESTS
 from plain_layer import Plain
 from wrong_layers import BUGS, SOUND
 
@@ -25,8 +25,8 @@ from npembed.verify.conformance.comparing import compare, dense
 from npembed.verify.conformance.conventions import is_rule
 from npembed.verify.conformance.reading import TOPICS, VECTORS, decode
 
-HERE = pathlib.Path(__file__).parent
-sys.path.insert(0, str(HERE / "golden"))
+ORACLES = TESTS / "oracles"
+sys.path.insert(0, str(GOLDEN))
 
 import make_vectors  # noqa: E402
 import vectors_exact  # noqa: E402
@@ -398,7 +398,7 @@ def test_a_check_in_which_no_case_ran_fails(attributes):
 
 
 def test_a_topic_that_a_layer_cannot_do_fails(monkeypatch, capsys):
-    monkeypatch.syspath_prepend(str(HERE))
+    monkeypatch.syspath_prepend(str(ORACLES))
     assert main(["check", "layer", "plain_layer:Plain", "--topic", "second"]) == 1
     out = capsys.readouterr().out
     assert "cannot, for want of: second (10)" in out
@@ -640,7 +640,7 @@ def test_rows_and_values_are_added_up_wide():
 
 def test_the_kit_needs_numpy_alone():
     code = (
-        "import sys; sys.path.insert(0, 'tests')\n"
+        "import sys; sys.path.insert(0, 'tests/oracles')\n"
         "from plain_layer import Plain\nfrom npembed.verify.conformance import check\n"
         "assert check(Plain).ok\n"
         "heavy = [m for m in sys.modules if m.split('.')[0] in ('numba', 'scipy', 'torch', 'mpmath', 'jsonschema', 'pytest')]\n"
@@ -648,7 +648,7 @@ def test_the_kit_needs_numpy_alone():
         "ours -= {'npembed.verify'}\n"
         "assert not heavy and not ours, (heavy, ours)\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=HERE.parent)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 STRANGER = """
@@ -673,13 +673,13 @@ def test_my_layer(npembed_case):
 def run_pytest(folder, *options):
     import os
 
-    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(HERE.parent)}
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "pytest", "-p", "npembed.verify.conformance.plugin", "-rA", "--strict-markers", *options]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_the_plugin_runs_the_cases_in_another_project(tmp_path):
-    (tmp_path / "test_mine.py").write_text(STRANGER.format(tests=str(HERE)), encoding="utf-8")
+    (tmp_path / "test_mine.py").write_text(STRANGER.format(tests=str(ORACLES)), encoding="utf-8")
     done = run_pytest(tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
     counts = dict(
@@ -719,7 +719,7 @@ def test_the_plugin_costs_nothing_until_it_is_used(tmp_path):
 
 
 def test_the_package_tells_pytest_and_ships_the_vectors():
-    text = (HERE.parent / "setup.cfg").read_text(encoding="utf-8")
+    text = (ROOT / "setup.cfg").read_text(encoding="utf-8")
     assert "pytest11 =\n    npembed = npembed.verify.conformance.plugin\n" in text
     assert "npembed.verify.conformance =\n    vectors/*.json\n" in text
 
@@ -741,7 +741,7 @@ def test_check_layer_says_what_it_found(capsys, monkeypatch):
     out = capsys.readouterr().out
     assert out.startswith(f"npembed {npembed.__version__}: {len(cases())} cases, vectors version 3\n")
     assert "acceptable by convention: accumulation=table (2), clamp_edge=pass (2)" in out
-    monkeypatch.chdir(HERE)
+    monkeypatch.chdir(ORACLES)
     assert main(["check", "layer", "wrong_layers:Overwrites", "--topic", "lookup"]) == 1
     out = capsys.readouterr().out
     assert "failed:\n  backward/repeated-ids-float32: gradient[1, 0] = " in out

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from places import ROOT
 
 from npembed import one_page
 from npembed.embedding.lookup import lookup, lookup_vjp, post_step_
@@ -37,7 +38,7 @@ def test_the_pieces():
 
 
 def test_readme_quotes_the_page():
-    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     page = Path(one_page.__file__).read_text(encoding="utf-8")
     body = page[page.index("def scatter_add") : page.index("\n\nif __name__")]
     assert body.strip() in readme

@@ -6,7 +6,6 @@ import importlib.util
 import inspect
 import itertools
 import os
-import pathlib
 import subprocess
 import sys
 import threading
@@ -16,10 +15,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from places import ROOT
 
 from npembed.numerics import kernels
 
-ROOT = pathlib.Path(__file__).parents[1]
 DTYPES = [np.float32, np.float64, np.complex64, np.complex128]
 BACKENDS = ["cpu", "python"]
 WIDTHS = [0, 1, 3, 50]
