@@ -34,6 +34,17 @@ def package():
     return safetensors.numpy
 
 
+def suffix(function, array_format):
+    """The suffix of files of arrays."""
+    check.choice(function, "array_format", array_format, ("safetensors", "npz", None))
+    present = package() is not None
+    if array_format == "safetensors" and not present:
+        raise ValueError(
+            f"{function}: array_format = 'safetensors' wants that package; allowed: 'npz', or pip install safetensors"
+        )
+    return array_format or ("safetensors" if present else "npz")
+
+
 MAX_AXES = 32
 """How many axes an array may have."""
 

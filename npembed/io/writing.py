@@ -78,7 +78,7 @@ def write_folder(
     (array([[1.+2.j]]), {'p': inf}, [['ann'], ['bob']])
     """
     name, target = paths.place(function, path)
-    suffix = array_suffix(function, array_format)
+    suffix = formats.suffix(function, array_format)
     files: dict = {}
     for group, members in _named(function, "arrays", arrays).items():
         members = _named(function, f"arrays[{group!r}]", members)
@@ -168,17 +168,6 @@ def _reserve(file, size):
         except OSError as error:
             if error.errno in _NO_ROOM:
                 raise
-
-
-def array_suffix(function, array_format):
-    """The suffix of files of arrays."""
-    check.choice(function, "array_format", array_format, ("safetensors", "npz", None))
-    present = formats.package() is not None
-    if array_format == "safetensors" and not present:
-        raise ValueError(
-            f"{function}: array_format = 'safetensors' wants that package; allowed: 'npz', or pip install safetensors"
-        )
-    return array_format or ("safetensors" if present else "npz")
 
 
 def _named(function, argument, value):

@@ -23,22 +23,18 @@ _LONGEST_PERMUTATION = (2**32 - 1) // 20 - 1
 class TorchGenerator:
     """The numbers of ``torch.manual_seed(seed)``, without torch.
 
-    Each method names the torch call that it replays. An empty shape draws nothing. Arguments other than those listed raise a
-    TypeError or a ValueError, and then nothing is drawn either.
+    Each method names the torch call that it replays. A `shape` is an int or a tuple of ints; an empty one draws nothing. Other
+    arguments than those listed raise a TypeError or a ValueError, and then nothing is drawn either.
 
     Parameters
     ----------
     seed : int
-        -2**63 .. 2**64 - 1. The low 32 bits are used, so seeds that share them give one stream.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For any other seed.
+        -2**63 .. 2**64 - 1, else a TypeError or ValueError. The low 32 bits are used, so seeds that share them give one stream.
 
     References
     ----------
-    torch/include/ATen/core/DistributionsHelper.h; torch/include/ATen/native/cpu/DistributionTemplates.h.
+    torch/include/ATen/core/DistributionsHelper.h (`randint`: uniform_int_from_to_distribution);
+    torch/include/ATen/native/cpu/DistributionTemplates.h (`uniform`: uniform_kernel).
 
     Examples
     --------
@@ -93,10 +89,6 @@ class TorchGenerator:
         Returns
         -------
         ndarray of `dtype`, shape `shape`
-
-        References
-        ----------
-        torch/include/ATen/native/cpu/DistributionTemplates.h, uniform_kernel.
 
         Examples
         --------
@@ -181,10 +173,6 @@ class TorchGenerator:
         -------
         ndarray of int64, shape `shape`
 
-        References
-        ----------
-        torch/include/ATen/core/DistributionsHelper.h, uniform_int_from_to_distribution.
-
         Examples
         --------
         >>> TorchGenerator(0).randint(0, 10, 5)
@@ -247,7 +235,7 @@ class TorchGenerator:
         return (self._stream.fractions(math.prod(shape), np.float64) < p).reshape(shape)
 
     def bernoulli_each(self, p):
-        """Draw True with a probability of its own for each element: torch.bernoulli(p).
+        """Draw True with a probability of its own for each element of p, in its shape: torch.bernoulli(p).
 
         ``u < p`` with u in the dtype of p: for float32 other numbers than `bernoulli` draws.
 
@@ -255,10 +243,6 @@ class TorchGenerator:
         ----------
         p : ndarray of float32 or float64
             Each in [0, 1].
-
-        Returns
-        -------
-        ndarray of bool, the shape of `p`
 
         Examples
         --------
@@ -270,10 +254,6 @@ class TorchGenerator:
 
     def random_int64(self, shape=()):
         """Draw whole numbers 0, ..., 2**63 - 1: torch.empty(shape, dtype=torch.int64).random_(), the seed of a DataLoader.
-
-        Parameters
-        ----------
-        shape : int or tuple of int
 
         Returns
         -------
