@@ -29,7 +29,6 @@ _HOMES = {
     "check_vjp": "gradcheck",
     "judge": "gradcheck",
 }
-__all__ = ["accuracy", "check", "check_bits", "check_bugs", "check_layer", "check_vjp", "judge"]
 
 
 def __getattr__(name):
@@ -39,4 +38,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted([*globals(), *__all__])
+    return sorted([*globals(), *_HOMES])

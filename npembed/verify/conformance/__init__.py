@@ -127,8 +127,6 @@ are described by their ``schema.json``.
 
 import importlib
 
-__all__ = ["ADAPTERS", "CONVENTIONS", "Case", "Report", "Result", "adapter", "cases", "check", "export"]
-
 _NAMES = {
     "ADAPTERS": "adapters", "CONVENTIONS": "conventions", "Case": "reading", "Report": "report", "Result": "running", "adapter": "adapters",
     "cases": "reading", "check": "checking", "export": "reading",
