@@ -117,6 +117,7 @@ if TYPE_CHECKING:  # for editors and type checkers: the names of `_CONTENTS`
         score_moments,
         score_vjp,
     )
+    from .kge.models import complex_bilinear, distmult, rotate, transe
     from .kge.score import score
     from .layers import Embedding, EmbeddingBag, double_backward
     from .layers.representations import (
@@ -128,6 +129,7 @@ if TYPE_CHECKING:  # for editors and type checkers: the names of `_CONTENTS`
     )
     from .numerics.random import NumpyGenerator, TorchGenerator
     from .op import Op
+    from .verify import check_bits, check_bugs
     from .verify.gradcheck import check_layer, check_vjp
     from .verify.gradcheck.judge import judge
 
@@ -161,6 +163,8 @@ _CONTENTS = {
         "predict_hrt_uncertain", "predict_r_uncertain", "predict_t_uncertain", "ranks", "score", "score_law", "score_moments",
         "score_vjp",
     ),
+    "kge.models": ("complex_bilinear", "distmult", "rotate", "transe"),
+    "verify": ("check_bits", "check_bugs"),
     "verify.gradcheck": ("check_layer", "check_vjp", "judge"),
 }  # fmt: skip
 _HOMES = {name: home for home, names in _CONTENTS.items() for name in names}
@@ -176,4 +180,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted([*globals(), *_WINGS, *_HOMES])
+    return sorted({*globals(), *_WINGS, *_HOMES})

@@ -256,6 +256,7 @@ ROOMS = {
     "kge.evaluation.metrics": METRICS,
     "kge.evaluation.known": KNOWN,
     "kge.evaluation": RANKS,
+    "layers.modes.evaluation_mode": RANKS,
     "kge.samplers": SAMPLERS,
     "kge.uncertainty.distribution": [laws_as_distributions, laws_refused],
     "kge.uncertainty.monte_carlo": [samples, laws_refused],

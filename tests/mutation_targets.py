@@ -941,7 +941,7 @@ MORE = {
     ],
     "kge.batch": [whole_model],
     "kge.score": [whole_model],
-    "op": [test_half.test_around_a_step, scatter, whole_model],
+    "numerics.precision": [test_half.test_around_a_step, scatter, whole_model],
     "embedding.regularizers": [charges, lengths],
     "embedding.row_maps": [extremes, charges],
     "embedding.rows": [scatter, additions],
@@ -1153,6 +1153,11 @@ def found():
     return {name: (function, sorted(ops.get(name, set()) - {""})) for name, function in functions.items()}
 
 
+def more(name):
+    """Those of `MORE` for a function: of the room whose name its name begins with."""
+    return next((found for room, found in MORE.items() if f"{name}.".startswith(f"{room}.")), ())
+
+
 def exempt(name):
     """Whether a function, or the room that it is in, is in `EXEMPT`."""
     parts = name.split(".")
@@ -1165,7 +1170,7 @@ TARGETS = {
     name: (
         function,
         [
-            *(KILLERS.get(function) or [*of(*ops[:3]), *MORE.get(name.split(".")[0], ()), *(mutation_rooms.killers(name) or ())]),
+            *(KILLERS.get(function) or [*of(*ops[:3]), *more(name), *(mutation_rooms.killers(name) or ())]),
             *(functools.partial(measured, op) for op in ops[:3] if name in MEASURED and op in ACCURATE),
         ],
     )

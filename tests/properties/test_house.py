@@ -235,6 +235,21 @@ def test_the_map_names_every_wing():
         npembed.colour  # noqa: B018
 
 
+def test_the_table_of_contents_says_to_editors_what_it_gives():
+    """The names under ``TYPE_CHECKING``, which editors read, are those of `_CONTENTS`, and mean the same things."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    for_editors = {alias.name: node.module for node in block.body for alias in node.names}
+    assert {name for name, home in for_editors.items() if home is None} == {*npembed._WINGS} - {"cli"}
+    assert {name for name, home in for_editors.items() if home} == npembed._HOMES.keys()
+    for name, home in npembed._HOMES.items():
+        thing = getattr(npembed, name)
+        for where in (home, for_editors[name]):
+            assert thing is getattr(importlib.import_module(f"npembed.{where}"), name)
+        assert not inspect.ismodule(thing)
+    assert len(dir(npembed)) == len(set(dir(npembed)))
+
+
 BLAS = {"dot", "vdot", "inner", "matmul", "tensordot", "vecdot", "matvec", "vecmat"}
 BLAS |= {"correlate", "convolve", "cov", "corrcoef", "polyfit"}
 MAY_CALL_BLAS = {

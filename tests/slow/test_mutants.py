@@ -4,6 +4,7 @@ import json
 
 import mutants
 import mutate
+import mutation_rooms
 import mutation_sources
 import mutation_targets
 import numpy as np
@@ -24,6 +25,19 @@ def test_everything_that_is_found_has_killers():
     assert EQUIVALENT.keys() <= mutation_targets.TARGETS.keys()
     assert len(mutation_targets.TARGETS) > 90
     assert "embedding.row_maps.norms.norm_vjp" in mutation_targets.TARGETS
+
+
+def test_every_room_is_one():
+    """A table is asked by the beginning of a function's name, so that a room which has moved would lose its killers unseen."""
+    for table, asked in ((mutation_targets.MORE, mutation_targets.more), (mutation_rooms.ROOMS, mutation_rooms.killers)):
+        for room, found in table.items():
+            inside = [name for name in mutation_targets.TARGETS if f"{name}.".startswith(f"{room}.")]
+            assert any(asked(name) is found for name in inside), room
+
+
+def test_what_is_recorded_is_a_target():
+    """A target that has moved out of the gate leaves its record behind."""
+    assert json.loads(mutate.RECORD.read_text()).keys() <= mutation_targets.TARGETS.keys()
 
 
 def test_the_canary_dies(monkeypatch):
