@@ -4,7 +4,7 @@ A replay repeats PyKEEN's draws exactly and its arithmetic to a few ulps. Almost
 one ulp more in a gradient. At a kink it is not. TransE with p = 1 takes the signs of ``h + r - t``, and margin ranking asks whether a
 pair misses its margin; Adagrad and Adam divide a gradient by its own size, so that the first step goes by its sign, even that of a sum
 which is zero but for rounding. Where one ulp decides, the two runs take different branches, and from there on they are two runs. This
-names the first such decision. Where there is none, the measure is how far PyKEEN parts from itself when each initial weight moves by
+names the first such decision. Where there is none, the measure is how far two runs of PyKEEN differ when each initial weight moves by
 one ulp; or, where a gradient cancels to rounding (for p = 1 it is a sum of signs, which no ulp in a weight changes), when each gradient is
 rounded differently.
 

@@ -68,7 +68,7 @@ class RowSparse:
     def to_coo(self, coalesced=True):
         """``(indices, values)``, int64 (1, n) and (n, *shape), copies: what ``torch.sparse_coo_tensor`` takes, with `shape`.
 
-        Coalesced always: one entry for each row. Entries in the order of the lookups, with repeats, are not to be had from a sum.
+        Coalesced always: one entry for each row. A sum no longer knows the entries in the order of the lookups, with repeats.
         """
         check.choice("RowSparse.to_coo", "coalesced", coalesced, (True,))
         return self.rows[None].copy(), self.values.copy()

@@ -58,7 +58,7 @@ class Embedding(Passes, Table):
         charged for and dropped out by itself.
     trainable : bool
         A frozen table is read-only: only `reset_parameters` and `load_state_dict` change it.
-    dtype : float32 (default), float64, complex64, complex128, or float16: rows are kept in it, and reckoned with in float32
+    dtype : float32 (default), float64, complex64, complex128, or float16: rows are stored in it, and arithmetic is in float32
     compat : None, "pykeen" or "torch"
         "pykeen" applies normalizers and constrainers along the axes that PyKEEN 1.11.1 does, and draws its `init_quaternions`;
         "torch" gives torch 2.13's `max_norm`.

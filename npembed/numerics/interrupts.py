@@ -1,4 +1,4 @@
-"""Ctrl-C between two steps, never within one: what only reads stops at once, what writes does so when it has written all of it."""
+"""Ctrl-C between two steps, never within one: code that writes nothing stops at once, code that writes stops after its current step."""
 
 import _signal  # the module `signal` turns what it gives and takes into enum members, which takes ten times as long as all the rest
 import contextlib

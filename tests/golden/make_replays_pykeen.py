@@ -5,7 +5,7 @@ Needs torch and PyKEEN; the test that reads the file does not. In the project's 
     PYTHONPATH=.:tests python -W ignore tests/golden/make_replays_pykeen.py
 
 For runs with kinks it holds after how many epochs the replay parts from PyKEEN, where and why (see `replay_report`); for those that
-part, and for Adam, how far PyKEEN parts from itself when its gradients are rounded differently, or its initial weights move by one ulp.
+part, and for Adam, how far two runs of PyKEEN differ when its gradients are rounded differently, or its initial weights move by one ulp.
 """
 
 import itertools

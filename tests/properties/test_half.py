@@ -1,4 +1,4 @@
-"""float16 tables: kept in sixteen bits, reckoned with in float32 (or wider), rounded once; and what complex rows are refused.
+"""float16 tables: stored in sixteen bits, computed in float32 (or wider), rounded once; and what complex rows are refused.
 
 The oracles round by themselves: to float16 from float32 loops in batch order, from float64, or from fractions.
 """

@@ -1,4 +1,4 @@
-"""Ctrl-C: what only reads stops at once; what writes stops after the step, which is then done whole. Real signals to real processes."""
+"""Ctrl-C: code that writes nothing stops at once; code that writes stops after its current step. Real signals to real processes."""
 
 import contextlib
 import os
