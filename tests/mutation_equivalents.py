@@ -202,11 +202,11 @@ EQUIVALENT = {
     ],
     "embedding.optimizers.rowwise.fma": [
         ("to_float64(x) -> x", "", WIDE),
-        ("to_float64(np.asarray(a, x.dtype))", "no wide", WIDE),
+        ("to_float64(np.asarray(a, x.dtype))", "no to_float64", WIDE),
         ("to_float64(b) -> b", "", WIDE),
     ],
     "kge.losses.nssa.nssa_lcwa": [("1 -> 2", "true.sum() o", "0 / 2 = 0 / 1")],
-    "kge.losses.nssa._given": [("to_float64(weights) -> weights", "no wide", WIDE)],
+    "kge.losses.nssa._given": [("to_float64(weights) -> weights", "no to_float64", WIDE)],
     "kge.losses.nssa._options": [
         (
             "return (margin, check.real(function, 'adversarial_tempera... -> return (margin, check.real(function, 'adversarial_tempera...",
@@ -340,9 +340,7 @@ EQUIVALENT = {
         ("1 -> 2", "flat = ids.reshape(-1)", "NumPy reads any negative size as the one to be found"),
         ("if padding is not None", "[always]", "no id is None"),
     ],
-    "embedding.max_norm._as_torch": [
-        ("embedding.rows.real -> rows", "return", "a scale without imaginary part, whatever its dtype")
-    ],
+    "embedding.max_norm._as_torch": [("rows.real -> rows", "return", "a scale without imaginary part, whatever its dtype")],
     "embedding.bags.pool.embedding_bag": [
         ("if per_sample_weights is None and out", "[never]", "the same sum, from a copy of the rows"),
         (
@@ -410,9 +408,9 @@ EQUIVALENT = {
         ("fma(b2 * v, (1 - b2) * g, g)", "arguments 1 and 2 swapped", "a product, rounded with the sum")
     ],
     "layers.representations.mixing.low_rank_vjp": [
-        ("to_float64(_flat(weights))", "no wide", WIDE),
-        ("to_float64(g.reshape", "no wide", WIDE),
-        ("to_float64(bases", "no wide", WIDE),
+        ("to_float64(_flat(weights))", "no to_float64", WIDE),
+        ("to_float64(g.reshape", "no to_float64", WIDE),
+        ("to_float64(bases", "no to_float64", WIDE),
     ],
     "layers.representations.mixing.multiply_vjp": [
         ("to_float64(g) -> g", "return", WIDE),

@@ -144,13 +144,13 @@ def values():
         "plain": [1, 2.5, True, None, "x"], "numpy": (np.float32(0.1), np.int64(3), np.bool_(False)),
         "dtypes": [np.dtype("f4"), np.complex64], "tables": [{"tensor": table}], "table": table, "nothing": {},
     }  # fmt: skip
-    found = saving._written("save", "kge", asked, arrays)
+    found = saving._written("save", "model", asked, arrays)
     assert json.dumps(found) == json.dumps({
         "plain": [1, 2.5, True, None, "x"], "numpy": [0.10000000149011612, 3, False], "dtypes": ["float32", "complex64"],
-        "tables": [{"tensor": {"array": "kge.tables.0.tensor"}}], "table": {"array": "kge.table"}, "nothing": {},
+        "tables": [{"tensor": {"array": "model.tables.0.tensor"}}], "table": {"array": "model.table"}, "nothing": {},
     })  # fmt: skip
-    assert list(arrays) == ["kge.tables.0.tensor", "kge.table"]
-    back = loading._read(found, arrays, "kge.json")
+    assert list(arrays) == ["model.tables.0.tensor", "model.table"]
+    back = loading._read(found, arrays, "model.json")
     assert back.pop("table") is back.pop("tables")[0]["tensor"] is table
     assert back == {
         "plain": [1, 2.5, True, None, "x"],
@@ -162,7 +162,7 @@ def values():
         with pytest.raises(
             TypeError, match=f"save: model.x is {said}; allowed: names, numbers and arrays, which can be written down"
         ):
-            saving._written("save", "kge", {"x": wrong}, {})
+            saving._written("save", "model", {"x": wrong}, {})
     listed = saving._listed({"a": {"b": np.arange(3, dtype=np.uint32)}, "c": np.float64(1.5), "d": 2**128, "e": "x"})
     assert json.dumps(listed) == json.dumps({"a": {"b": [0, 1, 2]}, "c": 1.5, "d": 2**128, "e": "x"})
 
@@ -191,7 +191,7 @@ def refused():
             test_store.test_what_is_wrong_is_said_with_file_and_key(said, folder)
     with new_folder() as folder:
         test_store.test_sums_of_squares_are_none_of_negative_numbers(folder)
-    for name in ("dim", "embedding.rows"):
+    for name in ("dim", "rows"):
         with new_folder() as folder:
             test_store.test_no_memory_is_taken_for_tables_that_are_not_stored(name, folder)
     with new_folder() as folder:
