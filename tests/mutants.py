@@ -28,7 +28,7 @@ FLIPPED = {
     ast.IsNot: (ast.Is,),
 }
 SWAPPED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr}
-TRANSPARENT = ("conj", "abs", "maximum", "sqrt", "wide", "nonzero", "unbroadcast", "ldexp")
+TRANSPARENT = ("conj", "abs", "maximum", "sqrt", "to_float64", "nonzero", "unbroadcast", "ldexp")
 """Calls that are replaced by their first argument."""
 COMMUTATIVE = ("maximum", "minimum", "max", "min", "two_sum", "product", "times")
 RANGES = ("range", "prange")

@@ -300,7 +300,7 @@ EQUIVALENT = {
         ("if out.size and", "[always]", "the loops are empty then"),
         ("out.size and order.size", ("and for or", "alone"), "the loops are empty then"),
     ],
-    "numerics.sums.rounded": [("numerics.sums.astype(dtype, copy=False)", "without copy", COPY)],
+    "numerics.sums.rounded": [("sums.astype(dtype, copy=False)", "without copy", COPY)],
     "embedding.bags.pool._weighted": [("1 -> 2", "rows * weigh", "NumPy reads any negative size as the one to be found")],
     "embedding.bags.pool._flat": [("np.require(array", "without requirements", IN_PYTHON)],
     "numerics.precision.to_compute_dtype": [("x.astype(compute_dtype", "without copy", COPY)],
