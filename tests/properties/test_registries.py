@@ -412,6 +412,7 @@ def whole_cases(rng, dropout):
                 yield f"{interaction} {options} {np.dtype(dtype)} {name} {relation_name}", op, tables
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dropout", [False, True])
 def test_gradient_of_the_whole_model(dropout):
     """Each case by itself agrees with differences; together they leave no interaction and no normalizer out."""

@@ -91,6 +91,7 @@ def test_defaults(monkeypatch):
     assert asked == {"dataset": "nations", "epochs": 20, "lr": 0.5, "dim": 50, "seed": 0, "out": "npembed-show-norm"}
 
 
+@pytest.mark.long
 def test_python_dash_m_is_the_same_door(tmp_path):
     done = run(*QUICK, "--out", "there", cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(root())})
     assert done.returncode == 0
@@ -264,6 +265,7 @@ def test_a_loss_that_is_not_finite_is_one_line(monkeypatch, tmp_path, capsys):
 # Ctrl-C
 
 
+@pytest.mark.long
 @interrupts.possible
 def test_ctrl_c_during_training_says_what_was_done(tmp_path):
     quick = ("--epochs", "1000000", "--dim", "2", "--out", str(tmp_path))
@@ -316,6 +318,7 @@ def test_without_tqdm_it_runs_in_silence(monkeypatch, tmp_path, capsys):
     assert quiet(capsys.readouterr().err)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="no such pipes")
 def test_a_reader_that_goes_away_is_no_error(tmp_path):
     reading, writing = os.pipe()

@@ -161,6 +161,7 @@ def below(z):
     return (1 + math.erf(z / math.sqrt(2))) / 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
     ("mean", "std", "a", "b"),

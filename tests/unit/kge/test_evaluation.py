@@ -307,6 +307,7 @@ def test_the_index_against_a_set():
         assert [a.tolist() for a in known_answers(empty, queries)] == [[], []]
 
 
+@pytest.mark.long
 def test_the_index_looks_at_few_of_many_known_triples():
     """3 000 triples among 300 000 known ones: what is looked at per batch are the answers to its queries, each once."""
     rng = np.random.default_rng(7)

@@ -193,6 +193,7 @@ print(json.dumps([found, *(sum(counts.values()) for counts in (loop.stats.cache_
 """
 
 
+@pytest.mark.long
 def test_the_next_process_finds_the_loop(tmp_path):
     """Which was compiled once, for the dtype at hand and all terms."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA_")}

@@ -100,6 +100,7 @@ def test_rotate_by_entries(seed, shapes, dtype, options):
     np.testing.assert_allclose(score, by_entries(rotate_entries, *args, **options), **LOOPS[real.itemsize])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shapes", BROADCASTS, ids=str)
 def test_gradients(shapes):
     """Against differences, at every option, no entry at a kink."""

@@ -182,6 +182,7 @@ def test_golden_values(name):
         assert abs(LCWA_LOSSES[name].forward(SCORES, LABELS.astype(dtype)) - lcwa) <= TOLERANCES["printed"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("scale", [1.0, 30.0, 1e4])
 @pytest.mark.parametrize("case", [case for case in EVERY if case[1] in (OPTIONS[case[0]][0], OPTIONS[case[0]][-1])], ids=names)

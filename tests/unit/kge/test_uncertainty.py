@@ -250,6 +250,7 @@ def test_moments_broadcast_as_the_interaction_does():
         np.testing.assert_allclose([mean[i, j], variance[i, j]], one, rtol=LAW)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("interaction", ["distmult", "complex"])
 def test_the_mean_is_the_score_without_dropout_and_normalizers_come_first(interaction):
     dtype = np.complex128 if interaction == "complex" else np.float64

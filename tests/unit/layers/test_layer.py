@@ -464,6 +464,7 @@ def random_away_from_zero(rng, shape):
     return np.where(rng.random(shape) < 0.5, -1.0, 1.0) * rng.uniform(0.5, 1.5, shape)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dropout", [None, 0.4])
 @pytest.mark.parametrize("complex_rows", [False, True])
 @pytest.mark.parametrize("name", [None, *NAMED])

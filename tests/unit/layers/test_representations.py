@@ -549,7 +549,7 @@ def test_training_lowers_the_loss(kind, loop):
     assert epochs[-1].loss < 0.96 * epochs[0].loss
     assert len(model.layers) == len(model.entity_representations[0].layers) + 1
     model.eval()
-    norms = np.linalg.norm(model.entity_representations[0].plain(), axis=1)
+    norms = np.linalg.norm(model.entity_representations[0].table_rows(), axis=1)
     np.testing.assert_allclose(epochs[-1].entity_row_norms, (norms.min(), norms.max()), rtol=1e-6)
 
 
@@ -626,6 +626,7 @@ def test_what_was_made_before_keeps_its_rows_and_draws_from_the_model():
     assert epochs[-1].loss < 0.9 * epochs[0].loss
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["low_rank", "nested"])
 def test_the_gradient_of_a_model(kind):
     """From the tables to the loss and back, with regularizers at two depths."""

@@ -91,6 +91,7 @@ def check(x, g, p, eps, bits=2000, **conventions):
 ALL = [(p, dtype) for p in (1, 2, INF) for dtype in (np.float32, np.float64)] + [(2, np.complex64), (2, np.complex128)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("p", "dtype"), ALL, ids=str)
 @given(kind=st.sampled_from(KINDS), seed=st.integers(0, 2**32), d=st.integers(1, 9), eps=st.sampled_from([0.0, 1e-12, 0.7]))
 def test_half_an_ulp(kind, p, dtype, seed, d, eps):

@@ -137,6 +137,7 @@ def check_bounds(numbers, result, summation, dtype):
         assert abs(sum(numbers)) + off >= largest
 
 
+@pytest.mark.long
 @given(seed=st.integers(0, 2**32 - 1), dtype=st.sampled_from(DTYPES), from_zero=st.booleans())
 def test_ten_thousand_sums(seed, dtype, from_zero):
     """100 examples of 100 sums each (many more in the nightly run): the exact one to the bit, all three within their bounds."""

@@ -85,6 +85,7 @@ def not_divided(g, x, **options):
     return normalize_vjp(g, x, **options) * np.sqrt((x * x).sum(axis=-1, keepdims=True))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("vjp", "failing"),
     [
@@ -316,6 +317,7 @@ def test_a_second_run_replaces_the_files(few, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["norm.json", "norm.png"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("lr", "dim"), [(0.0, 2), (0.01, 50), (5.0, 2), (1e30, 50)])
 def test_the_figure_is_drawn_for_any_run(few, tmp_path, lr, dim):
     result = norm(epochs=1, dim=dim, lr=lr, out=tmp_path)

@@ -240,6 +240,7 @@ def results_of(layer):
     return [r for topic in ASKED[layer] for r in check(layer, topic).results]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("layer", ASKED, ids=lambda layer: layer.__name__)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_sound_layers_raise_no_alarm(layer):
@@ -252,6 +253,7 @@ def test_the_sound_layer_takes_a_matrix_of_weights():
     assert layer.lookup(np.array([[0, 1]]), None, np.array([[1.0, 2.0]])).tolist() == [[5.0, 50.0]]
 
 
+@pytest.mark.long
 def test_conventions_are_told_apart():
     """The same cases, passed by other conventions, each of them said."""
     found = [{c for r in results_of(layer) for c in r.conventions} for layer in ASKED]
@@ -638,6 +640,7 @@ def test_rows_and_values_are_added_up_wide():
 # ---- the doors
 
 
+@pytest.mark.long
 def test_the_kit_needs_numpy_alone():
     code = (
         "import sys; sys.path.insert(0, 'tests/oracles')\n"

@@ -204,6 +204,7 @@ def test_every_registered_gradient_is_right(name):
         assert judged.verdict == RIGHT, str(judged)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scale", [1e-9, 1.0, 3.0])
 def test_single_precision_is_seen_to_some_digits(scale):
     x = table(scale).astype(np.float32)
@@ -331,6 +332,7 @@ def test_what_is_sound_and_faint_is_not_called_wrong(name):
     assert WRONG not in verdicts(judge(*pairs.FAINT[name]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [*pairs.SHORT, *pairs.AT_KINKS, *pairs.PLAIN])
 def test_a_wrong_pair_is_found(name):
     judged = judge(*{**pairs.SHORT, **pairs.AT_KINKS, **pairs.PLAIN}[name])
