@@ -38,9 +38,10 @@ def with_dashes(arguments):
 
 
 def _run(options):
+    from ..kge.columns import COLUMNS
     from ..kge.runs import load
 
-    given = {column: getattr(options, column) for column in ("head", "relation", "tail") if getattr(options, column) is not None}
+    given = {column: getattr(options, column) for column in COLUMNS if getattr(options, column) is not None}
     with refusing():
         if len(given) != 2:
             said = ", ".join(f"--{column} = {label!r}" for column, label in given.items()) or "no label"
@@ -48,7 +49,7 @@ def _run(options):
                 f"predict: {said} {'is' if len(given) < 2 else 'are'} given; allowed: two of --head, --relation and --tail"
             )
         model = load(options.run_folder).model
-        (target,) = {"head", "relation", "tail"} - given.keys()
+        (target,) = set(COLUMNS) - given.keys()
         answers = getattr(model, f"predict_{target}s")(**given, k=options.k, drop_known=options.new)
     if options.json:
         print(as_json({"given": answers.given, target: [answer._asdict() for answer in answers]}))

@@ -1,7 +1,5 @@
 """Labels: what may be one, and how one is shown."""
 
-COLUMNS = ("head", "relation", "tail")
-
 INVERSE = "_inverse"
 """PyKEEN's mark of an inverse relation, which is sorted behind its original."""
 

@@ -7,8 +7,7 @@ import numpy as np
 
 from .. import check
 from ..numerics.random import generator
-
-COLUMNS = {"head": 0, "relation": 1, "tail": 2}
+from .columns import COLUMNS
 
 
 @check.public
@@ -48,7 +47,7 @@ def basic(rng, positives, *, num_entities, num_relations=None, num_negatives=1, 
             f"basic: corrupt = {check.said(corrupt)} names no sides; allowed: a sequence of 'head', 'relation', 'tail'"
         )
     for side in corrupt:
-        check.choice("basic", "corrupt", side, tuple(COLUMNS))
+        check.choice("basic", "corrupt", side, COLUMNS)
         check.integer(
             "basic", "num_relations" if side == "relation" else "num_entities", sizes[side], minimum=2, maximum=check.LARGEST
         )
@@ -160,10 +159,10 @@ def _copies(function, positives, num_negatives):
 
 def _replace(rng, triples, where, side, size):
     """Write other ids below `size` over those in the rows `where`, drawn evenly."""
-    column = triples[where, COLUMNS[side]]
+    column = triples[where, COLUMNS.index(side)]
     drawn = rng.randint(0, size - 1, len(column))
     drawn += drawn >= column  # one id less is drawn from; those from the original on move up by one
-    triples[where, COLUMNS[side]] = drawn
+    triples[where, COLUMNS.index(side)] = drawn
 
 
 class KnownTriples(NamedTuple):

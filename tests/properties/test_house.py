@@ -48,7 +48,11 @@ SIBLINGS = {
     },
     "kge": {
         "batch": "score",
-        "models": "batch datasets interactions losses score",
+        "datasets": "columns",
+        "evaluation": "columns",
+        "interactions": "columns",
+        "samplers": "columns",
+        "models": "batch columns datasets interactions losses score",
         "training": "batch datasets samplers",
         "uncertainty": "interactions models",
         "runs": "datasets evaluation models training",

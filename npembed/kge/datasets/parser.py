@@ -9,8 +9,8 @@ import os
 from typing import NamedTuple
 
 from ... import check
-from ...io.labels import COLUMNS
 from ...io.paths import path_name
+from ..columns import COLUMNS
 
 MAX_LINE = 2**20
 """The longest line, in bytes; a longer one is no triple but another kind of file."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ... import check
-from ...io.labels import ALLOWED, COLUMNS, flaw, shown
+from ...io.labels import ALLOWED, flaw, shown
+from ..columns import COLUMNS
 from .labels import check_ids, sorted_ids, unknown_label, warn, warn_of_lookalikes
 from .parser import read_triples
 from .split import split_indices

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ... import check
+from ..columns import HEAD, RELATION, TAIL
 
-COLUMNS = {"head": (2, 0), "tail": (0, 2)}
+SIDES = {"head": (TAIL, HEAD), "tail": (HEAD, TAIL)}
 """Of a triple, for each side: the column of the entity that stays in the query, and of the one that is asked for."""
 
 
@@ -54,10 +55,10 @@ def index_known(triples, side, num_entities):
     >>> known.keys, known.answers
     (array([0, 0]), array([1, 2]))
     """
-    check.choice("index_known", "side", side, tuple(COLUMNS))
+    check.choice("index_known", "side", side, tuple(SIDES))
     triples = check.triples("index_known", triples, check.integer("index_known", "num_entities", num_entities, minimum=0))
-    entity, answer = COLUMNS[side]
-    relations, place = np.unique(triples[:, 1], return_inverse=True)
+    entity, answer = SIDES[side]
+    relations, place = np.unique(triples[:, RELATION], return_inverse=True)
     # relations are numbered anew before they enter a key, so that a large relation id cannot overflow it
     keys, answers = triples[:, entity] + num_entities * place.reshape(-1), triples[:, answer]
     order = np.lexsort((answers, keys))
@@ -89,10 +90,10 @@ def known_answers(known, queries):
     >>> known_answers(known, np.array([[1, 7, -1], [2, 7, -1], [0, 7, -1]]))
     (array([0, 2, 2]), array([0, 1, 2]))
     """
-    entity, _ = COLUMNS[known.side]
-    place = np.searchsorted(known.relations, queries[:, 1])
+    entity, _ = SIDES[known.side]
+    place = np.searchsorted(known.relations, queries[:, RELATION])
     keys = queries[:, entity] + known.num_entities * place
-    keys[~np.isin(queries[:, 1], known.relations)] = -1  # no known triple has this relation, and no key is negative
+    keys[~np.isin(queries[:, RELATION], known.relations)] = -1  # no known triple has this relation, and no key is negative
     first, last = (np.searchsorted(known.keys, keys, side=side) for side in ("left", "right"))
     count = last - first
     rows = np.repeat(np.arange(len(queries)), count)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ... import check
 from ...layers.modes import evaluation_mode
-from .known import COLUMNS, index_known, known_answers
+from .known import SIDES, index_known, known_answers
 
 BLOCK = 2**16
 """How many scores are held at once, unless said otherwise. A model may need some hundred bytes for each while it computes."""
@@ -168,7 +168,7 @@ def _side_ranks(model, side, triples, positives, num_entities, rows, options):
 
 def _batch_ranks(scores, side, batch, known, start):
     """Optimistic rank, pessimistic rank and number of candidates of each row of scores."""
-    true = batch[:, COLUMNS[side][1]]
+    true = batch[:, SIDES[side][1]]
     s = scores[np.arange(len(batch)), true][:, None]
     counts = np.zeros((3, len(batch)), np.int64)
     size = max(1, COUNTED // max(1, scores.shape[1]))

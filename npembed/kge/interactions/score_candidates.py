@@ -14,12 +14,11 @@ import numpy as np
 from ... import check
 from ...numerics import kernels
 from ...numerics.precision import to_compute_dtype, to_float64
+from ..columns import COLUMNS
 from .complex import complex_bilinear
 from .distmult import distmult
 from .rotate import rotate
 from .transe import transe
-
-SIDES = ("head", "relation", "tail")
 
 LAYERED = 2**16
 """Scores that the layered engine computes at once where it stands in; each takes some `d` numbers on the way."""
@@ -80,12 +79,12 @@ def score_all(h, r, t, *, interaction, side):
     array([[-0.        , -5.        , -2.23606798]])
     """
     check.op("score_all", "interaction", interaction)
-    check.choice("score_all", "side", side, SIDES)
+    check.choice("score_all", "side", side, COLUMNS)
     for name, x in zip("hrt", (h, r, t), strict=True):
         check.array("score_all", name, x)
         if x.ndim != 2:
             raise ValueError(f"score_all: {name} has shape {x.shape}; allowed: (B, d), or (N, d) for the candidates")
-    place = SIDES.index(side)
+    place = COLUMNS.index(side)
     candidates, first, second = (h, r, t)[place], *(x for i, x in enumerate((h, r, t)) if i != place)
     if len(first) != len(second):
         raise ValueError(
@@ -175,7 +174,7 @@ _FORMS = {transe: _transe, distmult: _distmult, complex_bilinear: _complex, rota
 
 def _query(side, h, r, t):
     """The two that are no candidates, wide, in the order of h, r, t."""
-    return tuple(to_float64(x) for name, x in zip(SIDES, (h, r, t), strict=True) if name != side)
+    return tuple(to_float64(x) for name, x in zip(COLUMNS, (h, r, t), strict=True) if name != side)
 
 
 def _low(x, p):

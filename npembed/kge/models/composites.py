@@ -9,6 +9,7 @@ from ... import check
 from ...layers import collect
 from ...numerics.precision import to_compute_dtype
 from ..batch import BLOCK, PAIRS, loss_of
+from ..columns import COLUMNS
 from ..score import to_storage_dtype
 
 
@@ -87,7 +88,7 @@ def lcwa_loss_and_gradients(sides, layers, pairs, labels, *, loss, interaction, 
     ids = dict(zip(PAIRS[target], (pairs[:, :1], pairs[:, 1:]), strict=True)) | {target: np.arange(size)}
     looked = look_up(sides, ids["head"], ids["relation"], ids["tail"])
     rows = [to_compute_dtype(one.output) for one in looked]
-    place = ("head", "relation", "tail").index(target)
+    place = COLUMNS.index(target)
     width = max(1, BLOCK // max(1, len(pairs) * rows[place][:1].size))
     blocks = [slice(start, start + width) for start in range(0, size, width)]
 

@@ -7,9 +7,8 @@ import numpy as np
 
 from ... import check
 from ...layers.modes import evaluation_mode
+from ..columns import COLUMNS
 from ..datasets.labels import unknown_label
-
-TARGETS = ("head", "relation", "tail")
 
 
 class Prediction(NamedTuple):
@@ -69,7 +68,7 @@ class Predictions:
     def __str__(self):
         labels = [check.escaped(answer.label) for answer in self]
         width = max(map(len, labels), default=0)
-        question = "  ".join(check.escaped(self.given.get(column, "?")) for column in TARGETS)
+        question = "  ".join(check.escaped(self.given.get(column, "?")) for column in COLUMNS)
         scores = [f"{answer.score:.4f}" for answer in self]
         wide = max(map(len, scores), default=0)
         rows = zip(self, labels, scores, strict=True)
@@ -150,7 +149,7 @@ class ByLabel:
 
     def _predict(self: Any, function, given, k, drop_known):
         """All candidates for the column that is not given, scored and marked."""
-        (target,) = set(TARGETS) - given.keys()
+        (target,) = set(COLUMNS) - given.keys()
         ids = {name: self._id(function, name, value) for name, value in given.items()}
         k = k if k is None else check.integer(function, "k", k, minimum=1)
         check.choice(function, "drop_known", drop_known, (True, False))
@@ -172,8 +171,8 @@ class ByLabel:
         """For each candidate that completes a known triple, the first part of the graph that holds it."""
         found: dict = {}
         for part, triples in self.known_triples.items():
-            fits = functools.reduce(np.logical_and, (triples[:, TARGETS.index(name)] == i for name, i in ids.items()))
-            for candidate in triples[fits, TARGETS.index(target)].tolist():
+            fits = functools.reduce(np.logical_and, (triples[:, COLUMNS.index(name)] == i for name, i in ids.items()))
+            for candidate in triples[fits, COLUMNS.index(target)].tolist():
                 found.setdefault(candidate, part)
         return found
 

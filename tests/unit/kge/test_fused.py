@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from places import ROOT
 from tolerances import FUSED
 
+from npembed.kge.columns import COLUMNS
 from npembed.kge.datasets import Nations
 from npembed.kge.evaluation import ranks
 from npembed.kge.interactions import INTERACTIONS, score_all
-from npembed.kge.interactions.score_candidates import SIDES, fast_form
+from npembed.kge.interactions.score_candidates import fast_form
 from npembed.kge.models import ERModel
 from npembed.numerics import kernels
 from npembed.numerics.kernels import score_candidates as fused
@@ -44,17 +45,17 @@ SLOW = [
 
 def rows_of(rng, side, queries, candidates, d, dtype):
     """h, r and t: N rows for the side, B for the others."""
-    return [naive.rows(rng, (candidates if name == side else queries, d), dtype) for name in SIDES]
+    return [naive.rows(rng, (candidates if name == side else queries, d), dtype) for name in COLUMNS]
 
 
 def layered(op, side, *args):
     """The definition."""
-    return op.forward(*(x if name == side else x[:, None] for name, x in zip(SIDES, args, strict=True)))
+    return op.forward(*(x if name == side else x[:, None] for name, x in zip(COLUMNS, args, strict=True)))
 
 
 def sizes(name, side, h, r, t):
     """For each pair what the terms are made of, added up without cancellation."""
-    place = SIDES.index(side)
+    place = COLUMNS.index(side)
     h, r, t = (np.abs(x[None, :] if i == place else x[:, None]).astype(float) for i, x in enumerate((h, r, t)))
     if name in ("distmult", "complex"):
         return (h * r * t).sum(axis=-1)
@@ -212,7 +213,7 @@ def test_the_next_process_finds_the_loop(tmp_path):
 @given(
     seed=SEEDS,
     case=st.sampled_from(FAST),
-    side=st.sampled_from(SIDES),
+    side=st.sampled_from(COLUMNS),
     queries=st.integers(1, 4),
     candidates=st.sampled_from([1, 2, 5, 130]),
     d=st.sampled_from([1, 2, 3, 50]),
@@ -240,7 +241,9 @@ def corners(rng, shape, dtype):
     return rng.choice(drawn, (shape[0], shape[1] * parts), p=p).view(dtype)
 
 
-@given(seed=SEEDS, case=st.sampled_from(FAST), side=st.sampled_from(SIDES), scale=st.sampled_from([None, 1e-200, 1e-160, 1e150]))
+@given(
+    seed=SEEDS, case=st.sampled_from(FAST), side=st.sampled_from(COLUMNS), scale=st.sampled_from([None, 1e-200, 1e-160, 1e150])
+)
 def test_corners_are_as_in_the_definition(seed, case, side, scale):
     """What overflows, vanishes or is no number; and rows of one very small or large scale, where only the definition scales."""
     (name, options, dtype), rng = case, np.random.default_rng(seed)
@@ -263,9 +266,9 @@ def test_corners_are_as_in_the_definition(seed, case, side, scale):
 def test_equal_candidates_tie(name, options, dtype, workers):
     """To the bit, wherever they stand: in the middle of a vector, in its leftovers, in another tile, in another thread's share."""
     rng = np.random.default_rng(3)
-    for side in SIDES:
+    for side in COLUMNS:
         args = rows_of(rng, side, 3, 3, 7, dtype)
-        place, which = SIDES.index(side), rng.integers(0, 3, 391)
+        place, which = COLUMNS.index(side), rng.integers(0, 3, 391)
         args[place] = args[place][which]
         op = INTERACTIONS[name].bind(**options)
         scores = score_all(*args, interaction=op, side=side)
@@ -280,7 +283,7 @@ def test_equal_candidates_tie(name, options, dtype, workers):
 def test_what_has_no_fast_form_is_left_to_the_definition(name, options, dtype, monkeypatch):
     monkeypatch.setattr("npembed.kge.interactions.score_candidates.LAYERED", 8)  # two queries at a time
     rng, op = np.random.default_rng(4), INTERACTIONS[name].bind(**options)
-    for side in SIDES:
+    for side in COLUMNS:
         args = rows_of(rng, side, 5, 4, 3, dtype)
         assert fast_form(op, side, *args) is None
         assert naive.same_bits(score_all(*args, interaction=op, side=side), layered(op, side, *args))
