@@ -63,7 +63,7 @@ EQUIVALENT = {
     "kge.evaluation.known.index_known": [
         ("1 -> 2", "keys, answers = (triples[:, entity]", "NumPy reads any negative size as the one to be found")
     ],
-    "kge.evaluation.known.known_answers": [("1 -> 2", "known.relations)] = -1  #2", "no key is negative")],
+    "kge.evaluation.known.known_answers": [("1 -> 2", "known.relations)] = -1  #1", "no key is negative")],
     "kge.evaluation.means.median_absolute_deviation": [("ranks - np.median(ranks)", "[minus]", "its size alone counts")],
     "kge.evaluation.metrics.is_adjusted": [
         ("return name.startswith(", ("minus", "times"), "its truth alone counts"),
