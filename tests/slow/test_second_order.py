@@ -5,6 +5,7 @@ That each agrees with differences of its vjp, for every option, is in `test_regi
 
 import functools
 import itertools
+import os
 
 import mpmath
 import naive
@@ -33,6 +34,7 @@ from npembed.verify.accuracy.differences import gradients, to_mpmath
 from npembed.verify.accuracy.measure import errors_of
 from npembed.verify.gradcheck import check_vjp, judge
 
+NIGHTLY = os.environ.get("NPEMBED_HYPOTHESIS") == "nightly"
 INF = np.inf
 DTYPES = [np.float32, np.float64, np.complex64, np.complex128]
 
@@ -82,7 +84,7 @@ def test_second_derivatives_of_the_map(name, options, dtypes, size):
         found = SECOND_ORDER[name].vjp(v, g, x, **options)
         assert [d.dtype for d in found] == [dtype, dtype]
         with mpmath.workprec(1400):
-            for i in range(3):
+            for i in range(3 if NIGHTLY else 1):
                 right = twice(name, *map(to_mpmath, (v[i], g[i], x[i])), **options)
                 for d, e in zip(found, right, strict=True):
                     ulps, normwise = errors_of(d[i], [mpmath.chop(w, tol=mpmath.ldexp(1, -600)) for w in e])

@@ -51,7 +51,7 @@ def numbers(value):
 # The checks
 
 
-@pytest.mark.parametrize(("lr", "seed", "dim"), [(0, 0, 3), (0.01, 1, 2), (0.5, 2, 50), (5, 3, 2), (0.5, -1, 3)])
+@pytest.mark.parametrize(("lr", "seed", "dim"), [(0, 0, 3), (0.5, -1, 2)])
 def test_the_checks_hold(lr, seed, dim):
     result = norm(epochs=2, lr=lr, dim=dim, seed=seed)
     assert [check["name"] for check in result["checks"]] == CHECKS
