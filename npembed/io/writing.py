@@ -265,7 +265,8 @@ def _check_standing(target, allowed):
             allowed(target)
             return
         except OSError:
-            if attempt == paths.ATTEMPTS - 1 or paths.identity(target) == before:
+            same = before is not None and paths.identity(target) == before  # None twice: between two renames each time
+            if same or attempt == paths.ATTEMPTS - 1:
                 raise
 
 

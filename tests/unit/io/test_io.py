@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from places import ROOT
 
 from npembed.io import arrays as formats
-from npembed.io import manifest, read_folder, text, write_folder
+from npembed.io import manifest, read_folder, text, write_folder, writing
 from npembed.kge.datasets import read_triples
 
 FORMATS = "safetensors", "npz"
@@ -835,3 +835,17 @@ def test_nothing_is_unpickled_run_or_opened_elsewhere(tmp_path):
     )
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
     assert text.MAX_DEPTH == 50
+
+
+def test_a_target_between_two_renames_is_looked_at_anew(monkeypatch, tmp_path):
+    """Another writer has set it aside both times that it is asked which folder it is."""
+    asked, identities = [], iter([None, None, 1])
+
+    def allowed(folder):
+        asked.append(folder)
+        if len(asked) == 1:
+            raise FileExistsError("what is read of two folders in turn is neither")
+
+    monkeypatch.setattr(writing.paths, "identity", lambda folder: next(identities))
+    writing._check_standing(str(tmp_path), allowed)
+    assert asked == [str(tmp_path)] * 2
