@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -202,6 +203,16 @@ def refused():
         test_store.test_what_could_not_be_read_again_is_not_written(folder)
 
 
+def labels():
+    """The labels of a run with their ids, there and back, and such as are refused."""
+    with new_folder() as folder:
+        test_store.test_every_setting_comes_back(folder)
+    marks = {mark.args[0]: mark.args[1] for mark in test_store.test_a_label_stands_in_a_line_of_its_own_and_once.pytestmark}
+    for name, change in itertools.product(marks["name"], marks["change"]):
+        with new_folder() as folder:
+            test_store.test_a_label_stands_in_a_line_of_its_own_and_once(name, change, folder)
+
+
 TEXTS, FOLDERS, RUNS = (
     (depths, limits, texts, bad, folders),
     (limits, folders, others, bad, forged),
@@ -220,11 +231,12 @@ KILLERS = {
     ),
     **dict.fromkeys(
         (
-            saving.save, loading.load, loading._result, loading._ids, loading._model, loading._same, saving._written, loading._read,
+            saving.save, loading.load, loading._result, loading._model, loading._same, saving._written, loading._read,
             saving._listed,
             OptimizerUpdate.restore,
         ),
         RUNS,
     ),
+    loading._ids: (labels,),
 }  # fmt: skip
 """Functions that save and load, and what is run against their mutants."""

@@ -100,7 +100,7 @@ def _result(path, folder, told):
 
 def _ids(file, rows):
     """The ids of labels, one a row, in the order of the rows."""
-    ids = {row[0]: i for i, row in enumerate(rows)}
+    ids = {label: i for i, label in enumerate(label for row in rows for label in row)}
     if not rows or len(rows[0]) != 1 or len(ids) < len(rows):
         raise ValueError(f"load: {file} holds a label twice, or more or less than one in a line; allowed: {_WRITTEN}")
     return ids

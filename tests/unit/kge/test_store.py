@@ -407,6 +407,21 @@ def test_what_is_wrong_is_said_with_file_and_key(said, tmp_path):
     assert "; allowed: " in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["entities", "relations"])
+@pytest.mark.parametrize(
+    "change", [lambda rows: rows[:-1] + rows[:1], lambda rows: [[*row, *row] for row in rows], lambda rows: []]
+)
+def test_a_label_stands_in_a_line_of_its_own_and_once(name, change, tmp_path):
+    small().save_to_directory(tmp_path / "run")
+    folder = read_folder(tmp_path / "run")
+    tables = {**folder.tables, name: change(folder.tables[name])}
+    write_folder(tmp_path / "run", arrays=folder.arrays, documents=folder.documents, tables=tables)
+    with pytest.raises(
+        ValueError, match=rf"^load: .*{name}\.tsv holds a label twice, or more or less than one in a line; allowed: "
+    ):
+        load(tmp_path / "run")
+
+
 def test_what_could_not_be_read_again_is_not_written(tmp_path):
     result = small()
     for name, value, wrong in (
