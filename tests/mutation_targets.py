@@ -990,7 +990,6 @@ NOT_YET = {
         (
             "kge.runs.load._model",
             "kge.runs.load._result",
-            "kge.runs.load.load",
             "kge.runs.save.save",
             "kge.training.updates.OptimizerUpdate.restore",
         ),

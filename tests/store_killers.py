@@ -213,6 +213,16 @@ def labels():
             test_store.test_a_label_stands_in_a_line_of_its_own_and_once(name, change, folder)
 
 
+def by_name():
+    """Folders that are no runs, and runs whose folders go by other names."""
+    for test in (
+        test_store.test_what_is_no_run_is_refused_in_the_name_of_load,
+        test_store.test_a_run_knows_by_any_name_the_folder_that_it_has_read_or_written,
+    ):
+        with new_folder() as folder:
+            test(folder)
+
+
 TEXTS, FOLDERS, RUNS = (
     (depths, limits, texts, bad, folders),
     (limits, folders, others, bad, forged),
@@ -231,12 +241,13 @@ KILLERS = {
     ),
     **dict.fromkeys(
         (
-            saving.save, loading.load, loading._result, loading._model, loading._same, saving._written, loading._read,
+            saving.save, loading._result, loading._model, loading._same, saving._written, loading._read,
             saving._listed,
             OptimizerUpdate.restore,
         ),
         RUNS,
     ),
     loading._ids: (labels,),
+    loading.load: (by_name, *RUNS),
 }  # fmt: skip
 """Functions that save and load, and what is run against their mutants."""

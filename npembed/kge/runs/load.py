@@ -61,8 +61,9 @@ def load(path):
     with _refusing(path_name(path)):
         check_kinds("load", path_name(path), folder)
     for name, rule in DOCUMENTS.items():
-        with _refusing(_file(path, f"{name}.json")):
-            rule("load", _file(path, f"{name}.json"), folder.documents[name])
+        file = _file(path, f"{name}.json")
+        with _refusing(file):
+            rule("load", file, folder.documents[name])
     result = _result(path, folder, told)
     result.stood[place_of("load", path)[1]] = stood
     return result

@@ -407,6 +407,34 @@ def test_what_is_wrong_is_said_with_file_and_key(said, tmp_path):
     assert "; allowed: " in str(caught.value)
 
 
+def test_what_is_no_run_is_refused_in_the_name_of_load(tmp_path):
+    write_folder(tmp_path / "other", documents={"x": 1})
+    for path, error, said in (
+        (3, TypeError, r"path = 3 is of type int; allowed: "),
+        (tmp_path / "none", OSError, r".*none cannot be read \(.*\); allowed: "),
+        (tmp_path / "other", ValueError, r".*other holds no run \(npembed wrote something else there\); allowed: "),
+    ):
+        with pytest.raises(error, match=f"^load: {said}"):
+            load(path)
+
+
+def test_a_run_knows_by_any_name_the_folder_that_it_has_read_or_written(tmp_path):
+    """What was written there meanwhile is not undone, whichever way leads to it."""
+    plain, around = tmp_path / "run", tmp_path / "x" / ".." / "run"
+    (tmp_path / "x").mkdir()
+    said = r"^save_to_directory: .*run was written by another run meanwhile; allowed: another folder"
+    for first, second in ((plain, around), (around, plain)):
+        written = small()
+        written.save_to_directory(first)
+        read, late = load(first), load(first)
+        read.train(1).save_to_directory(second)
+        kept = files(plain)
+        for result in (written, late):
+            with pytest.raises(FileExistsError, match=said):
+                result.save_to_directory(second)
+        assert files(plain) == kept
+
+
 @pytest.mark.parametrize("name", ["entities", "relations"])
 @pytest.mark.parametrize(
     "change", [lambda rows: rows[:-1] + rows[:1], lambda rows: [[*row, *row] for row in rows], lambda rows: []]
