@@ -991,7 +991,6 @@ NOT_YET = {
             "kge.runs.load._model",
             "kge.runs.load._result",
             "kge.runs.save.save",
-            "kge.training.updates.OptimizerUpdate.restore",
         ),
         "has killers, of which not every mutant was run or judged",
     ),

@@ -243,11 +243,11 @@ KILLERS = {
         (
             saving.save, loading._result, loading._model, loading._same, saving._written, loading._read,
             saving._listed,
-            OptimizerUpdate.restore,
         ),
         RUNS,
     ),
     loading._ids: (labels,),
     loading.load: (by_name, *RUNS),
+    OptimizerUpdate.restore: (test_store.test_states_of_other_tables_are_refused, *RUNS),
 }  # fmt: skip
 """Functions that save and load, and what is run against their mutants."""

@@ -435,6 +435,25 @@ def test_a_run_knows_by_any_name_the_folder_that_it_has_read_or_written(tmp_path
         assert files(plain) == kept
 
 
+def test_states_of_other_tables_are_refused():
+    """Of fewer tables, and an entry that this optimizer does not have of a table that there is."""
+    result = small(optimizer="adam").train(1)
+    layers, before = result.model.named_layers, state(result)
+    saved = {
+        f"{name}.{key}": value for name, kept in zip(layers, result.update.states, strict=True) for key, value in kept.items()
+    }
+    first = {"entity_representations.0": layers["entity_representations.0"]}
+    of_first = {label: value for label, value in saved.items() if label.startswith("entity")}
+    with pytest.raises(ValueError, match="argument 2 is longer than argument 1"):
+        result.update.restore("load", "states", of_first, first)
+    said = "^load: states holds 'entity_representations.0.momentum_buffer'; allowed: step, exp_avg, exp_avg_sq of entity_"
+    with pytest.raises(ValueError, match=said):
+        result.update.restore("load", "states", {**saved, "entity_representations.0.momentum_buffer": 1}, layers)
+    assert state(result) == before
+    result.update.restore("load", "states", saved, layers)
+    assert state(result) == before
+
+
 @pytest.mark.parametrize("name", ["entities", "relations"])
 @pytest.mark.parametrize(
     "change", [lambda rows: rows[:-1] + rows[:1], lambda rows: [[*row, *row] for row in rows], lambda rows: []]
