@@ -988,7 +988,6 @@ MEASURED = (
 NOT_YET = {
     **dict.fromkeys(
         (
-            "kge.runs.load._model",
             "kge.runs.load._result",
             "kge.runs.save.save",
         ),

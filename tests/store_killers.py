@@ -223,6 +223,14 @@ def by_name():
             test(folder)
 
 
+def regularized():
+    """Runs that lack the numbers of a regularizer, or hold those of one that they do not have."""
+    (mark,) = test_store.test_numbers_of_a_regularizer_are_stored_if_there_is_one.pytestmark
+    for case in mark.args[1]:
+        with new_folder() as folder:
+            test_store.test_numbers_of_a_regularizer_are_stored_if_there_is_one(*case, folder)
+
+
 TEXTS, FOLDERS, RUNS = (
     (depths, limits, texts, bad, folders),
     (limits, folders, others, bad, forged),
@@ -241,13 +249,14 @@ KILLERS = {
     ),
     **dict.fromkeys(
         (
-            saving.save, loading._result, loading._model, loading._same, saving._written, loading._read,
+            saving.save, loading._result, loading._same, saving._written, loading._read,
             saving._listed,
         ),
         RUNS,
     ),
     loading._ids: (labels,),
     loading.load: (by_name, *RUNS),
+    loading._model: (regularized, *RUNS),
     OptimizerUpdate.restore: (test_store.test_states_of_other_tables_are_refused, *RUNS),
 }  # fmt: skip
 """Functions that save and load, and what is run against their mutants."""

@@ -454,6 +454,20 @@ def test_states_of_other_tables_are_refused():
     assert state(result) == before
 
 
+@pytest.mark.parametrize(("regularizer", "fact"), [("lp", "lacks"), (None, "holds an unknown")])
+def test_numbers_of_a_regularizer_are_stored_if_there_is_one(regularizer, fact, tmp_path):
+    name = "entity_representations.0.regularizer.weight"
+    small(model_kwargs={"entity_regularizer": regularizer}).save_to_directory(tmp_path / "run")
+    folder = read_folder(tmp_path / "run")
+    kept = {key: array for key, array in folder.arrays["model"].items() if key != name}
+    changed = kept if regularizer else {**kept, name: np.float32(1)[...]}
+    assert changed.keys() != folder.arrays["model"].keys()
+    write_folder(tmp_path / "run", arrays={**folder.arrays, "model": changed}, documents=folder.documents, tables=folder.tables)
+    said = rf"^load: .*model\.safetensors {fact} '{name}'; allowed: the arrays of this model"
+    with pytest.raises(ValueError, match=said):
+        load(tmp_path / "run")
+
+
 @pytest.mark.parametrize("name", ["entities", "relations"])
 @pytest.mark.parametrize(
     "change", [lambda rows: rows[:-1] + rows[:1], lambda rows: [[*row, *row] for row in rows], lambda rows: []]
