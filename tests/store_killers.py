@@ -231,6 +231,18 @@ def regularized():
             test_store.test_numbers_of_a_regularizer_are_stored_if_there_is_one(*case, folder)
 
 
+def whole():
+    """What a run stands on, there and back."""
+    with new_folder() as folder:
+        test_store.test_a_loaded_run_stands_on_the_parts_that_it_was_trained_on(folder)
+
+
+def stopped():
+    """A run that was stopped within an epoch, there and back."""
+    with new_folder() as folder:
+        test_store.test_a_run_of_the_first_version_goes_on_under_the_names_of_this_one(folder)
+
+
 TEXTS, FOLDERS, RUNS = (
     (depths, limits, texts, bad, folders),
     (limits, folders, others, bad, forged),
@@ -249,7 +261,7 @@ KILLERS = {
     ),
     **dict.fromkeys(
         (
-            saving.save, loading._result, loading._same, saving._written, loading._read,
+            saving.save, loading._same, saving._written, loading._read,
             saving._listed,
         ),
         RUNS,
@@ -257,6 +269,7 @@ KILLERS = {
     loading._ids: (labels,),
     loading.load: (by_name, *RUNS),
     loading._model: (regularized, *RUNS),
+    loading._result: (whole, labels, stopped, *RUNS),
     OptimizerUpdate.restore: (test_store.test_states_of_other_tables_are_refused, *RUNS),
 }  # fmt: skip
 """Functions that save and load, and what is run against their mutants."""

@@ -83,8 +83,10 @@ def _result(path, folder, told):
             model, Dataset(told["dataset"], *parts), how, random_seed=told["random_seed"], filtered=told["filtered"]
         )
         result.train(0)  # which checks how it is to be trained
-    with _refusing(_arrays(path, "optimizer")):
-        numbers, arrays, file = told["optimizer_numbers"], folder.arrays.get("optimizer", {}), _arrays(path, "optimizer")
+    numbers = told["optimizer_numbers"]
+    arrays = folder.arrays.get("optimizer", {})
+    file = _arrays(path, "optimizer")
+    with _refusing(file):
         if twice := numbers.keys() & arrays.keys():
             raise ValueError(f"load: {file} holds {min(twice)!r}, which training.json holds too; allowed: one of them")
         result.update.restore("load", file, {**numbers, **arrays}, model.named_layers)

@@ -15,6 +15,7 @@ from npembed import load
 from npembed.embedding.optimizers import OPTIMIZERS
 from npembed.io import read_folder, text, write_folder
 from npembed.kge.datasets import Dataset, TriplesFactory
+from npembed.kge.datasets.dataset import PARTS
 from npembed.kge.runs import prepare
 from npembed.layers import Embedding, only_tables_like
 
@@ -452,6 +453,18 @@ def test_states_of_other_tables_are_refused():
     assert state(result) == before
     result.update.restore("load", "states", saved, layers)
     assert state(result) == before
+
+
+def test_a_loaded_run_stands_on_the_parts_that_it_was_trained_on(tmp_path):
+    result = small().train(1)
+    result.save_to_directory(tmp_path / "run")
+    loaded = load(tmp_path / "run")
+    assert loaded.model.triples_factory is loaded.dataset.training
+    for part in PARTS:
+        found, wanted = (getattr(run.dataset, part) for run in (loaded, result))
+        np.testing.assert_array_equal(found.mapped_triples, wanted.mapped_triples)
+        np.testing.assert_array_equal(loaded.model.known_triples[part], wanted.mapped_triples)
+        assert (found.entity_to_id, found.relation_to_id) == (wanted.entity_to_id, wanted.relation_to_id)
 
 
 @pytest.mark.parametrize(("regularizer", "fact"), [("lp", "lacks"), (None, "holds an unknown")])
