@@ -137,6 +137,7 @@ EQUIVALENT = {
         ("zip(model.layers, told['trainable'], strict=True)", "without strict", ALIKE),
     ],
     "kge.runs.load._same": [("np.array_equal(one, other", "swapped", "a = b as b = a")],
+    "kge.runs.save.save": [("zip(result.model.named_layers, result.update.states", "without strict", ALIKE)],
     "kge.runs.save._written": [
         ("(list, tuple)", "swapped", "they are only looked for"),
         ("(bool, int, float, str) -> (int", "", "they are only looked for"),

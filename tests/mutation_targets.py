@@ -987,10 +987,6 @@ MEASURED = (
 
 NOT_YET = {
     **dict.fromkeys(
-        ("kge.runs.save.save",),
-        "has killers, of which not every mutant was run or judged",
-    ),
-    **dict.fromkeys(
         (
             "numerics.precision.to_float64",
             "embedding.optimizers.rowwise.values",

@@ -231,6 +231,12 @@ def regularized():
             test_store.test_numbers_of_a_regularizer_are_stored_if_there_is_one(*case, folder)
 
 
+def standing():
+    """A run that is not to be written over."""
+    with new_folder() as folder:
+        test_store.test_a_run_that_stands_is_left_alone(folder)
+
+
 def whole():
     """What a run stands on, there and back."""
     with new_folder() as folder:
@@ -261,11 +267,12 @@ KILLERS = {
     ),
     **dict.fromkeys(
         (
-            saving.save, loading._same, saving._written, loading._read,
+            loading._same, saving._written, loading._read,
             saving._listed,
         ),
         RUNS,
     ),
+    saving.save: (standing, by_name, stopped, *RUNS),
     loading._ids: (labels,),
     loading.load: (by_name, *RUNS),
     loading._model: (regularized, *RUNS),

@@ -17,6 +17,7 @@ from npembed.io import read_folder, text, write_folder
 from npembed.kge.datasets import Dataset, TriplesFactory
 from npembed.kge.datasets.dataset import PARTS
 from npembed.kge.runs import prepare
+from npembed.kge.runs.save import save
 from npembed.layers import Embedding, only_tables_like
 
 GOLDEN, STOPPED = (GOLDEN_FILES / name for name in ("run_1", "run_1_stopped"))
@@ -479,6 +480,23 @@ def test_numbers_of_a_regularizer_are_stored_if_there_is_one(regularizer, fact, 
     said = rf"^load: .*model\.safetensors {fact} '{name}'; allowed: the arrays of this model"
     with pytest.raises(ValueError, match=said):
         load(tmp_path / "run")
+
+
+def test_a_run_that_stands_is_left_alone(tmp_path):
+    """By one whose tables are not finite, and by any that is not to be written over it."""
+    first, result = small(), small(seed=4)
+    first.save_to_directory(tmp_path / "run")
+    kept = files(tmp_path / "run")
+    with pytest.raises(FileExistsError, match=r"^save_to_directory: .*run holds a run already; allowed: another folder"):
+        save(result, tmp_path / "run", over=False)
+    assert files(tmp_path / "run") == kept
+    result.model.layers[0].restore(np.full((5, 2), np.nan, np.float32))
+    rows = r"rows 0, 1, 2, 3, 4 of entity_representations\.0 are not finite"
+    with pytest.raises(ValueError, match=rf"^save_to_directory: {rows}; allowed: another folder than \S*run, where a run is$"):
+        result.save_to_directory(tmp_path / "run")
+    assert files(tmp_path / "run") == kept
+    save(result, tmp_path / "new", over=False)
+    assert files(tmp_path / "new").keys() == kept.keys()
 
 
 @pytest.mark.parametrize("name", ["entities", "relations"])
