@@ -132,7 +132,12 @@ EQUIVALENT = {
         ("8 -> 7", "content[:8], 'little')  #2", "the eighth byte is zero, but for headers of 2**56 bytes")
     ],
     "io.arrays.possible": [("0 -> 1", "min(shape, default=0) >...  #1", "no axis, none below zero")],
+    "kge.runs.load._model": [
+        ("_same(stored[name], state[name])", "swapped", "a = b as b = a"),
+        ("zip(model.layers, told['trainable'], strict=True)", "without strict", ALIKE),
+    ],
     "kge.runs.load._same": [("np.array_equal(one, other", "swapped", "a = b as b = a")],
+    "kge.runs.save.save": [("zip(result.model.named_layers, result.update.states", "without strict", ALIKE)],
     "kge.runs.save._written": [
         ("(list, tuple)", "swapped", "they are only looked for"),
         ("(bool, int, float, str) -> (int", "", "they are only looked for"),

@@ -206,9 +206,9 @@ def steps(name):
         for dtype in (np.float32, np.complex128):
             table, some = test_optimizers.draw(np.random.default_rng(42), (4, 3), dtype)
             for missing_rows in test_optimizers.modes(name, options):
-                found, state = test_optimizers.run(name, table, some, options, missing_rows)
+                stepped, state = test_optimizers.run(name, table, some, options, missing_rows)
                 expected = test_optimizers.oracle(name, table, some, missing_rows, options)
-                assert np.abs(found - expected).max() <= test_optimizers.LOOPS[found.real.itemsize]
+                assert np.abs(stepped - expected).max() <= test_optimizers.LOOPS[stepped.real.itemsize]
                 counts = name != "sgd" or test_optimizers.remembers(options, missing_rows)
                 assert state.get("step", 5) == (5 if counts else 0)
     for case in cases:
@@ -250,9 +250,9 @@ def pooling():
                 expected = naive.embedding_bag(*args, mode=mode, **options)
                 test_bags.assert_like(pool.embedding_bag(*args, mode=mode, **options), expected, product=weigh)
                 g = naive.uneven(rng, expected.shape, dtype)
-                more = {**options, "ties": ("first", "split")[by_freq], "scale_grad_by_freq": bool(by_freq)}
-                d = embedding_bag_vjp(g, *args, mode=mode, **more)
-                expected, dweights = naive.embedding_bag_vjp(g, *args, mode=mode, **more)
+                asked = {**options, "ties": ("first", "split")[by_freq], "scale_grad_by_freq": bool(by_freq)}
+                d = embedding_bag_vjp(g, *args, mode=mode, **asked)
+                expected, dweights = naive.embedding_bag_vjp(g, *args, mode=mode, **asked)
                 if weigh:
                     d, dw = d
                     np.testing.assert_allclose(dw, dweights, rtol=1e-5)
@@ -986,17 +986,6 @@ MEASURED = (
 """Functions whose values, not slopes alone, are asked for: the measurement of accuracy is among their killers."""
 
 NOT_YET = {
-    **dict.fromkeys(
-        (
-            "kge.runs.load._ids",
-            "kge.runs.load._model",
-            "kge.runs.load._result",
-            "kge.runs.load.load",
-            "kge.runs.save.save",
-            "kge.training.updates.OptimizerUpdate.restore",
-        ),
-        "has killers, of which not every mutant was run or judged",
-    ),
     **dict.fromkeys(
         (
             "numerics.precision.to_float64",

@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -202,6 +203,52 @@ def refused():
         test_store.test_what_could_not_be_read_again_is_not_written(folder)
 
 
+def labels():
+    """The labels of a run with their ids, there and back, and such as are refused."""
+    with new_folder() as folder:
+        test_store.test_every_setting_comes_back(folder)
+    marks = {mark.args[0]: mark.args[1] for mark in test_store.test_a_label_stands_in_a_line_of_its_own_and_once.pytestmark}
+    for name, change in itertools.product(marks["name"], marks["change"]):
+        with new_folder() as folder:
+            test_store.test_a_label_stands_in_a_line_of_its_own_and_once(name, change, folder)
+
+
+def by_name():
+    """Folders that are no runs, and runs whose folders go by other names."""
+    for test in (
+        test_store.test_what_is_no_run_is_refused_in_the_name_of_load,
+        test_store.test_a_run_knows_by_any_name_the_folder_that_it_has_read_or_written,
+    ):
+        with new_folder() as folder:
+            test(folder)
+
+
+def regularized():
+    """Runs that lack the numbers of a regularizer, or hold those of one that they do not have."""
+    (mark,) = test_store.test_numbers_of_a_regularizer_are_stored_if_there_is_one.pytestmark
+    for case in mark.args[1]:
+        with new_folder() as folder:
+            test_store.test_numbers_of_a_regularizer_are_stored_if_there_is_one(*case, folder)
+
+
+def standing():
+    """A run that is not to be written over."""
+    with new_folder() as folder:
+        test_store.test_a_run_that_stands_is_left_alone(folder)
+
+
+def whole():
+    """What a run stands on, there and back."""
+    with new_folder() as folder:
+        test_store.test_a_loaded_run_stands_on_the_parts_that_it_was_trained_on(folder)
+
+
+def stopped():
+    """A run that was stopped within an epoch, there and back."""
+    with new_folder() as folder:
+        test_store.test_a_run_of_the_first_version_goes_on_under_the_names_of_this_one(folder)
+
+
 TEXTS, FOLDERS, RUNS = (
     (depths, limits, texts, bad, folders),
     (limits, folders, others, bad, forged),
@@ -220,11 +267,16 @@ KILLERS = {
     ),
     **dict.fromkeys(
         (
-            saving.save, loading.load, loading._result, loading._ids, loading._model, loading._same, saving._written, loading._read,
+            loading._same, saving._written, loading._read,
             saving._listed,
-            OptimizerUpdate.restore,
         ),
         RUNS,
     ),
+    saving.save: (standing, by_name, stopped, *RUNS),
+    loading._ids: (labels,),
+    loading.load: (by_name, *RUNS),
+    loading._model: (regularized, *RUNS),
+    loading._result: (whole, labels, stopped, *RUNS),
+    OptimizerUpdate.restore: (test_store.test_states_of_other_tables_are_refused, *RUNS),
 }  # fmt: skip
 """Functions that save and load, and what is run against their mutants."""

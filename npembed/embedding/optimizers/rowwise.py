@@ -105,7 +105,8 @@ SQUARES = ("exp_avg_sq", "max_exp_avg_sq", "sum", "row_sum")
 
 
 def check_entry(function, label, value, name, table, step):
-    """Check one entry of a state that was read from somewhere, of all rows; `step` is how many steps were taken."""
+    """Check one entry of a state that was read from somewhere, of all rows; `step` is how many steps were taken, or None
+    where none are counted."""
     if name == "step":
         check.integer(function, label, value, minimum=0, maximum=2**53)
     elif entry(name, table)[1] == np.int64:

@@ -61,8 +61,9 @@ def load(path):
     with _refusing(path_name(path)):
         check_kinds("load", path_name(path), folder)
     for name, rule in DOCUMENTS.items():
-        with _refusing(_file(path, f"{name}.json")):
-            rule("load", _file(path, f"{name}.json"), folder.documents[name])
+        file = _file(path, f"{name}.json")
+        with _refusing(file):
+            rule("load", file, folder.documents[name])
     result = _result(path, folder, told)
     result.stood[place_of("load", path)[1]] = stood
     return result
@@ -82,8 +83,10 @@ def _result(path, folder, told):
             model, Dataset(told["dataset"], *parts), how, random_seed=told["random_seed"], filtered=told["filtered"]
         )
         result.train(0)  # which checks how it is to be trained
-    with _refusing(_arrays(path, "optimizer")):
-        numbers, arrays, file = told["optimizer_numbers"], folder.arrays.get("optimizer", {}), _arrays(path, "optimizer")
+    numbers = told["optimizer_numbers"]
+    arrays = folder.arrays.get("optimizer", {})
+    file = _arrays(path, "optimizer")
+    with _refusing(file):
         if twice := numbers.keys() & arrays.keys():
             raise ValueError(f"load: {file} holds {min(twice)!r}, which training.json holds too; allowed: one of them")
         result.update.restore("load", file, {**numbers, **arrays}, model.named_layers)
@@ -100,7 +103,7 @@ def _result(path, folder, told):
 
 def _ids(file, rows):
     """The ids of labels, one a row, in the order of the rows."""
-    ids = {row[0]: i for i, row in enumerate(rows)}
+    ids = {label: i for i, label in enumerate(label for row in rows for label in row)}
     if not rows or len(rows[0]) != 1 or len(ids) < len(rows):
         raise ValueError(f"load: {file} holds a label twice, or more or less than one in a line; allowed: {_WRITTEN}")
     return ids

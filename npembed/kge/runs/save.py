@@ -68,8 +68,8 @@ def save(result, path, *, over=True):
     }
     training = result.dataset.training
     tables = {
-        name: [[label] for label in labels]
-        for name, labels in (("entities", training.entity_labels), ("relations", training.relation_labels))
+        "entities": [[label] for label in training.entity_labels],
+        "relations": [[label] for label in training.relation_labels],
     }
     arrays = {group: members for group, members in arrays.items() if members}
     written = {"arrays": arrays, "documents": documents, "tables": tables}

@@ -113,16 +113,17 @@ class OptimizerUpdate:
             if name not in layers or key not in self._entries:
                 known = f"{', '.join(self._entries)} of {', '.join(layers)}, the state of {self.name}"
                 raise ValueError(f"{function}: {argument} holds {check.said(label)}; allowed: {known}")
-        states, lost = [], []
+        states: list = []
+        lost: list = []
         for (name, layer), fresh in zip(layers.items(), self.states, strict=True):
             state = {key: saved[f"{name}.{key}"] for key in self._entries if f"{name}.{key}" in saved}
             for key in fresh:
                 if key not in state:
                     raise ValueError(f"{function}: {argument} lacks '{name}.{key}'; allowed: the whole state of {self.name}")
             if state.get("step"):
-                lost += [f"{name}.{key}" for key in self._entries if key not in state]
+                lost.extend(f"{name}.{key}" for key in self._entries if key not in state)
             for key, value in state.items():
-                check_entry(function, f"{argument}['{name}.{key}']", value, key, layer.weight, state.get("step", 0))
+                check_entry(function, f"{argument}['{name}.{key}']", value, key, layer.weight, state.get("step"))
             states.append(state)
         if lost:
             warn(f"{function}: {argument} lacks {lost[0]!r}, so the run can be ranked, and not be trained on")

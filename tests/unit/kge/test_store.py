@@ -15,7 +15,9 @@ from npembed import load
 from npembed.embedding.optimizers import OPTIMIZERS
 from npembed.io import read_folder, text, write_folder
 from npembed.kge.datasets import Dataset, TriplesFactory
+from npembed.kge.datasets.dataset import PARTS
 from npembed.kge.runs import prepare
+from npembed.kge.runs.save import save
 from npembed.layers import Embedding, only_tables_like
 
 GOLDEN, STOPPED = (GOLDEN_FILES / name for name in ("run_1", "run_1_stopped"))
@@ -405,6 +407,111 @@ def test_what_is_wrong_is_said_with_file_and_key(said, tmp_path):
         load(path)
     assert said in str(caught.value)
     assert "; allowed: " in str(caught.value)
+
+
+def test_what_is_no_run_is_refused_in_the_name_of_load(tmp_path):
+    write_folder(tmp_path / "other", documents={"x": 1})
+    for path, error, said in (
+        (3, TypeError, r"path = 3 is of type int; allowed: "),
+        (tmp_path / "none", OSError, r".*none cannot be read \(.*\); allowed: "),
+        (tmp_path / "other", ValueError, r".*other holds no run \(npembed wrote something else there\); allowed: "),
+    ):
+        with pytest.raises(error, match=f"^load: {said}"):
+            load(path)
+
+
+def test_a_run_knows_by_any_name_the_folder_that_it_has_read_or_written(tmp_path):
+    """What was written there meanwhile is not undone, whichever way leads to it."""
+    plain, around = tmp_path / "run", tmp_path / "x" / ".." / "run"
+    (tmp_path / "x").mkdir()
+    said = r"^save_to_directory: .*run was written by another run meanwhile; allowed: another folder"
+    for first, second in ((plain, around), (around, plain)):
+        written = small()
+        written.save_to_directory(first)
+        read, late = load(first), load(first)
+        read.train(1).save_to_directory(second)
+        kept = files(plain)
+        for result in (written, late):
+            with pytest.raises(FileExistsError, match=said):
+                result.save_to_directory(second)
+        assert files(plain) == kept
+
+
+def test_states_of_other_tables_are_refused():
+    """Of fewer tables, and an entry that this optimizer does not have of a table that there is."""
+    result = small(optimizer="adam").train(1)
+    layers, before = result.model.named_layers, state(result)
+    saved = {
+        f"{name}.{key}": value for name, kept in zip(layers, result.update.states, strict=True) for key, value in kept.items()
+    }
+    first = {"entity_representations.0": layers["entity_representations.0"]}
+    of_first = {label: value for label, value in saved.items() if label.startswith("entity")}
+    with pytest.raises(ValueError, match="argument 2 is longer than argument 1"):
+        result.update.restore("load", "states", of_first, first)
+    said = "^load: states holds 'entity_representations.0.momentum_buffer'; allowed: step, exp_avg, exp_avg_sq of entity_"
+    with pytest.raises(ValueError, match=said):
+        result.update.restore("load", "states", {**saved, "entity_representations.0.momentum_buffer": 1}, layers)
+    assert state(result) == before
+    result.update.restore("load", "states", saved, layers)
+    assert state(result) == before
+
+
+def test_a_loaded_run_stands_on_the_parts_that_it_was_trained_on(tmp_path):
+    result = small().train(1)
+    result.save_to_directory(tmp_path / "run")
+    loaded = load(tmp_path / "run")
+    assert loaded.model.triples_factory is loaded.dataset.training
+    for part in PARTS:
+        found, wanted = (getattr(run.dataset, part) for run in (loaded, result))
+        np.testing.assert_array_equal(found.mapped_triples, wanted.mapped_triples)
+        np.testing.assert_array_equal(loaded.model.known_triples[part], wanted.mapped_triples)
+        assert (found.entity_to_id, found.relation_to_id) == (wanted.entity_to_id, wanted.relation_to_id)
+
+
+@pytest.mark.parametrize(("regularizer", "fact"), [("lp", "lacks"), (None, "holds an unknown")])
+def test_numbers_of_a_regularizer_are_stored_if_there_is_one(regularizer, fact, tmp_path):
+    name = "entity_representations.0.regularizer.weight"
+    small(model_kwargs={"entity_regularizer": regularizer}).save_to_directory(tmp_path / "run")
+    folder = read_folder(tmp_path / "run")
+    kept = {key: array for key, array in folder.arrays["model"].items() if key != name}
+    changed = kept if regularizer else {**kept, name: np.float32(1)[...]}
+    assert changed.keys() != folder.arrays["model"].keys()
+    write_folder(tmp_path / "run", arrays={**folder.arrays, "model": changed}, documents=folder.documents, tables=folder.tables)
+    said = rf"^load: .*model\.safetensors {fact} '{name}'; allowed: the arrays of this model"
+    with pytest.raises(ValueError, match=said):
+        load(tmp_path / "run")
+
+
+def test_a_run_that_stands_is_left_alone(tmp_path):
+    """By one whose tables are not finite, and by any that is not to be written over it."""
+    first, result = small(), small(seed=4)
+    first.save_to_directory(tmp_path / "run")
+    kept = files(tmp_path / "run")
+    with pytest.raises(FileExistsError, match=r"^save_to_directory: .*run holds a run already; allowed: another folder"):
+        save(result, tmp_path / "run", over=False)
+    assert files(tmp_path / "run") == kept
+    result.model.layers[0].restore(np.full((5, 2), np.nan, np.float32))
+    rows = r"rows 0, 1, 2, 3, 4 of entity_representations\.0 are not finite"
+    with pytest.raises(ValueError, match=rf"^save_to_directory: {rows}; allowed: another folder than \S*run, where a run is$"):
+        result.save_to_directory(tmp_path / "run")
+    assert files(tmp_path / "run") == kept
+    save(result, tmp_path / "new", over=False)
+    assert files(tmp_path / "new").keys() == kept.keys()
+
+
+@pytest.mark.parametrize("name", ["entities", "relations"])
+@pytest.mark.parametrize(
+    "change", [lambda rows: rows[:-1] + rows[:1], lambda rows: [[*row, *row] for row in rows], lambda rows: []]
+)
+def test_a_label_stands_in_a_line_of_its_own_and_once(name, change, tmp_path):
+    small().save_to_directory(tmp_path / "run")
+    folder = read_folder(tmp_path / "run")
+    tables = {**folder.tables, name: change(folder.tables[name])}
+    write_folder(tmp_path / "run", arrays=folder.arrays, documents=folder.documents, tables=tables)
+    with pytest.raises(
+        ValueError, match=rf"^load: .*{name}\.tsv holds a label twice, or more or less than one in a line; allowed: "
+    ):
+        load(tmp_path / "run")
 
 
 def test_what_could_not_be_read_again_is_not_written(tmp_path):
