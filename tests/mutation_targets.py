@@ -882,6 +882,7 @@ KILLERS = {
     double_double.over: [double_doubles],
     double_double.root: [double_doubles],
     double_double.exact_unit: [sides_of_middles, digits],
+    double_double.exact_unit_vjp: [sides_of_middles, digits],
     double_double._unit_in_fractions: [digits],
     double_double._vjp_in_fractions: [digits],
     double_double._over_root: [digits, roots],
@@ -1049,10 +1050,6 @@ NOT_YET = {
             "embedding.rows.take",
         ),
         "of a forward pass, which a vjp calls; its values are tested against mpmath and loops",
-    ),
-    **dict.fromkeys(
-        ("numerics.double_double.exact_unit_vjp",),
-        "mutants live of which numbers are computed anew in fractions: those that need it are rarer than what is drawn",
     ),
     **dict.fromkeys(
         (
