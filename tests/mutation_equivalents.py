@@ -464,6 +464,7 @@ EQUIVALENT = {
         ("((a1, a2), (b1, b2), p)", "elements 0 and 1 swapped", "a b = b a"),
         ("(_halves(a), _halves(b), a * b)", "elements 0 and 1 swapped", "a b = b a"),
     ],
+    "numerics.double_double.exact_unit_vjp": [("_terms(first, ss, xs, gs)", "arguments 2 and 3 swapped", "a b = b a")],
     "numerics.double_double._over_root": [
         ("numerator < 0", "flipped to LtE", "-0 is 0"),
         ("320 + q.denominator.bit_length()", "times 2", "more digits than are read"),

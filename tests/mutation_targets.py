@@ -446,6 +446,19 @@ def digits():
     test_double_double.test_rows_along_other_axes((0, 2))
 
 
+def sides_of_middles():
+    """Numbers so near to the middle between two floats that fractions alone tell the side, and those for which two floats do."""
+    for odd in test_double_double.ODD:
+        for sign in (1, -1):
+            test_double_double.test_an_entry_beside_the_middle_between_two_floats(odd, sign)
+            test_double_double.test_a_slope_beside_the_middle_between_two_floats(odd, sign)
+    for p, dtype in test_double_double.ALL:
+        with pytest.MonkeyPatch.context() as patched:
+            test_double_double.test_ordinary_rows_are_not_computed_in_fractions(p, dtype, patched)
+    for p in (1, 2, np.inf):
+        test_double_double.test_rows_of_zeros_are_no_warning(p)
+
+
 def roots():
     """Numbers that are in the middle between two floats, or nearly."""
     test_double_double.test_single_precision_is_rounded_once()
@@ -868,6 +881,8 @@ KILLERS = {
     double_double.minus: [double_doubles],
     double_double.over: [double_doubles],
     double_double.root: [double_doubles],
+    double_double.exact_unit: [sides_of_middles, digits],
+    double_double.exact_unit_vjp: [sides_of_middles, digits],
     double_double._unit_in_fractions: [digits],
     double_double._vjp_in_fractions: [digits],
     double_double._over_root: [digits, roots],
@@ -1035,10 +1050,6 @@ NOT_YET = {
             "embedding.rows.take",
         ),
         "of a forward pass, which a vjp calls; its values are tested against mpmath and loops",
-    ),
-    **dict.fromkeys(
-        ("numerics.double_double.exact_unit", "numerics.double_double.exact_unit_vjp"),
-        "mutants live of which numbers are computed anew in fractions: those that need it are rarer than what is drawn",
     ),
     **dict.fromkeys(
         (

@@ -1,5 +1,6 @@
 """``precision="exact"``: each number is the nearest one, whatever the rows are."""
 
+import math
 from fractions import Fraction
 
 import mpmath
@@ -247,6 +248,65 @@ def test_a_root_beside_the_middle_between_two_floats():
             assert (root > sign * half) - (root < sign * half) == sign * side
             assert abs(root - sign * half) < half / 2**300
     assert abs(double_double._over_root(Fraction(-5), Fraction(9), 3) + Fraction(5, 27)) < Fraction(1, 2**320)
+
+
+def on_either_side(target):
+    """Four floats that add up to a little less than a fraction > 0, by some 200 bits, and four that add up to a little more."""
+    below: list = []
+    for _ in range(4):
+        rest = target - sum(map(Fraction, below))
+        near = float(rest)
+        below.append(near if Fraction(near) <= rest else math.nextafter(near, 0.0))
+    return below, [*below[:-1], math.nextafter(below[-1], INF)]
+
+
+ODD = [1, 2**52 + 17, 2**53 - 1]
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_entry_beside_the_middle_between_two_floats(odd, sign):
+    """So near to it that no two floats tell on which side."""
+    middle, largest = Fraction(2**53 + odd, 2**54), Fraction(3, 4)
+    right = []
+    for rest in on_either_side(largest / middle - largest):
+        x = sign * np.array([0.75, *rest])
+        right.append(float(Fraction(x[0]) / sum(map(Fraction, np.abs(x)))))
+        assert normalize(x, p=1, eps=0, precision="exact")[0] == right[-1]
+    assert len(set(right)) == 2
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_slope_beside_the_middle_between_two_floats(odd, sign):
+    """Of an entry that is small beside the others, and has no gradient of its own."""
+    middle, x = Fraction(2**53 + odd, 2**54), np.array([1.0, 1.0, 1.0, 1.0, 2.0**-300])
+    length = sum(map(Fraction, x))
+    right = []
+    for above in on_either_side(middle * length**2):
+        g = sign * np.array([*above, 0.0])
+        right.append(float(-sum(map(Fraction, g)) / length**2))
+        assert normalize_vjp(g, x, p=1, eps=0, precision="exact")[-1] == right[-1]
+    assert len(set(right)) == 2
+
+
+@pytest.mark.parametrize(("p", "dtype"), ALL, ids=str)
+def test_ordinary_rows_are_not_computed_in_fractions(p, dtype, monkeypatch):
+    """Which takes far longer, and gives the same."""
+    asked = []
+    for name in ("_unit_in_fractions", "_vjp_in_fractions"):
+        monkeypatch.setattr(double_double, name, lambda *args: asked.append(args) or Fraction(1))
+    x, g = drawn(np.random.default_rng(11), "random", p, dtype, 5)
+    normalize(x, p=p, eps=0, precision="exact")
+    normalize_vjp(g, x, p=p, eps=0, precision="exact")
+    assert asked == []
+
+
+@pytest.mark.parametrize("p", [1, 2, INF])
+def test_rows_of_zeros_are_no_warning(p):
+    x = np.array([[0.0, 0.0], [3.0, 0.0]])
+    assert normalize(x, p=p, precision="exact").tolist() == [[0.0, 0.0], [1.0, 0.0]]
+    assert normalize_vjp(np.zeros((2, 2)), x, p=p, precision="exact").tolist() == [[0.0, 0.0], [0.0, 0.0]]
 
 
 def test_rows_of_their_own_number_of_maxima():
