@@ -1,7 +1,7 @@
 """One query against every candidate: the loop of the fused engine, which is for speed (the layered one is the definition).
 
-It scores B queries against N rows and writes ``out[i, n]``, with no temporary but a tile: `TILE` candidates, widened to
-float64 and turned on their side, so that neighbours in memory are neighbouring candidates. The innermost loops run over them,
+It scores B queries against N rows and writes ``out[i, n]``, with no temporary but a tile: `TILE` candidates, converted to
+float64 and transposed, so that neighbours in memory are neighbouring candidates. The innermost loops run over them,
 and they are what the machine adds up several at a time. Hence every score is one sum in float64, entry after entry from the
 first to the last, rounded once to the dtype of `out`, with no flag that would let a compiler reorder it: one result, to the bit,
 for any number of threads, wherever a candidate stands, and with the compiler off. Equal rows tie.
