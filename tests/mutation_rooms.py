@@ -5,10 +5,7 @@ import inspect
 import itertools
 
 import numpy as np
-import test_evaluation
-import test_losses
-import test_samplers
-import test_uncertainty
+from unit.kge import test_evaluation, test_losses, test_samplers, test_uncertainty
 
 
 def every(test):

@@ -5,21 +5,33 @@ import functools
 import hashlib
 import inspect
 import sys
+import textwrap
 
 import mutants
 import mutation_targets
 from mutation_equivalents import EQUIVALENT
-from places import FOLDERS
+from places import MODULES
 
 
 def digest(name):
-    """Of the sources of a target, of what its killers reach in the tests, of its equivalents and of the mutator."""
+    """Of the code of a target, of what its killers reach in the tests, of its equivalents and of the mutator, without prose."""
     function, killers = mutation_targets.TARGETS[name]
-    parts = [inspect.getsource(function), inspect.getsource(mutants), repr(EQUIVALENT.get(name, ()))]
+    parts = [without_prose(textwrap.dedent(inspect.getsource(function))), without_prose(inspect.getsource(mutants))]
+    parts.append(repr([entry[:2] for entry in EQUIVALENT.get(name, ())]))
     for killer in killers:
         parts.append(repr(called(killer)[1:]))
         parts += made_of(called(killer)[0].__module__, called(killer)[0].__name__)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def without_prose(source):
+    """The lines of a source that are code: no docstrings, comments or blank lines, which may be reworded without a new judgement."""
+    prose = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node) is not None:
+            prose |= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    lines = enumerate(source.splitlines(), start=1)
+    return "\n".join(line for i, line in lines if i not in prose and line.strip() and not line.strip().startswith("#"))
 
 
 @functools.cache
@@ -27,7 +39,7 @@ def made_of(module, name):
     """The sources of a name and of all that it is made of in the tests."""
     reached: set = set()
     reach(module, name, reached)
-    return [statements(m)[n] for m, n in sorted(reached)]
+    return sorted(without_prose(statements(m)[n]) for m, n in reached)
 
 
 def called(killer):
@@ -49,10 +61,9 @@ def reach(module, name, reached):
 @functools.cache
 def statements(module):
     """The source of what binds a name, by name, for a module in tests/; nothing for any other."""
-    path = next((path for path in (folder / f"{module}.py" for folder in FOLDERS) if path.exists()), None)
-    if path is None:
+    if module not in MODULES:
         return {}
-    source = path.read_text(encoding="utf-8")
+    source = MODULES[module].read_text(encoding="utf-8")
     found: dict = {}
     for node in ast.parse(source).body:
         for name in bound(node):

@@ -15,28 +15,23 @@ import naive
 import numpy as np
 import pytest
 import store_killers
-import test_bags
-import test_clip_and_project
-import test_double_double
-import test_embedding_bag
-import test_extended
-import test_fused
 import test_gradients
 import test_half
-import test_interactions
-import test_kernels
-import test_loops
-import test_losses
-import test_optimizers
-import test_projections
 import test_registries
-import test_regularizers
-import test_renorm
-import test_row_maps
 import test_second_order
-import test_sums
-import test_training
 from recipes import with_entries
+from unit.embedding import (
+    test_bags,
+    test_clip_and_project,
+    test_optimizers,
+    test_projections,
+    test_regularizers,
+    test_renorm,
+    test_row_maps,
+)
+from unit.kge import test_fused, test_interactions, test_loops, test_losses, test_training
+from unit.layers import test_embedding_bag
+from unit.numerics import test_double_double, test_extended, test_kernels, test_sums
 
 from npembed import embedding, op
 from npembed import kge as model

@@ -13,8 +13,8 @@ import zipfile
 
 import numpy as np
 import pytest
-import test_io
-import test_store
+from unit.io import test_io
+from unit.kge import test_store
 
 from npembed.io import arrays, manifest, read_folder, reading, text, write_folder, writing
 from npembed.kge.training import OptimizerUpdate

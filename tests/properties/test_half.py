@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from recipes import RECIPES
-from test_optimizers import CASES, modes
 from test_registries import OPS, is_float, tuples
 from tolerances import HALF_COMPOSED, HALF_ROUNDED, HALF_SUMS, STEPPED_INSIDE
+from unit.embedding.test_optimizers import CASES, modes
 
 from npembed import Embedding, EmbeddingBag, cli, load, pipeline
 from npembed.embedding.bags import embedding_bag, embedding_bag_vjp

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-import test_show_norm
 from test_registries import CHECKED_HERE, OPS, check_gradients, whole_cases
-from test_representations import IDS, KINDS, MAKERS, OPTIONS, as_ops
+from unit.layers.test_representations import IDS, KINDS, MAKERS, OPTIONS, as_ops
+from unit.show import test_show_norm
 
 from npembed.verify.gradcheck import check_vjp
 

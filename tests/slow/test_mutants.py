@@ -80,6 +80,13 @@ def test_a_change_is_seen(monkeypatch, tmp_path):
         mutation_sources.made_of.cache_clear()
 
 
+def test_other_words_are_no_change():
+    code = "def f(x):\n    y = x  # here\n    return y\n"
+    said = 'def f(x):\n    """What it does.\n\n    And more.\n    """\n\n    # why\n    y = x  # here\n    return y\n'
+    assert mutation_sources.without_prose(said) == mutation_sources.without_prose(code) == code.rstrip()
+    assert mutation_sources.without_prose(code.replace("y = x ", "y = -x ")) != code.rstrip()
+
+
 def test_bad_names_are_refused():
     with pytest.raises(SystemExit, match=r"^mutate.py: NAME 'nothing' is no target; allowed: "):
         mutate.main(["nothing"])

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from places import ROOT
-from test_runs import RUNS, batches_of, fresh, same, stopped_after
+from unit.kge.test_runs import RUNS, batches_of, fresh, same, stopped_after
 
 from npembed import load
 

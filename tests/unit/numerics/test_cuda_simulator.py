@@ -8,7 +8,7 @@ import pytest
 if os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
     pytest.skip("the simulator needs NUMBA_ENABLE_CUDASIM=1", allow_module_level=True)
 
-from test_kernels import DTYPES, add_at, assert_same_bits, check_both, random_rows, special_rows
+from unit.numerics.test_kernels import DTYPES, add_at, assert_same_bits, check_both, random_rows, special_rows
 
 from npembed.embedding.bags import embedding_bag, embedding_bag_vjp
 from npembed.numerics import kernels
